@@ -1,0 +1,151 @@
+# Chapter and Verse: every command. `make help` shows them.
+#
+# In a target's name N stands for a chapter (0 to 10) and N.M for an exercise. Each target sets up what it needs, once.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+BUILD := build
+PRESET := default
+NINJA := ninja -C $(BUILD) --quiet
+VERSE := $(BUILD)/verse
+# Arguments for the program that a target runs: make chapter-3 ARGS="--seed 2"
+ARGS :=
+# A chapter's number with two digits, as in the programs' names.
+two = $(shell printf '%02d' '$(1)' 2>/dev/null)
+
+.PHONY: help
+help:
+	@echo "Chapter and Verse: train a GPT from scratch in C++. N is a chapter (0 to 10), N.M an exercise."
+	@echo
+	@echo "See it work"
+	@echo "  make demo              train a small GPT on text (about two minutes), watch its loss, hear it talk"
+	@echo "  make book              render the book into build/book/html/index.html"
+	@echo
+	@echo "Learn: read chapters/NN_name/README.md (or the book), fill in a stub, check it"
+	@echo "  make test-chapter-N    check your exercises of chapter N; says what is wrong and where to read"
+	@echo "  make chapter-N         build and run chapter N with your code"
+	@echo "  make hint-N.M          the next hint for an exercise; there are three"
+	@echo "  make predict-PN.M      answer one of a chapter's predictions (ANSWER=... or asked for)"
+	@echo "  make watch-N           check chapter N again at every save"
+	@echo "  make progress          what is done and what is next"
+	@echo "  make solve-N.M         put the reference's solution into your file (yours is kept in .verse/backup)"
+	@echo "  make reset-N.M         put the stub back (likewise)"
+	@echo
+	@echo "The reference"
+	@echo "  make solution-N        build and run chapter N as the reference has it"
+	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
+	@echo "  make test              every test of the reference and of the course; never judges your files"
+	@echo
+	@echo "The rest"
+	@echo "  make data              fetch tiny Shakespeare into data/ (checked by its digest)"
+	@echo "  make figures           draw the book's pictures again, from real runs"
+	@echo "  make bench             benchmarks"
+	@echo "  make build, make clean everything under build/; away with it"
+	@echo "  make stubs             write the files of chapters/ anew from solutions/; refuses where you have begun"
+	@echo "  make format            clang-format over the course's own code"
+	@echo
+	@echo 'Arguments for a program: make chapter-3 ARGS="--data data/tinyshakespeare.txt --seed 2" (ARGS=--help lists them).'
+
+# --- Set-up and build -------------------------------------------------------------------------------------------------
+
+.PHONY: setup configure build clean verse-built
+setup:
+	@./setup --quick
+
+configure: setup
+	@if [ ! -e $(BUILD)/build.ninja ]; then \
+	  mkdir -p $(BUILD) && echo "Configuring the build" >&2; \
+	  cmake --preset $(PRESET) -B $(BUILD) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }; fi
+
+# Builds the named targets; says something only when there is something to do that takes a while.
+build_targets = if ! $(NINJA) -n $(1) 2>/dev/null | grep -q 'no work to do'; then \
+  [ -e $(BUILD)/.built ] || echo "Building (the first time takes a few minutes)" >&2; fi; $(NINJA) $(1)
+
+build: configure
+	@$(call build_targets,all) && touch $(BUILD)/.built
+
+clean:
+	rm -rf $(BUILD)
+
+verse-built: configure
+	@$(call build_targets,verse)
+
+# --- The main job -----------------------------------------------------------------------------------------------------
+
+.PHONY: demo data
+demo: configure
+	@$(call build_targets,solution_10)
+	@rm -rf runs/demo
+	@$(BUILD)/solution_10 train --preset demo --out runs/demo $(ARGS)
+	@echo "The run is in runs/demo (loss.svg is its curve). Let it go on talking:" >&2
+	@echo "  build/solution_10 generate --run runs/demo --prompt \"KING\" --max-new-tokens 300 --seed 7" >&2
+
+data:
+	@data/fetch
+
+# --- The exercises ----------------------------------------------------------------------------------------------------
+
+# Builds what a learner's chapter needs. A file that does not compile ends in the compiler's first error and the exercise it lies in.
+build_learner = $(call build_targets,verse) && log=$$(mktemp) && { $(call build_targets,$(2)) >"$$log" 2>&1 || \
+  { $(VERSE) compile-error $(1) "$$log" >&2; rm -f "$$log"; exit 1; }; } && rm -f "$$log"
+
+chapter-%: configure
+	@$(call build_learner,$*,chapter_$(call two,$*))
+	@$(BUILD)/chapter_$(call two,$*) $(ARGS)
+
+test-chapter-%: configure
+	@$(call build_learner,$*,test_chapter_$(call two,$*))
+	@$(VERSE) check $* $(ARGS)
+
+solution-%: configure
+	@$(call build_targets,solution_$(call two,$*))
+	@$(BUILD)/solution_$(call two,$*) $(ARGS)
+
+test-solution-%: configure
+	@$(call build_targets,test_solution_$(call two,$*))
+	@$(BUILD)/test_solution_$(call two,$*) $(ARGS)
+
+hint-%: verse-built
+	@$(VERSE) hint $*
+
+solve-%: verse-built
+	@$(VERSE) solve $*
+
+reset-%: verse-built
+	@$(VERSE) reset $*
+
+ANSWER :=
+predict-%: verse-built
+	@$(VERSE) predict $* $(ANSWER)
+
+watch-%: configure
+	@ls chapters/$(call two,$*)_*/*.cpp | entr -c $(MAKE) test-chapter-$*
+
+.PHONY: progress stubs
+progress: verse-built
+	@$(VERSE) progress
+
+stubs: verse-built
+	@$(VERSE) stubs
+
+# --- Tests, book, figures ---------------------------------------------------------------------------------------------
+
+.PHONY: test book figures bench format
+test: build
+	@tests/run $(BUILD)
+
+book: setup
+	@book/build
+
+figures: build
+	@book/figures/draw $(BUILD)
+
+bench: build
+	@tests/benchmarks/run $(BUILD)
+
+own_code := git ls-files --cached --others --exclude-standard '*.h' '*.cpp' | grep -v '^chapters/.*\.cpp$$'
+format:
+	@$(own_code) | xargs clang-format -i

@@ -1,0 +1,152 @@
+# add_chapter(NN_name [GIVEN file.cpp ...])
+#
+# Declares a chapter by its folder's name. Every .cpp in solutions/NN_name is a file with exercises: it is compiled from there for the
+# reference, and its namesake in chapters/NN_name for the learner. main.cpp and the GIVEN files (in chapters/NN_name) are compiled once
+# and serve both, as do the tests (tests/NN_name/*_test.cpp; those named *reference_test.cpp are for the reference alone).
+#
+# Makes: solution_NN, test_solution_NN (part of `all`), chapter_NN, test_chapter_NN (built when asked for: a learner's file may not
+# compile). A chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
+# VERSE_LEARNER_CHAPTERS (those whose exercises all pass), the reference's for the rest.
+
+set(VERSE_CHAPTERS "" CACHE INTERNAL "chapters declared so far")
+
+# What turns a null dereference, a forgotten return or an empty endless loop into something that can be seen and named.
+set(VERSE_LEARNER_OPTIONS -fno-delete-null-pointer-checks -fsanitize=null,return -fsanitize-undefined-trap-on-error
+    -Wno-unused-parameter -Wno-error)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  set(VERSE_LEARNER_OPTIONS -fno-finite-loops -fno-delete-null-pointer-checks -fsanitize=null,return
+      -fsanitize-trap=null,return -Wall -Wno-unused-parameter -Wno-unused-variable -Wno-unused-function)
+endif()
+
+function(verse_objects name)
+  cmake_parse_arguments(PARSE_ARGV 1 objects "LEARNER" "" "SOURCES")
+  add_library(${name} OBJECT ${objects_SOURCES})
+  target_link_libraries(${name} PRIVATE verse_torch)
+  target_precompile_headers(${name} REUSE_FROM verse_precompiled)
+  if(objects_LEARNER)
+    target_compile_options(${name} PRIVATE ${VERSE_LEARNER_OPTIONS})
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  else()
+    target_link_libraries(${name} PRIVATE verse_warnings)
+  endif()
+endfunction()
+
+# Links one program out of objects, always in the order given.
+function(verse_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 program "LEARNER;TEST" "" "OBJECTS")
+  set(sources "")
+  foreach(object IN LISTS program_OBJECTS)
+    list(APPEND sources $<TARGET_OBJECTS:${object}>)
+  endforeach()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE verse_common verse_torch)
+  if(program_TEST AND program_LEARNER)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:verse_main_learner>)
+  elseif(program_TEST)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:verse_main_reference>)
+  endif()
+  if(program_TEST)
+    target_link_libraries(${name} PRIVATE verse_check)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+  if(program_LEARNER)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+endfunction()
+
+function(add_chapter folder)
+  cmake_parse_arguments(PARSE_ARGV 1 chapter "" "" "GIVEN")
+  string(SUBSTRING ${folder} 0 2 number)
+  set(chapter_dir "${PROJECT_SOURCE_DIR}/chapters/${folder}")
+  file(GLOB bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/solutions/${folder}"
+       "${PROJECT_SOURCE_DIR}/solutions/${folder}/*.cpp")
+  if(NOT bodies)
+    return()  # a chapter that is still to be written
+  endif()
+
+  # The same file names twice: the reference's bodies, and the learner's.
+  list(TRANSFORM bodies PREPEND "${PROJECT_SOURCE_DIR}/solutions/${folder}/" OUTPUT_VARIABLE reference_bodies)
+  list(TRANSFORM bodies PREPEND "${VERSE_LEARNER_ROOT}/chapters/${folder}/" OUTPUT_VARIABLE learner_bodies)
+  verse_objects(reference_${number} SOURCES ${reference_bodies})
+  set(learner_there ON)
+  foreach(body IN LISTS learner_bodies)
+    if(NOT EXISTS "${body}")
+      set(learner_there OFF)  # before the first `make stubs`
+    endif()
+  endforeach()
+  if(learner_there)
+    verse_objects(learner_${number} LEARNER SOURCES ${learner_bodies})
+  endif()
+
+  set(given "")
+  if(chapter_GIVEN)
+    list(TRANSFORM chapter_GIVEN PREPEND "${chapter_dir}/")
+    verse_objects(given_${number} SOURCES ${chapter_GIVEN})
+    set(given given_${number})
+  endif()
+
+  # What the chapter stands on.
+  set(below "")
+  set(below_for_learner "")
+  foreach(earlier IN LISTS VERSE_CHAPTERS)
+    list(APPEND below reference_${earlier})
+    math(EXPR plain "1${earlier} - 100")  # 3 for 03
+    if(plain IN_LIST VERSE_LEARNER_CHAPTERS AND TARGET learner_${earlier})
+      list(APPEND below_for_learner learner_${earlier})
+    else()
+      list(APPEND below_for_learner reference_${earlier})
+    endif()
+    if(TARGET given_${earlier})
+      list(APPEND below given_${earlier})
+      list(APPEND below_for_learner given_${earlier})
+    endif()
+  endforeach()
+
+  # The chapter's program.
+  if(EXISTS "${chapter_dir}/main.cpp")
+    verse_objects(main_${number} SOURCES "${chapter_dir}/main.cpp")
+    verse_program(solution_${number} OBJECTS main_${number} ${given} reference_${number} ${below})
+    if(learner_there)
+      verse_program(chapter_${number} LEARNER OBJECTS main_${number} ${given} learner_${number} ${below_for_learner})
+    endif()
+  endif()
+
+  # The chapter's tests. Those of the exercises are compiled once and linked to either body.
+  file(GLOB tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cpp")
+  set(reference_tests ${tests})
+  list(FILTER reference_tests INCLUDE REGEX "reference_test\\.cpp$")
+  list(FILTER tests EXCLUDE REGEX "reference_test\\.cpp$")
+  set(checks "")
+  if(tests)
+    verse_objects(checks_${number} SOURCES ${tests})
+    target_link_libraries(checks_${number} PRIVATE verse_check)
+    set(checks checks_${number})
+    if(learner_there)
+      verse_program(test_chapter_${number} TEST LEARNER
+                    OBJECTS ${checks} ${given} learner_${number} ${below_for_learner})
+    endif()
+  endif()
+  if(tests OR reference_tests)
+    if(reference_tests)
+      verse_objects(reference_checks_${number} SOURCES ${reference_tests})
+      target_link_libraries(reference_checks_${number} PRIVATE verse_check)
+      list(APPEND checks reference_checks_${number})
+    endif()
+    verse_program(test_solution_${number} TEST OBJECTS ${checks} ${given} reference_${number} ${below})
+    add_test(NAME test_solution_${number} COMMAND test_solution_${number})
+    # What the reference answers on the tests' seeded inputs is what the learner's answers are held against.
+    if(tests)
+      set(record "${CMAKE_BINARY_DIR}/records/chapter_${number}.record")
+      add_custom_command(OUTPUT "${record}"
+        COMMAND ${CMAKE_COMMAND} -E make_directory "${CMAKE_BINARY_DIR}/records"
+        COMMAND test_solution_${number} --record=${record}
+        DEPENDS test_solution_${number} VERBATIM COMMENT "Recording what the reference of chapter ${number} answers")
+      add_custom_target(record_${number} ALL DEPENDS "${record}")
+      if(TARGET test_chapter_${number})
+        add_dependencies(test_chapter_${number} record_${number})
+      endif()
+    endif()
+  endif()
+
+  set(VERSE_CHAPTERS ${VERSE_CHAPTERS} ${number} CACHE INTERNAL "chapters declared so far")
+endfunction()

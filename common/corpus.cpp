@@ -1,0 +1,58 @@
+#include "common/corpus.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+
+namespace verse {
+
+namespace {
+
+constexpr std::uint64_t kPlaySeed = 1;
+
+/// The byte at which a text's character with the given number begins.
+std::size_t byte_of_character(const std::string& text, std::size_t character) {
+  std::size_t byte = 0;
+  for (std::size_t seen = 0; byte < text.size(); ++byte) {
+    const bool begins = (static_cast<unsigned char>(text[byte]) & 0xc0) != 0x80;
+    if (begins && seen++ == character) break;
+  }
+  return byte;
+}
+
+}  // namespace
+
+Corpus make_corpus(std::string name, std::string text) {
+  Corpus corpus;
+  corpus.name = std::move(name);
+  corpus.characters = decode_utf8(text).size();
+  const std::size_t split = byte_of_character(text, corpus.characters * 9 / 10);
+  corpus.train = text.substr(0, split);
+  corpus.validation = text.substr(split);
+  corpus.text = std::move(text);
+  return corpus;
+}
+
+Corpus load_corpus(const std::optional<std::filesystem::path>& path) {
+  if (!path) {
+    Play play = generate_play(kPlaySeed);
+    const std::size_t characters = play.text.size();  // the play's alphabet is ASCII: a byte is a character
+    const double floor = play_floor(play, characters * 9 / 10, characters);
+    Corpus corpus = make_corpus("the play", std::move(play.text));
+    corpus.floor = floor;
+    return corpus;
+  }
+  std::string text = read_file(*path);
+  if (text.empty()) throw UsageError(fmt::format("{} is empty", path->string()));
+  try {
+    return make_corpus(path->filename().string(), std::move(text));
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", path->string(), error.what()));
+  }
+}
+
+}  // namespace verse

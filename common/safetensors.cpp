@@ -1,0 +1,211 @@
+#include "common/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "common/error.h"
+#include "common/files.h"
+
+namespace verse {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct NamedType {
+  const char* name;
+  torch::ScalarType type;
+};
+
+constexpr std::array<NamedType, 10> kTypes{{{"F64", torch::kFloat64},
+                                            {"F32", torch::kFloat32},
+                                            {"F16", torch::kFloat16},
+                                            {"BF16", torch::kBFloat16},
+                                            {"I64", torch::kInt64},
+                                            {"I32", torch::kInt32},
+                                            {"I16", torch::kInt16},
+                                            {"I8", torch::kInt8},
+                                            {"U8", torch::kUInt8},
+                                            {"BOOL", torch::kBool}}};
+
+constexpr std::size_t kLengthBytes = 8;
+constexpr const char* kDigest = "verse.digest";
+
+const char* name_of(torch::ScalarType type) {
+  for (const auto& known : kTypes) {
+    if (known.type == type) return known.name;
+  }
+  throw std::invalid_argument(fmt::format("safetensors has no name for tensors of type {}", torch::toString(type)));
+}
+
+/// A number that changes when any bit of the file does, so that a damaged file is noticed: FNV-1a, eight bytes at a
+/// time.
+class Digest {
+ public:
+  void add(std::string_view bytes) {
+    while (bytes.size() >= 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data(), 8);
+      mix(word);
+      bytes.remove_prefix(8);
+    }
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), bytes.size());
+    mix(word);
+    mix(bytes.size());
+  }
+  std::string text() const { return fmt::format("{:016x}", value_); }
+
+ private:
+  void mix(std::uint64_t word) {
+    value_ = (value_ ^ word) * 0x100000001b3ULL;
+    value_ ^= value_ >> 29;
+  }
+  std::uint64_t value_ = 0xcbf29ce484222325ULL;
+};
+
+/// One tensor's place in the file.
+struct Entry {
+  std::string name;
+  torch::ScalarType type = torch::kFloat32;
+  std::vector<std::int64_t> shape;
+  std::size_t begin = 0, end = 0;  ///< bytes of the data
+};
+
+/// A problem with the file; the caller adds its name.
+[[noreturn]] void damaged(const std::string& what) {
+  throw UsageError(what);
+}
+
+Entry read_entry(const std::string& name, const Json& json) {
+  Entry entry;
+  entry.name = name;
+  const auto type_name = json.at("dtype").get<std::string>();
+  const auto* const known =
+      std::find_if(kTypes.begin(), kTypes.end(), [&](const NamedType& type) { return type_name == type.name; });
+  if (known == kTypes.end())
+    damaged(fmt::format("tensor {} has the type {}, which is not known here", name, type_name));
+  entry.type = known->type;
+  entry.shape = json.at("shape").get<std::vector<std::int64_t>>();
+  const auto offsets = json.at("data_offsets").get<std::vector<std::size_t>>();
+  if (offsets.size() != 2 || offsets[0] > offsets[1]) damaged(fmt::format("tensor {} has no proper place", name));
+  entry.begin = offsets[0];
+  entry.end = offsets[1];
+
+  // The shape has to fill the place exactly; the product is watched, since a header may say anything.
+  std::size_t bytes = torch::elementSize(entry.type);
+  for (const std::int64_t size : entry.shape) {
+    if (size < 0) damaged(fmt::format("tensor {} has a size below 0", name));
+    if (size > 0 && bytes > SIZE_MAX / static_cast<std::size_t>(size))
+      damaged(fmt::format("tensor {} is too large", name));
+    bytes *= static_cast<std::size_t>(size);
+  }
+  if (bytes != entry.end - entry.begin) damaged(fmt::format("tensor {} does not fill its place", name));
+  return entry;
+}
+
+TensorFile parse(std::string_view bytes) {
+  if (bytes.size() < kLengthBytes) damaged("it is shorter than any safetensors file");
+  std::uint64_t header_length = 0;
+  std::memcpy(&header_length, bytes.data(), kLengthBytes);
+  if (header_length > bytes.size() - kLengthBytes) damaged("it is cut short, or no safetensors file");
+  const std::string_view data = bytes.substr(kLengthBytes + header_length);
+
+  Json header = Json::parse(bytes.substr(kLengthBytes, header_length));
+  if (!header.is_object()) damaged("its header is no table");
+
+  TensorFile file;
+  std::vector<Entry> entries;
+  if (header.contains("__metadata__")) {
+    file.metadata = header.at("__metadata__").get<std::map<std::string, std::string>>();
+  }
+  for (const auto& [name, json] : header.items()) {
+    if (name != "__metadata__") entries.push_back(read_entry(name, json));
+  }
+
+  // The tensors lie side by side and fill the data, as the format asks.
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  });
+  std::size_t reached = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != reached) damaged(fmt::format("tensor {} leaves a gap or overlaps", entry.name));
+    reached = entry.end;
+  }
+  if (reached > data.size()) damaged("it is cut short");
+  if (reached < data.size()) damaged("there is something after its last tensor");
+
+  // Files of our own can also tell whether a bit has changed.
+  if (const auto digest = file.metadata.find(kDigest); digest != file.metadata.end()) {
+    header.at("__metadata__").erase(kDigest);
+    Digest found;
+    found.add(header.dump());
+    for (const Entry& entry : entries) found.add(data.substr(entry.begin, entry.end - entry.begin));
+    if (found.text() != digest->second) damaged("it has been altered: its digest does not match");
+    file.metadata.erase(digest);
+  }
+
+  for (const Entry& entry : entries) {
+    torch::Tensor tensor = torch::empty(entry.shape, entry.type);
+    if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data.data() + entry.begin, entry.end - entry.begin);
+    file.tensors.emplace_back(entry.name, std::move(tensor));
+  }
+  return file;
+}
+
+}  // namespace
+
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata) {
+  // The header says where each tensor will lie; all of them are brought to the CPU, one after the other.
+  Json header = Json::object();
+  header["__metadata__"] = Json::object();
+  for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
+  std::vector<torch::Tensor> on_cpu;
+  std::size_t place = 0;
+  for (const auto& [name, tensor] : tensors) {
+    if (header.contains(name)) throw std::invalid_argument("two tensors are named " + name);
+    on_cpu.push_back(tensor.detach().to(torch::kCPU).contiguous());
+    const std::size_t end = place + on_cpu.back().nbytes();
+    header[name] = {
+        {"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {place, end}}};
+    place = end;
+  }
+
+  const auto bytes_of = [](const torch::Tensor& tensor) {
+    return std::string_view(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
+  };
+  Digest digest;
+  digest.add(header.dump());
+  for (const auto& tensor : on_cpu) digest.add(bytes_of(tensor));
+  header["__metadata__"][kDigest] = digest.text();
+
+  // Spaces fill the header up to a multiple of eight, so that the data can be read in place.
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const std::uint64_t length = text.size();
+  std::string file;
+  file.reserve(kLengthBytes + text.size() + place);
+  file.append(reinterpret_cast<const char*>(&length), kLengthBytes).append(text);
+  for (const auto& tensor : on_cpu) file.append(bytes_of(tensor));
+  write_file_atomically(path, file);
+}
+
+TensorFile load_tensors(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  try {
+    return parse(bytes);
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{} cannot be used: {}", path.string(), error.what()));
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError(fmt::format("{} cannot be used: it is no safetensors file, or has been altered", path.string()));
+  }
+}
+
+}  // namespace verse

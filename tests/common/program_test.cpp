@@ -1,0 +1,135 @@
+#include "common/program.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "common/error.h"
+#include "tests/common/temporary_folder.h"
+
+namespace verse {
+namespace {
+
+/// A command line with one flag of each kind.
+class Program {
+ public:
+  Program() : line_("program", "A test.") {
+    line_.add()("steps", "", cxxopts::value<std::int64_t>()->default_value("20"))(
+        "rate", "", cxxopts::value<double>()->default_value("0.5"))("name", "", cxxopts::value<std::string>())(
+        "top-k", "", cxxopts::value<std::int64_t>())("fast", "", cxxopts::value<bool>());
+  }
+
+  SharedOptions parse(std::vector<std::string> words) {
+    words.insert(words.begin(), "program");
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    return line_.parse(static_cast<int>(arguments.size()), arguments.data());
+  }
+
+  /// What is wrong with a command line and with its numbers; empty where nothing is.
+  std::string complaint(const std::vector<std::string>& words) {
+    return message_of<UsageError>([&] {
+      parse(words);
+      line_.integer("steps", 1, 1000);
+      line_.number("rate", 0, 1);
+    });
+  }
+
+  CommandLine line_;
+};
+
+TEST(Program, ReadsFlags) {
+  Program program;
+  const SharedOptions shared = program.parse({"--steps", "7", "--rate=0.25", "--name", "a b", "--fast", "--seed", "9",
+                                              "--data", "x.txt", "--device", "cpu", "--threads", "1"});
+  EXPECT_EQ(program.line_.integer("steps", 1), 7);
+  EXPECT_EQ(program.line_.number("rate", 0, 1), 0.25);
+  EXPECT_EQ(program.line_.text("name"), "a b");
+  EXPECT_TRUE(program.line_.on("fast"));
+  EXPECT_TRUE(program.line_.given("name"));
+  EXPECT_FALSE(program.line_.given("top-k"));
+  EXPECT_EQ(shared.seed, 9U);
+  EXPECT_EQ(shared.data, std::filesystem::path("x.txt"));
+  EXPECT_TRUE(shared.device.device.is_cpu());
+  EXPECT_EQ(torch::get_num_threads(), 1);
+}
+
+TEST(Program, KnowsDefaults) {
+  Program program;
+  const SharedOptions shared = program.parse({});
+  EXPECT_EQ(program.line_.integer("steps", 1), 20);
+  EXPECT_EQ(program.line_.number("rate", 0, 1), 0.5);
+  EXPECT_FALSE(program.line_.on("fast"));
+  EXPECT_FALSE(shared.data.has_value());
+  EXPECT_EQ(shared.seed, 1U);
+}
+
+TEST(Program, SeedsLibTorch) {
+  Program program;
+  program.parse({"--seed", "5"});
+  const torch::Tensor first = torch::rand({3});
+  program.parse({"--seed", "5"});
+  EXPECT_TRUE(torch::equal(first, torch::rand({3})));
+}
+
+TEST(Program, NamesWhatIsWrong) {
+  const auto complaint = [](const std::vector<std::string>& words) { return Program().complaint(words); };
+  EXPECT_EQ(complaint({}), "");
+  EXPECT_EQ(complaint({"--stepz", "3"}), "there is no flag --stepz; --help lists them");
+  EXPECT_EQ(complaint({"3"}), "\"3\" is no flag; --help lists them");
+  EXPECT_EQ(complaint({"--steps", "0"}), "--steps must be between 1 and 1000, not 0");
+  EXPECT_EQ(complaint({"--steps", "-3"}), "--steps must be between 1 and 1000, not -3");
+  EXPECT_EQ(complaint({"--steps", "99999999999999999999"}), "--steps cannot be \"99999999999999999999\"");
+  EXPECT_EQ(complaint({"--steps", "3x"}), "--steps cannot be \"3x\"");
+  EXPECT_EQ(complaint({"--steps=many"}), "--steps cannot be \"many\"");
+  EXPECT_EQ(complaint({"--rate", "2"}), "--rate must be between 0 and 1, not 2");
+  EXPECT_EQ(complaint({"--rate", "0.5x"}), "--rate must be a number, not \"0.5x\"");
+  EXPECT_NE(complaint({"--rate", "nan"}), "");
+  EXPECT_EQ(complaint({"--name"}), "--name needs a value");
+  EXPECT_EQ(complaint({"--seed", "-1"}), "--seed must be at least 0, not -1");
+  EXPECT_EQ(complaint({"--seed", "x"}), "--seed must be a whole number, not \"x\"");
+  EXPECT_EQ(complaint({"--threads", "100000"}), "--threads must be between 0 and 1024, not 100000");
+  EXPECT_EQ(complaint({"--device", "tpu"}), "--device must be auto, cpu or cuda, not \"tpu\"");
+}
+
+TEST(Program, TurnsErrorsIntoAnExitStatusAndOneLine) {
+  const auto outcome = [](const std::function<int()>& body) {
+    testing::internal::CaptureStderr();
+    const int status = run_program(body);
+    const std::string line = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), line.empty() ? 0 : 1) << line;
+    return std::make_pair(status, line);
+  };
+  EXPECT_EQ(outcome([] { return 0; }), std::make_pair(0, std::string()));
+  EXPECT_EQ(outcome([]() -> int { throw UsageError("wrong\nflag"); }).first, 2);
+  EXPECT_EQ(outcome([]() -> int { throw Interrupted("stopped"); }).first, 130);
+  EXPECT_EQ(outcome([]() -> int { throw std::runtime_error("no space"); }).first, 1);
+  EXPECT_EQ(outcome([]() -> int { throw std::bad_alloc(); }).first, 1);
+
+  const auto stub = outcome([]() -> int { throw NotImplemented("3.1", "/x/chapters/03/a.cpp", 7); });
+  EXPECT_EQ(stub.first, 1);
+  EXPECT_NE(stub.second.find("exercise 3.1 is not written yet (chapters/03/a.cpp:7)"), std::string::npos);
+
+  // LibTorch's own errors come with a page of addresses.
+  const auto torch_error = outcome([]() -> int {
+    torch::matmul(torch::zeros({2, 3}), torch::zeros({2, 3}));
+    return 0;
+  });
+  EXPECT_EQ(torch_error.first, 1);
+  EXPECT_NE(torch_error.second.find("2x3"), std::string::npos) << torch_error.second;
+  EXPECT_EQ(torch_error.second.find("frame #"), std::string::npos);
+}
+
+TEST(Device, TakesTheProcessorWhereThereIsNoOther) {
+  prepare_cuda();
+  EXPECT_TRUE(choose_device("cpu").device.is_cpu());
+  const DeviceChoice choice = choose_device("auto");
+  EXPECT_FALSE(choice.reason.empty());
+  if (choice.device.is_cpu()) {
+    EXPECT_NE(message_of<UsageError>([] { choose_device("cuda"); }).find("--device cuda: "), std::string::npos);
+  } else {
+    EXPECT_TRUE(choose_device("cuda").device.is_cuda());
+  }
+}
+
+}  // namespace
+}  // namespace verse

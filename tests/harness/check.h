@@ -1,0 +1,205 @@
+#pragma once
+
+/// @file
+/// How an exercise is checked.
+///
+/// A check is a function over what it checks. It feeds seeded inputs to a *subject* (a callable, or whatever an
+/// exercise is about) and writes down the answers. Three kinds of subject go through the same check:
+///
+///   - the reference's, when test_solution_NN records what is right;
+///   - the learner's, when test_chapter_NN compares with that record;
+///   - each *known mistake*: a wrong answer that people really give, written in the test. When the learner's answers
+///   differ from the
+///     record, the mistake that answers alike tells what went wrong. test_solution_NN proves of each mistake that the
+///     check rejects it and tells it from every other.
+///
+/// A whole exercise reads like this:
+///
+///     using Scores = std::function<torch::Tensor(const torch::Tensor&, const torch::Tensor&)>;
+///
+///     [[maybe_unused]] const auto& exercise_3_1 =
+///         exercise<Scores>("3.1", attention_scores)
+///             .check("scores_and_gradients",
+///                    [](const Scores& scores, Answers& answers) {
+///                      const auto query = normal_input({2, 3, 8}, 1).requires_grad_();
+///                      const auto key = normal_input({2, 5, 8}, 2).requires_grad_();
+///                      const auto result = scores(query, key);
+///                      answers.add("scores", result);
+///                      answers.add_gradients(result, {{"query", query}, {"key", key}});
+///                    })
+///             .mistake("no_scaling", [](const torch::Tensor& query, const torch::Tensor& key) {
+///               return query.matmul(key.transpose(-2, -1));
+///             });
+///
+/// The mistakes' ids stand in the chapter's exercises.toml, with the sentence that the learner reads.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace verse {
+
+/// How far two numbers may lie apart and still count as equal: |got - expected| <= absolute + relative * |expected|.
+/// NaN equals nothing but NaN.
+struct Tolerance {
+  double absolute = 0;
+  double relative = 0;
+  const char* reason = "";
+};
+
+/// For whole numbers, and for floating-point answers that involve no rounding.
+inline constexpr Tolerance exact{0, 0, "nothing is rounded here"};
+
+/// For float32 results of the same operations in another order.
+inline constexpr Tolerance rounding{1e-5, 1e-4, "float32 rounds, and sums may be taken in another order"};
+
+/// For float64 results of the same operations in another order.
+inline constexpr Tolerance double_rounding{1e-10, 1e-9, "float64 rounds, and sums may be taken in another order"};
+
+/// Normally distributed float32 numbers, the same on every machine.
+torch::Tensor normal_input(const std::vector<std::int64_t>& shape, std::uint64_t seed, double deviation = 1.0);
+
+/// Token numbers in [0, vocabulary_size), the same on every machine.
+torch::Tensor token_input(const std::vector<std::int64_t>& shape, std::int64_t vocabulary_size, std::uint64_t seed);
+
+/// What a subject answered in one check, in order, under names that a learner can read.
+class Answers {
+ public:
+  using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+  /// Writes an answer down.
+  void add(const std::string& name, const torch::Tensor& value, const Tolerance& tolerance = rounding);
+  void add(const std::string& name, double value, const Tolerance& tolerance = double_rounding);
+  void add(const std::string& name, const std::string& value);
+  void add(const std::string& name, const char* value) { add(name, std::string(value)); }
+  void add(const std::string& name, const std::vector<std::int64_t>& values);
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+  void add(const std::string& name, Integer value) {
+    add(name, torch::tensor(static_cast<std::int64_t>(value)), exact);
+  }
+
+  /// Writes down the gradients of a fixed, uneven weighting of `output` with respect to the inputs. The inputs require
+  /// gradients.
+  void add_gradients(const torch::Tensor& output, const NamedTensors& inputs, const Tolerance& tolerance = rounding);
+
+  /// Runs something that should throw and writes down whether it did, with what type, and which of the words its
+  /// message has.
+  void add_error(const std::string& name, const std::function<void()>& action,
+                 const std::vector<std::string>& words = {});
+
+  /// Gives the module the parameters (and buffers) that the reference's module had in this check, by name; the
+  /// reference's own are written down. A parameter that is missing, superfluous or of another shape is an answer like
+  /// any other: it ends the check with a message in the words of the exercise.
+  void load_parameters(torch::nn::Module& module);
+
+  // The rest is for the harness itself.
+
+  struct Answer {
+    std::string name;
+    std::variant<torch::Tensor, std::string> value;
+    Tolerance tolerance;
+  };
+
+  /// @param truth what the reference answered, for load_parameters(); null while that is being recorded
+  explicit Answers(const Answers* truth = nullptr) : truth_(truth) {}
+
+  const std::vector<Answer>& all() const { return answers_; }
+  const NamedTensors& parameters() const { return parameters_; }
+  void restore(std::vector<Answer> answers, NamedTensors parameters);
+
+ private:
+  const Answers* truth_;
+  std::vector<Answer> answers_;
+  NamedTensors parameters_;
+};
+
+/// Where and how `got` differs from `expected` first, in words for a learner; nothing where they agree.
+/// @param slack widens every tolerance by this factor
+std::optional<std::string> first_difference(const Answers& expected, const Answers& got, double slack = 1.0);
+
+/// An exercise as the harness sees it, whatever its subject is.
+class ExerciseBase {
+ public:
+  struct Case {
+    std::string name;
+    std::string file;
+    int line;
+  };
+
+  explicit ExerciseBase(std::string id) : id_(std::move(id)) {}
+  virtual ~ExerciseBase() = default;
+
+  const std::string& id() const { return id_; }
+  const std::vector<Case>& cases() const { return cases_; }
+  const std::vector<std::string>& mistakes() const { return mistakes_; }
+
+  /// Runs a case on the linked subject.
+  virtual void run_linked(std::size_t index, Answers& answers) const = 0;
+  /// Runs a case on a known mistake.
+  virtual void run_mistake(std::size_t index, std::size_t mistake, Answers& answers) const = 0;
+
+ protected:
+  std::string id_;
+  std::vector<Case> cases_;
+  std::vector<std::string> mistakes_;
+};
+
+/// An exercise: its number, the linked subject, its checks, its known mistakes.
+template <typename Subject>
+class Exercise : public ExerciseBase {
+ public:
+  using Check = std::function<void(const Subject&, Answers&)>;
+
+  Exercise(std::string id, Subject linked) : ExerciseBase(std::move(id)), linked_(std::move(linked)) {}
+
+  /// Adds a check. @param name in snake_case: GoogleTest runs it as Exercise_N_M.name
+  Exercise& check(const std::string& name, Check body, const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE()) {
+    cases_.push_back({name, file, line});
+    checks_.push_back(std::move(body));
+    return *this;
+  }
+
+  /// Adds a known mistake: a subject that answers as people do who made it.
+  Exercise& mistake(const std::string& mistake_id, Subject wrong) {
+    mistakes_.push_back(mistake_id);
+    wrong_.push_back(std::move(wrong));
+    return *this;
+  }
+
+  void run_linked(std::size_t index, Answers& answers) const override { checks_[index](linked_, answers); }
+  void run_mistake(std::size_t index, std::size_t mistake, Answers& answers) const override {
+    checks_[index](wrong_[mistake], answers);
+  }
+
+ private:
+  Subject linked_;
+  std::vector<Check> checks_;
+  std::vector<Subject> wrong_;
+};
+
+/// Takes an exercise into the test program. @return it, to be filled in
+ExerciseBase& keep_exercise(std::unique_ptr<ExerciseBase> exercise);
+
+/// Declares an exercise. @param linked the function that the test program is linked to: the learner's or the
+/// reference's
+template <typename Subject>
+Exercise<Subject>& exercise(const std::string& id, std::type_identity_t<Subject> linked) {
+  return static_cast<Exercise<Subject>&>(keep_exercise(std::make_unique<Exercise<Subject>>(id, std::move(linked))));
+}
+
+/// Runs the test program: registers every exercise with GoogleTest, handles `--record=FILE`, and runs.
+/// @param linked_to_reference whether the bodies are the reference's
+int run_checks(int argc, char** argv, bool linked_to_reference);
+
+}  // namespace verse

@@ -1,0 +1,84 @@
+#include "tests/harness/commands.h"
+
+namespace verse {
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands = {
+      {"check",
+       {"N",
+        1,
+        1,
+        {"--solution", "--failed-only", "--json"},
+        {"--build-dir", "--filter", "--cpu-seconds", "--memory-gib"}},
+       "run the tests of chapter N and say what to do next",
+       "  --solution         check the reference's code instead of the learner's; nothing is remembered\n"
+       "  --failed-only      first only the exercises that do not pass yet; all others once these do\n"
+       "  --filter WHAT      an exercise (3.2), or a GoogleTest filter (then nothing is remembered)\n"
+       "  --build-dir DIR    where the test programs are (default: build in the repository)\n"
+       "  --cpu-seconds X    processor time that one test may use (default 20)\n"
+       "  --memory-gib X     memory that the test program may use (default 4)\n"
+       "  --json             the verdict for programs\n"
+       "Exit status: 0 if every exercise of the chapter passes, 1 if not.\n",
+       run_check},
+      {"hint",
+       {"N.M", 1, 1, {"--from-start"}, {}},
+       "the next of three hints for exercise N.M",
+       "  --from-start       begin again with the first hint\n",
+       run_hint},
+      {"solve",
+       {"N.M", 1, 1, {}, {}},
+       "put the reference's body of exercise N.M into the learner's file",
+       "Only what stands between the two lines `//! [N.M]` is replaced; the file as it was is kept in "
+       ".verse/backup/.\n",
+       run_solve},
+      {"reset",
+       {"N.M", 1, 1, {}, {}},
+       "put the stub of exercise N.M back",
+       "Only what stands between the two lines `//! [N.M]` is replaced; the file as it was is kept in "
+       ".verse/backup/.\n",
+       run_reset},
+      {"progress",
+       {"", 0, 0, {"--json"}, {}},
+       "what is done and what is next, across all chapters",
+       "  --json             the same for programs\n",
+       run_progress},
+      {"predict",
+       {"PN.M [ANSWER]", 1, 2, {}, {}},
+       "answer a prediction; without an answer, ask it",
+       "Numbers may be written 32896 or 32,896. Exit status: 0 for a right answer, 1 for a wrong one.\n"
+       "A negative number goes behind `--`: verse predict P4.2 -- -1.5\n",
+       run_predict},
+      {"list",
+       {"[N]", 0, 1, {"--ids"}, {}},
+       "all exercises, or those of chapter N",
+       "  --ids              only their numbers, one a line\n",
+       run_list},
+      {"swap",
+       {"", 0, 0, {}, {}},
+       "which chapters later ones take from the learner, and which from the reference",
+       "A chapter is the learner's once `check N` has passed as a whole and nothing in it has changed since.\n"
+       "The answer is also written to .verse/learner_chapters.cmake, for the build.\n",
+       run_swap},
+      {"compile-error",
+       {"N FILE", 2, 2, {}, {}},
+       "the first error in a compiler's log, and the exercise of chapter N it lies in",
+       "FILE is the log of clang or g++; `-` reads standard input. Exit status: 1 if the log holds no error.\n",
+       run_compile_error},
+      {"stubs",
+       {"", 0, 0, {"--check"}, {"--into"}},
+       "write the learner's files in chapters/ from solutions/",
+       "  --check            change nothing; print what differs and exit with 1 if anything does\n"
+       "  --into DIR         write DIR/chapters/ instead\n"
+       "A file that holds a learner's work is never touched: then nothing is written at all, exit status 2. Whoever\n"
+       "wants such a file anew moves it away first.\n",
+       run_stubs},
+      {"lint",
+       {"[N...]", 0, 100, {}, {}},
+       "check the manifests against solutions and prose",
+       "Hints, known mistakes (three an exercise), sections that exist, marks, minutes. Exit status: 1 on a finding.\n",
+       run_lint},
+  };
+  return commands;
+}
+
+}  // namespace verse

@@ -1,0 +1,241 @@
+#include "tests/harness/manifest.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <cmath>
+
+#include "tests/harness/text_file.h"
+
+namespace verse {
+namespace {
+
+// Reads typed entries out of one table and remembers which keys were asked for, so that no other one goes unnoticed.
+class TableReader {
+ public:
+  TableReader(const toml::table& table, std::string file, std::string where)
+      : table_(table), file_(std::move(file)), where_(std::move(where)) {}
+
+  std::size_t line() const { return table_.source().begin.line; }
+
+  [[noreturn]] void fail(std::size_t line, const std::string& message) const {
+    throw ManifestError(fmt::format("{}:{}: {}{}", file_, line, where_, message));
+  }
+
+  /// Errors from here on say which exercise they concern.
+  void name(const std::string& where) { where_ = where + ": "; }
+
+  bool has(std::string_view key) const { return table_.contains(key); }
+
+  std::size_t line_of(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    return node ? node->source().begin.line : line();
+  }
+
+  std::string text(std::string_view key) {
+    const auto value = wanted(key).value_exact<std::string>();
+    if (!value) fail(line_of(key), fmt::format("`{}` is not a text", key));
+    if (trimmed(*value).empty()) fail(line_of(key), fmt::format("`{}` is empty", key));
+    return *value;
+  }
+
+  int whole_number(std::string_view key) {
+    const auto value = wanted(key).value_exact<std::int64_t>();
+    if (!value || *value < 0 || *value > 1'000'000) fail(line_of(key), fmt::format("`{}` is not a whole number", key));
+    return static_cast<int>(*value);
+  }
+
+  double number(std::string_view key) {
+    const auto value = wanted(key).is_number() ? wanted(key).value<double>() : std::nullopt;
+    if (!value || !std::isfinite(*value)) fail(line_of(key), fmt::format("`{}` is not a number", key));
+    return *value;
+  }
+
+  bool yes_or_no(std::string_view key) {
+    const auto value = wanted(key).value_exact<bool>();
+    if (!value) fail(line_of(key), fmt::format("`{}` is neither true nor false", key));
+    return *value;
+  }
+
+  std::vector<std::string> texts(std::string_view key) {
+    std::vector<std::string> result;
+    const toml::array* array = wanted(key).as_array();
+    if (!array) fail(line_of(key), fmt::format("`{}` is not a list of texts", key));
+    for (const toml::node& node : *array) {
+      const auto value = node.value_exact<std::string>();
+      if (!value || trimmed(*value).empty()) {
+        fail(node.source().begin.line, fmt::format("`{}` holds something that is not a text, or an empty one", key));
+      }
+      result.push_back(*value);
+    }
+    return result;
+  }
+
+  /// One reader for each table of a list `[[key]]`; none where the list is missing.
+  std::vector<TableReader> tables(std::string_view key) {
+    std::vector<TableReader> result;
+    asked_.emplace_back(key);
+    const toml::node* node = table_.get(key);
+    if (!node) return result;
+    const toml::array* array = node->as_array();
+    if (!array || !array->is_homogeneous(toml::node_type::table)) {
+      fail(line_of(key), fmt::format("`{}` is not a list of tables [[{}]]", key, key));
+    }
+    for (const toml::node& entry : *array) result.emplace_back(*entry.as_table(), file_, where_);
+    return result;
+  }
+
+  void refuse_other_keys() const {
+    for (const auto& [key, node] : table_) {
+      if (std::find(asked_.begin(), asked_.end(), key.str()) == asked_.end()) {
+        fail(node.source().begin.line, fmt::format("the key `{}` means nothing here", key.str()));
+      }
+    }
+  }
+
+ private:
+  const toml::node& wanted(std::string_view key) {
+    asked_.emplace_back(key);
+    const toml::node* node = table_.get(key);
+    if (!node) fail(line(), fmt::format("`{}` is missing", key));
+    return *node;
+  }
+
+  const toml::table& table_;
+  std::string file_;
+  std::string where_;
+  std::vector<std::string> asked_;
+};
+
+bool is_identifier(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+KnownMistake read_mistake(TableReader& table, const std::vector<KnownMistake>& earlier) {
+  KnownMistake mistake{table.text("id"), table.text("says")};
+  if (!is_identifier(mistake.id)) table.fail(table.line_of("id"), "a mistake's id is made of a-z, 0-9 and _");
+  for (const KnownMistake& other : earlier) {
+    if (other.id == mistake.id) {
+      table.fail(table.line_of("id"), fmt::format("the mistake `{}` occurs twice", mistake.id));
+    }
+  }
+  table.refuse_other_keys();
+  return mistake;
+}
+
+Exercise read_exercise(TableReader& table, const std::string& expected_id) {
+  Exercise exercise;
+  exercise.line = table.line();
+  exercise.id = table.text("id");
+  if (exercise.id != expected_id) {
+    table.fail(table.line_of("id"),
+               fmt::format("exercise `{}` is out of order: `{}` comes next here", exercise.id, expected_id));
+  }
+  table.name("exercise " + exercise.id);
+  exercise.title = table.text("title");
+  exercise.file = table.text("file");
+  if (!exercise.file.ends_with(".cpp") || exercise.file.find('/') != std::string::npos) {
+    table.fail(table.line_of("file"), "`file` is not the name of a .cpp file in the chapter's folder");
+  }
+  exercise.section = table.text("section");
+  exercise.minutes = table.whole_number("minutes");
+  if (exercise.minutes == 0) table.fail(table.line_of("minutes"), "`minutes` is 0");
+  exercise.core = table.yes_or_no("core");
+
+  const std::vector<std::string> hints = table.texts("hints");
+  if (hints.size() != exercise.hints.size()) {
+    table.fail(table.line_of("hints"), fmt::format("there are {} hints, where three are wanted", hints.size()));
+  }
+  std::copy(hints.begin(), hints.end(), exercise.hints.begin());
+  if (hints[0] == hints[1] || hints[1] == hints[2] || hints[0] == hints[2]) {
+    table.fail(table.line_of("hints"), "two hints are the same");
+  }
+
+  for (TableReader& entry : table.tables("mistake")) {
+    exercise.mistakes.push_back(read_mistake(entry, exercise.mistakes));
+  }
+  table.refuse_other_keys();
+  return exercise;
+}
+
+Prediction read_prediction(TableReader& table, const std::string& expected_id) {
+  Prediction prediction;
+  prediction.line = table.line();
+  prediction.id = table.text("id");
+  if (prediction.id != expected_id) {
+    table.fail(table.line_of("id"),
+               fmt::format("prediction `{}` is out of order: `{}` comes next here", prediction.id, expected_id));
+  }
+  table.name("prediction " + prediction.id);
+  prediction.question = table.text("question");
+  prediction.why = table.text("why");
+  prediction.section = table.text("section");
+
+  // An answer is a number with a tolerance, or a list of words, and never both.
+  if (table.has("answer") == table.has("accept")) {
+    table.fail(table.line(), "wants either `answer` (a number) or `accept` (a list of words)");
+  }
+  if (table.has("answer")) {
+    prediction.answer = table.number("answer");
+    if (table.has("tolerance")) prediction.tolerance = table.number("tolerance");
+    if (prediction.tolerance < 0) table.fail(table.line_of("tolerance"), "`tolerance` is negative");
+  } else {
+    prediction.accept = table.texts("accept");
+    if (prediction.accept.empty()) table.fail(table.line_of("accept"), "`accept` is empty");
+  }
+  table.refuse_other_keys();
+  return prediction;
+}
+
+toml::table parse(const std::filesystem::path& file, const std::string& shown) {
+  const std::string text = read_text(file);
+  try {
+    return toml::parse(text, shown);
+  } catch (const toml::parse_error& error) {
+    throw ManifestError(fmt::format("{}:{}: {}", shown, error.source().begin.line, error.description()));
+  }
+}
+
+}  // namespace
+
+const KnownMistake* Exercise::find_mistake(std::string_view wanted) const {
+  for (const KnownMistake& mistake : mistakes) {
+    if (mistake.id == wanted) return &mistake;
+  }
+  return nullptr;
+}
+
+Chapter read_manifest(const std::filesystem::path& file, const std::string& shown) {
+  const toml::table root = parse(file, shown);
+  TableReader table(root, shown, "");
+
+  Chapter chapter;
+  chapter.number = table.whole_number("chapter");
+  chapter.folder = table.text("folder");
+  chapter.title = table.text("title");
+
+  const std::string in_folder = file.parent_path().filename().string();
+  if (chapter.folder != in_folder) {
+    table.fail(table.line_of("folder"),
+               fmt::format("`folder` is \"{}\", but the manifest lies in \"{}\"", chapter.folder, in_folder));
+  }
+  if (!chapter.folder.starts_with(fmt::format("{:02}_", chapter.number))) {
+    table.fail(table.line_of("chapter"),
+               fmt::format("`chapter` is {}, but the folder is \"{}\"", chapter.number, chapter.folder));
+  }
+
+  for (TableReader& entry : table.tables("exercise")) {
+    const std::string expected = fmt::format("{}.{}", chapter.number, chapter.exercises.size() + 1);
+    chapter.exercises.push_back(read_exercise(entry, expected));
+  }
+  for (TableReader& entry : table.tables("prediction")) {
+    const std::string expected = fmt::format("P{}.{}", chapter.number, chapter.predictions.size() + 1);
+    chapter.predictions.push_back(read_prediction(entry, expected));
+  }
+  table.refuse_other_keys();
+  return chapter;
+}
+
+}  // namespace verse
