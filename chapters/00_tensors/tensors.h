@@ -1,0 +1,62 @@
+#pragma once
+
+/// @file
+/// The primer: tensors, shapes, gradients, a module. What the other ten chapters take for granted.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+
+namespace verse {
+
+/// What can be asked of a tensor without looking at its numbers.
+struct TensorFacts {
+  std::int64_t dimensions = 0;  ///< how many indices an element has
+  std::int64_t elements = 0;    ///< how many numbers there are
+  std::int64_t last_size = 0;   ///< how far the last index runs
+  bool floating = false;        ///< whether the numbers have a fractional part
+};
+
+/// Reads the facts off a tensor. (Exercise 0.1) @param tensor of one dimension or more
+TensorFacts facts_of(const torch::Tensor& tensor);
+
+/// Each row less its own mean. (Exercise 0.2) @param table [rows, columns], float @return the same shape; every row's
+/// mean is 0
+torch::Tensor centre_rows(const torch::Tensor& table);
+
+/// The numbers of a table, column after column. (Exercise 0.3) @param table [rows, columns] @return [columns * rows]
+torch::Tensor read_by_columns(const torch::Tensor& table);
+
+/// The dot product of every vector on the left with every vector on the right, batch by batch. (Exercise 0.4)
+/// @param left [batch, n, width] @param right [batch, m, width] @return [batch, n, m]
+torch::Tensor all_dot_products(const torch::Tensor& left, const torch::Tensor& right);
+
+/// The curve of exercise 0.5: x^3 - 2x, element by element. Given.
+torch::Tensor curve(const torch::Tensor& x);
+
+/// The slope of curve() at one place, found in three ways.
+struct Slopes {
+  double by_hand = 0;        ///< by the formula of its derivative
+  double by_difference = 0;  ///< (curve(x + step) - curve(x - step)) / (2 step)
+  double by_backward = 0;    ///< by LibTorch's autograd
+};
+
+/// (Exercise 0.5) @param step of the difference, above 0; everything is computed in float64
+Slopes three_slopes(double x, double step);
+
+/// The smallest layer there is: y = x W^T + b.
+class LineImpl : public torch::nn::Module {
+ public:
+  /// Registers `weight` [outputs, inputs], normal with deviation 0.1, and `bias` [outputs], zeros. (Exercise 0.6)
+  LineImpl(std::int64_t inputs, std::int64_t outputs);
+
+  /// @param x [..., inputs] @return [..., outputs]
+  torch::Tensor forward(const torch::Tensor& x);
+
+  torch::Tensor weight;
+  torch::Tensor bias;
+};
+TORCH_MODULE(Line);
+
+}  // namespace verse

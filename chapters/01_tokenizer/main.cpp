@@ -1,0 +1,378 @@
+/// @file
+/// Chapter 1's program: what a text's characters and pairs of characters are, what a counted pair model's loss is, what
+/// byte-pair merges change, and how the pair model talks.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "01_tokenizer/merges.h"
+#include "01_tokenizer/tokenizer.h"
+#include "common/corpus.h"
+#include "common/error.h"
+#include "common/plot.h"
+#include "common/program.h"
+#include "common/text.h"
+
+namespace verse {
+namespace {
+
+/// A pair table has vocabulary squared entries of 8 bytes; with this many characters it takes half a gigabyte.
+constexpr std::int64_t kMostCharacters = 8192;
+
+/// 1115394 as 1,115,394.
+std::string with_commas(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits;
+}
+
+/// Text on one line: line breaks as \n.
+std::string on_one_line(const std::u32string& text) {
+  std::string line;
+  for (const char32_t character : text) line += character == U'\n' ? "\\n" : encode_utf8(character);
+  return line;
+}
+
+/// A character as a label of a row or column: without the quotation marks that messages put around it.
+std::string label(char32_t character) {
+  if (character == U' ') return "space";
+  return on_one_line({character});
+}
+
+/// The text of this run: as characters, and as tokens on the run's device.
+struct Material {
+  Corpus corpus;
+  Tokenizer tokenizer;
+  torch::Tensor all;         ///< [characters], int64
+  torch::Tensor train;       ///< the first 90 %
+  torch::Tensor validation;  ///< the rest
+};
+
+Material read_material(const SharedOptions& shared) {
+  Corpus corpus = load_corpus(shared.data);
+  if (corpus.characters < 20) {
+    throw UsageError(fmt::format("{} has {} characters; this program needs at least 20, two of them to validate",
+                                 corpus.name, corpus.characters));
+  }
+  Tokenizer tokenizer = Tokenizer::from_text(corpus.text);
+  if (tokenizer.size() > kMostCharacters) {
+    throw UsageError(fmt::format("{} has {} different characters; this program's table of pairs holds {} at most",
+                                 corpus.name, with_commas(tokenizer.size()), with_commas(kMostCharacters)));
+  }
+  const torch::Tensor all = tokenizer.encode_tensor(corpus.text).to(shared.device.device);
+  const auto split = static_cast<std::int64_t>(corpus.characters * 9 / 10);
+  return {std::move(corpus), std::move(tokenizer), all, all.slice(0, 0, split), all.slice(0, split)};
+}
+
+void show_vocabulary(const Material& material) {
+  fmt::print("{}: {} characters; the first {} train, the other {} validate.\n\n", material.corpus.name,
+             with_commas(material.all.size(0)), with_commas(material.train.size(0)),
+             with_commas(material.validation.size(0)));
+
+  // A vocabulary in another script can have thousands of characters: the first hundred stand for them.
+  constexpr std::size_t most_shown = 100;
+  const std::vector<char32_t>& vocabulary = material.tokenizer.vocabulary();
+  fmt::print("Vocabulary of {}: {} different characters, the smallest code point first\n ", material.corpus.name,
+             with_commas(material.tokenizer.size()));
+  for (std::size_t i = 0; i < std::min(vocabulary.size(), most_shown); ++i) fmt::print(" {}", label(vocabulary[i]));
+  if (vocabulary.size() > most_shown) fmt::print(" and {} more", vocabulary.size() - most_shown);
+
+  // The text's beginning, there and back.
+  const std::string beginning = material.tokenizer.decode([&] {
+    const torch::Tensor first = material.all.slice(0, 0, 14).cpu();
+    return std::vector<std::int64_t>(first.data_ptr<std::int64_t>(), first.data_ptr<std::int64_t>() + first.size(0));
+  }());
+  fmt::print("\n\n  \"{}\" is {}\n", on_one_line(decode_utf8(beginning)),
+             fmt::join(material.tokenizer.encode(beginning), " "));
+}
+
+/// Where the reading of a text is looked at: 1, 2 and 5 times powers of ten, and one character a pair.
+std::vector<std::int64_t> reading_stations(const Coverage& text) {
+  std::vector<std::int64_t> stations = {text.pairs_possible};
+  for (std::int64_t power = 100; power < text.characters; power *= 10) {
+    for (const std::int64_t step : {1, 2, 5}) stations.push_back(step * power);
+  }
+  std::sort(stations.begin(), stations.end());
+  while (!stations.empty() && stations.back() >= text.characters) stations.pop_back();
+  return stations;
+}
+
+void draw_coverage(const Material& material, const std::filesystem::path& svg) {
+  const std::int64_t size = material.tokenizer.size();
+  const Coverage train = measure_coverage(material.train, size);
+  Series seen{"different pairs that have occurred", {}};
+  std::vector<std::int64_t> stations = reading_stations(train);
+  stations.push_back(train.characters);
+  for (const std::int64_t station : stations) {
+    const Coverage coverage = measure_coverage(material.train.slice(0, 0, station), size);
+    seen.points.emplace_back(static_cast<double>(station), static_cast<double>(coverage.pairs_seen));
+  }
+  PlotText text;
+  text.title = fmt::format("Pairs seen in the training split of {}", material.corpus.name);
+  text.x_label = "characters read";
+  text.y_label = "pairs";
+  text.log_x = true;
+  plot_lines(svg, text, {seen}, {{"possible pairs", static_cast<double>(train.pairs_possible)}});
+  fmt::print(stderr, "The curve of pairs seen is in {}.\n", svg.string());
+}
+
+void show_coverage(const Material& material) {
+  const std::int64_t size = material.tokenizer.size();
+  const std::string& name = material.corpus.name;
+  const Coverage train = measure_coverage(material.train, size);
+  fmt::print("\nPairs: {} characters can form {} x {} = {} pairs. How well does {} cover them?\n\n", with_commas(size),
+             with_commas(size), with_commas(size), with_commas(train.pairs_possible), name);
+
+  const auto line = [&](const std::string& part, const torch::Tensor& tokens) {
+    const Coverage coverage = measure_coverage(tokens, size);
+    fmt::print("  {:<34}{:>12}{:>20.1f}{:>14}\n", part, with_commas(coverage.characters), coverage.characters_per_pair,
+               with_commas(coverage.pairs_seen));
+  };
+  fmt::print("  {:<34}{:>12}{:>20}{:>14}\n", name, "characters", "characters a pair", "pairs seen");
+  line("the whole text", material.all);
+  line("the training split", material.train);
+
+  for (const std::int64_t station : reading_stations(train)) {
+    line(fmt::format("  after its first {}", with_commas(station)), material.train.slice(0, 0, station));
+  }
+
+  // Some pairs are everywhere and most are rare: that is why text can be long and still cover few of them.
+  const torch::Tensor shares = std::get<0>(count_pairs(material.train, size).flatten().sort(0, /*descending=*/true));
+  const std::int64_t half = (shares.cumsum(0) * 2 < train.characters - 1).sum().item<std::int64_t>() + 1;
+  fmt::print("\n  Half of the neighbours in the training split are one of the {} most frequent pairs.\n",
+             with_commas(half));
+
+  fmt::print("\n  One token to learn from for each possible pair, as the rule of thumb asks, would be:\n");
+  for (const std::int64_t larger : {size, std::int64_t{50000}, std::int64_t{200000}}) {
+    const double times = static_cast<double>(larger * larger) / static_cast<double>(train.characters);
+    fmt::print("  {:>16} for a vocabulary of {:>7}: {:>6} times the training split of {}\n",
+               with_commas(larger * larger), with_commas(larger),
+               times < 10 ? fmt::format("{:.2g}", times) : with_commas(std::llround(times)), name);
+  }
+}
+
+void show_loss_line(const std::string& model, double nats) {
+  fmt::print("  {:<46}{:>8.3f}{:>8.3f}{:>12.2f}\n", model, nats, nats_to_bits(nats), perplexity(nats));
+}
+
+/// A loss by hand: what the model gave to the first characters of the validation split, and the surprise of each.
+void show_first_surprises(const Material& material, const torch::Tensor& probabilities) {
+  constexpr std::int64_t predicted = 4;
+  const std::int64_t pairs = std::min(predicted, material.validation.size(0) - 1);
+  const std::vector<char32_t>& vocabulary = material.tokenizer.vocabulary();
+  fmt::print("\n  The first {} characters that it has to predict there:\n", pairs);
+  double sum = 0;
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    const auto now = material.validation[i].item<std::int64_t>();
+    const auto next = material.validation[i + 1].item<std::int64_t>();
+    const double p = probabilities[now][next].item<double>();
+    sum += -std::log(p);
+    fmt::print("    {:>4} then {:<4}  p = {:.4f}   -ln p = {:.3f}\n",
+               show_character(vocabulary[static_cast<std::size_t>(now)]),
+               show_character(vocabulary[static_cast<std::size_t>(next)]), p, -std::log(p));
+  }
+  fmt::print("    {:>32} {:.3f}\n", "mean:", sum / static_cast<double>(pairs));
+}
+
+/// @return the counted pair model, on the CPU, [vocabulary, vocabulary]
+torch::Tensor show_losses(const Material& material, double smoothing) {
+  const std::int64_t size = material.tokenizer.size();
+  fmt::print("\nLoss on {}, a character:\n\n", material.corpus.name);
+  fmt::print("  {:<46}{:>8}{:>8}{:>12}\n", "", "nats", "bits", "perplexity");
+  const torch::Tensor uniform = torch::full({size}, 1.0 / static_cast<double>(size), torch::kFloat64);
+  show_loss_line(fmt::format("a uniform guess among {}", with_commas(size)), mean_negative_log_likelihood(uniform));
+
+  // Between that and pairs: how often each character occurs, whatever stands before it.
+  const torch::Tensor frequencies = torch::bincount(material.train, {}, size).to(torch::kFloat64) + smoothing;
+  show_loss_line(fmt::format("characters counted, {:g} added: validation split", smoothing),
+                 mean_negative_log_likelihood((frequencies / frequencies.sum()).index({material.validation})));
+
+  //! [losses]
+  const torch::Tensor counts = count_pairs(material.train, size);
+  const torch::Tensor probabilities = pair_probabilities(counts, smoothing);
+  const double on_train = pair_model_loss(probabilities, material.train);
+  const double on_validation = pair_model_loss(probabilities, material.validation);
+  //! [losses]
+  show_loss_line(fmt::format("pairs counted, {:g} added: training split", smoothing), on_train);
+  show_loss_line(fmt::format("pairs counted, {:g} added: validation split", smoothing), on_validation);
+
+  show_first_surprises(material, probabilities);
+
+  // How much smoothing is right, and that none is fatal as soon as one unseen pair turns up.
+  fmt::print("\n  On the validation split with other smoothing:");
+  for (const double other : {0.0, 0.01, 0.1, 1.0, 10.0, 100.0}) {
+    fmt::print("  {:g}: {:.3f}", other, pair_model_loss(pair_probabilities(counts, other), material.validation));
+  }
+  const torch::Tensor unseen = (counts == 0) & (count_pairs(material.validation, size) > 0);
+  fmt::print("\n  Different pairs of the validation split that the training split never has: {}\n",
+             with_commas(unseen.sum().item<std::int64_t>()));
+  return probabilities.cpu();
+}
+
+void draw_heat_map(const Material& material, const std::filesystem::path& svg) {
+  const std::int64_t size = material.tokenizer.size();
+  const torch::Tensor counts = count_pairs(material.train, size).cpu();
+  std::vector<std::vector<double>> values(static_cast<std::size_t>(size));
+  for (std::int64_t row = 0; row < size; ++row) {
+    for (std::int64_t column = 0; column < size; ++column) {
+      values[static_cast<std::size_t>(row)].push_back(
+          std::log10(1.0 + static_cast<double>(counts[row][column].item<std::int64_t>())));
+    }
+  }
+  std::vector<std::string> labels;
+  for (const char32_t character : material.tokenizer.vocabulary()) labels.push_back(label(character));
+
+  PlotText text;
+  text.title = fmt::format("Pairs in the training split of {}: log10(1 + count)", material.corpus.name);
+  text.x_label = "next character";
+  text.y_label = "character now";
+  plot_heat_map(svg, text, values, labels, labels);
+  fmt::print(stderr, "The heat map of pairs is in {}.\n", svg.string());
+}
+
+/// A sentence of the text to cut into tokens: the first one of 40 to 80 characters that stands on one line.
+std::u32string find_sentence(const std::u32string& text) {
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char32_t character = text[i];
+    if (character == U'\n' || character == U':') begin = i + 1;
+    if (character != U'.' && character != U'!' && character != U'?') continue;
+    while (begin < i && text[begin] == U' ') ++begin;
+    const bool whole = text[begin] < U'a' || text[begin] > U'z';  // not the end of one from the line before
+    if (whole && i + 1 - begin >= 40 && i + 1 - begin <= 80) return text.substr(begin, i + 1 - begin);
+    begin = i + 1;
+  }
+  return text.substr(0, 60);
+}
+
+/// The text of every token, characters first, then merges in the order in which they were learned.
+std::vector<std::u32string> token_texts(const Tokenizer& tokenizer, const std::vector<Merge>& merges) {
+  std::vector<std::u32string> texts;
+  for (const char32_t character : tokenizer.vocabulary()) texts.push_back({character});
+  for (const Merge& merge : merges) {
+    texts.push_back(texts[static_cast<std::size_t>(merge.pair.first)] +
+                    texts[static_cast<std::size_t>(merge.pair.second)]);
+  }
+  return texts;
+}
+
+/// Tokens as their texts with bars between them.
+std::string cut(const std::vector<std::int64_t>& tokens, const std::vector<std::u32string>& texts) {
+  std::string line;
+  for (const std::int64_t token : tokens) {
+    line += (line.empty() ? "" : "|") + on_one_line(texts[static_cast<std::size_t>(token)]);
+  }
+  return line;
+}
+
+void show_merges(const Material& material, std::int64_t largest) {
+  const torch::Tensor train = material.train.cpu().contiguous();
+  const std::vector<std::int64_t> characters(train.data_ptr<std::int64_t>(),
+                                             train.data_ptr<std::int64_t>() + train.size(0));
+  const std::int64_t alphabet = material.tokenizer.size();
+  const std::string& name = material.corpus.name;
+
+  // The first merge by the exercises' functions; what comes after it by the fast learner.
+  const auto pair = most_frequent_pair(characters);
+  const std::vector<std::int64_t> merged = merge_pair(characters, pair, alphabet);
+  fmt::print("\nMerges: the most frequent pair of the training split of {} is {} and {}.\n", name,
+             show_character(material.tokenizer.vocabulary()[static_cast<std::size_t>(pair.first)]),
+             show_character(material.tokenizer.vocabulary()[static_cast<std::size_t>(pair.second)]));
+  fmt::print("  One token for both makes {} tokens of its {} characters. And so on:\n\n",
+             with_commas(static_cast<std::int64_t>(merged.size())), with_commas(train.size(0)));
+
+  const std::u32string sentence = find_sentence(decode_utf8(material.corpus.validation));
+  std::vector<std::int64_t> sentence_tokens = material.tokenizer.encode(encode_utf8(sentence));
+  fmt::print("  {:>10}{:>20}{:>12}{:>14}{:>15}{:>20}\n", "vocabulary", "characters a token", "tokens", "squared",
+             "tokens a pair", "steps a sentence");
+
+  MergeLearner learner(characters, alphabet);
+  std::vector<std::string> cuts;
+  std::size_t applied = 0;
+  for (std::int64_t target = alphabet;; target = std::min(largest, target * 2)) {
+    // From the alphabet by powers of two.
+    if (target > alphabet) target = std::int64_t{1} << static_cast<int>(std::log2(static_cast<double>(target)));
+    while (learner.vocabulary_size() < target && learner.step()) {
+    }
+    for (; applied < learner.merges().size(); ++applied) {
+      sentence_tokens =
+          merge_pair(sentence_tokens, learner.merges()[applied].pair, alphabet + static_cast<std::int64_t>(applied));
+    }
+    const auto tokens = static_cast<std::int64_t>(learner.tokens().size());
+    const std::int64_t vocabulary = learner.vocabulary_size();
+    fmt::print("  {:>10}{:>20.2f}{:>12}{:>14}{:>15.3g}{:>20}\n", with_commas(vocabulary),
+               static_cast<double>(train.size(0)) / static_cast<double>(tokens), with_commas(tokens),
+               with_commas(vocabulary * vocabulary),
+               static_cast<double>(tokens) / static_cast<double>(vocabulary * vocabulary), sentence_tokens.size());
+    cuts.push_back(fmt::format("  {:>7}  {}", with_commas(vocabulary),
+                               cut(sentence_tokens, token_texts(material.tokenizer, learner.merges()))));
+    if (vocabulary >= largest || vocabulary < target) break;
+  }
+
+  fmt::print("\n  The sentence, from the validation split of {}, in each vocabulary's tokens:\n", name);
+  for (const std::string& line : cuts) fmt::print("{}\n", line);
+}
+
+void show_sample(const Material& material, const torch::Tensor& probabilities, std::int64_t length,
+                 std::uint64_t seed) {
+  // A text without line breaks begins as it begins.
+  const std::vector<char32_t>& vocabulary = material.tokenizer.vocabulary();
+  const bool has_prompt = std::binary_search(vocabulary.begin(), vocabulary.end(), decode_utf8(kPrompt).back());
+  const std::int64_t first =
+      has_prompt ? material.tokenizer.encode(kPrompt).back() : material.all[0].item<std::int64_t>();
+  Random random(seed);
+  fmt::print("\nThe pair model of {}, {} characters from {}:\n\n", material.corpus.name, with_commas(length),
+             show_character(vocabulary[static_cast<std::size_t>(first)]));
+  fmt::print("{}\n", material.tokenizer.decode(sample_pairs(probabilities, first, length, random)));
+}
+
+int run(int argc, char** argv) {
+  CommandLine line(std::filesystem::path(argv[0]).filename(),
+                   "Chapter 1: characters, pairs, a loss, merges, and a text from counts.");
+  line.add()                                                                                                //
+      ("smoothing", "added to every pair's count", cxxopts::value<std::string>()->default_value("1"), "X")  //
+      ("vocabulary", "where merging stops", cxxopts::value<std::string>()->default_value("4096"), "N")      //
+      ("characters", "to write at the end", cxxopts::value<std::string>()->default_value("300"), "N")       //
+      ("heat-map", "draws the table of pairs", cxxopts::value<std::string>(), "FILE.svg")                   //
+      ("coverage", "draws how many pairs have occurred as the text is read", cxxopts::value<std::string>(), "FILE.svg");
+  const SharedOptions shared = line.parse(argc, argv);
+  const double smoothing = line.number("smoothing", 1e-9, 1e9);
+  const std::int64_t largest = line.integer("vocabulary", 2, 65536);
+  const std::int64_t length = line.integer("characters", 0, 1000000);
+
+  const Material material = read_material(shared);
+  show_vocabulary(material);
+  show_coverage(material);
+  if (line.given("coverage")) draw_coverage(material, line.text("coverage"));
+  if (line.given("heat-map")) draw_heat_map(material, line.text("heat-map"));
+  const torch::Tensor probabilities = show_losses(material, smoothing);
+
+  // Merges lie off the chapter's core path: whoever has not written them hears the model all the same.
+  int status = 0;
+  std::fflush(stdout);
+  try {
+    show_merges(material, largest);
+  } catch (const NotImplemented& missing) {
+    fmt::print(stderr, "The table of merges is left out: {}.\n", missing.what());
+    status = 1;
+  }
+  show_sample(material, probabilities, length, shared.seed);
+  return status;
+}
+
+}  // namespace
+}  // namespace verse
+
+int main(int argc, char** argv) {
+  verse::prepare_cuda();
+  return verse::run_program([&] { return verse::run(argc, argv); });
+}

@@ -1,0 +1,374 @@
+/// @file
+/// Chapter 3's program: attention taken apart, one layer of it trained, and what its heads look at.
+
+#include <torch/torch.h>
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "01_tokenizer/tokenizer.h"
+#include "02_embeddings/embeddings.h"
+#include "03_attention/attention.h"
+#include "03_attention/habits.h"
+#include "03_attention/taken_apart.h"
+#include "common/corpus.h"
+#include "common/error.h"
+#include "common/plot.h"
+#include "common/program.h"
+#include "common/progress.h"
+#include "common/random.h"
+#include "common/text.h"
+
+namespace verse {
+namespace {
+
+//! [one-layer-model]
+/// The smallest model in which attention makes sense: chapter 2's embeddings, one layer, and an output table.
+struct OneLayerModelImpl : torch::nn::Module {
+  OneLayerModelImpl(std::int64_t vocabulary_size, std::int64_t context, const AttentionOptions& options) {
+    token_table = register_parameter("token_table", torch::randn({vocabulary_size, options.width}) * 0.1);
+    position_table = register_parameter("position_table", torch::randn({context, options.width}) * 0.1);
+    output_table = register_parameter("output_table", torch::randn({vocabulary_size, options.width}) * 0.02);
+    attention = register_module("attention", CausalSelfAttention(options));
+  }
+
+  /// @param tokens [batch, time] @return logits [batch, time, vocabulary]
+  torch::Tensor forward(const torch::Tensor& tokens, const AttentionExtras& extras = {}) {
+    const auto x = embed(token_table, position_table, tokens);  // [batch, time, width]
+    // A position keeps what it is and adds what it saw; chapter 4 has more to say on this sum.
+    const auto seen = x + attention->forward(x, extras);
+    return torch::matmul(seen, output_table.t());
+  }
+
+  torch::Tensor token_table, position_table, output_table;
+  CausalSelfAttention attention{nullptr};
+};
+TORCH_MODULE(OneLayerModel);
+//! [one-layer-model]
+
+/// What the program works on.
+struct Setting {
+  SharedOptions shared;
+  Corpus corpus;
+  Tokenizer tokenizer;
+  torch::Tensor train, validation;  ///< [characters], int64, on the device
+  AttentionOptions attention;
+  std::int64_t context = 64, batch_size = 32, steps = 0;
+  std::optional<std::filesystem::path> maps;
+};
+
+/// Windows of the text, one after the other. @return [windows, length]; what is left at the end is left out
+torch::Tensor consecutive_windows(const torch::Tensor& tokens, std::int64_t length) {
+  return tokens.unfold(0, length, length);
+}
+
+//! [kept-rows]
+/// Keys and values of positions already read, in a block of memory of the final size. Chapter 7 makes caches a subject.
+class KeptRows : public LayerCache {
+ public:
+  explicit KeptRows(torch::IntArrayRef sizes, torch::Device device)
+      : keys_(torch::empty(sizes, device)), values_(torch::empty(sizes, device)) {}
+
+  std::int64_t length() const override { return length_; }
+
+  std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) override {
+    const std::int64_t time = key.size(2);
+    keys_.narrow(2, length_, time).copy_(key);
+    values_.narrow(2, length_, time).copy_(value);
+    length_ += time;
+    return {keys_.narrow(2, 0, length_), values_.narrow(2, 0, length_)};
+  }
+
+ private:
+  torch::Tensor keys_, values_;  // [batch, heads, context, head_width]
+  std::int64_t length_ = 0;
+};
+//! [kept-rows]
+
+/// The median time of five calls, in milliseconds. CUDA only queues work, so reading one number waits for all of it.
+template <typename Function>
+double median_milliseconds(const Function& function) {
+  std::vector<double> times;
+  for (int round = 0; round < 5; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    function().flatten()[0].template item<float>();
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  return times[2];
+}
+
+/// Part 5: the same layer, position by position and all at once.
+void show_timing(torch::Device device) {
+  constexpr std::int64_t batch = 1, time = 256, width = 384, heads = 6;
+  print_heading(fmt::format("A layer {} wide with {} heads reads {} positions", width, heads, time));
+  torch::NoGradGuard no_gradients;
+  CausalSelfAttention layer(AttentionOptions{width, heads});
+  layer->to(device);
+  const auto x = torch::randn({batch, time, width}, device);
+
+  //! [one-at-a-time]
+  const auto one_at_a_time = [&] {
+    KeptRows kept({batch, heads, time, width / heads}, device);
+    std::vector<torch::Tensor> rows;
+    for (std::int64_t t = 0; t < time; ++t) {
+      AttentionExtras extras;
+      extras.cache = &kept;
+      rows.push_back(layer->forward(x.narrow(1, t, 1), extras));  // [batch, 1, width]
+    }
+    return torch::cat(rows, 1);  // [batch, time, width]
+  };
+  const auto all_at_once = [&] { return layer->forward(x); };
+  //! [one-at-a-time]
+
+  const double difference = (one_at_a_time() - all_at_once()).abs().max().item<double>();
+  const double slow = median_milliseconds(one_at_a_time), fast = median_milliseconds(all_at_once);
+  fmt::print("  one position at a time {:8.1f} ms\n  all positions at once  {:8.1f} ms\n", slow, fast);
+  fmt::print("  {:.1f} times as fast, and the same answer: the largest difference is {:.1e}\n", slow / fast,
+             difference);
+}
+
+/// The model's loss over the whole validation part, in nats a character.
+double validation_loss(OneLayerModel& model, const Setting& setting) {
+  torch::NoGradGuard no_gradients;
+  const auto windows = consecutive_windows(setting.validation, setting.context + 1);  // [windows, context + 1]
+  double total = 0;
+  for (const auto& some : windows.split(256)) {
+    const auto logits = model->forward(some.slice(1, 0, -1));
+    total += cross_entropy(logits.flatten(0, 1), some.slice(1, 1).flatten()).item<double>() *
+             static_cast<double>(some.size(0));
+  }
+  return total / static_cast<double>(windows.size(0));
+}
+
+/// Part 6: the layer learns.
+void train_one_layer(OneLayerModel& model, const Setting& setting) {
+  std::int64_t parameters = 0;
+  for (const auto& parameter : model->parameters()) parameters += parameter.numel();
+  print_heading(fmt::format("One attention layer, {} heads, {} wide, {} parameters in all, on {}",
+                            setting.attention.heads, setting.attention.width, parameters, setting.corpus.name));
+  const double before = validation_loss(model, setting);
+
+  //! [training]
+  torch::optim::AdamW optimizer(model->parameters(), torch::optim::AdamWOptions(1e-2));
+  Random random(setting.shared.seed);
+  Progress progress(setting.steps, setting.batch_size * setting.context);
+  for (std::int64_t step = 0; step < setting.steps; ++step) {
+    std::vector<torch::Tensor> windows;
+    for (std::int64_t row = 0; row < setting.batch_size; ++row) {
+      const std::int64_t begin = random.below(setting.train.size(0) - setting.context);
+      windows.push_back(setting.train.narrow(0, begin, setting.context + 1));
+    }
+    const auto text = torch::stack(windows);                   // [batch, context + 1]
+    const auto logits = model->forward(text.slice(1, 0, -1));  // [batch, context, vocabulary]
+    const auto loss = cross_entropy(logits.flatten(0, 1), text.slice(1, 1).flatten());
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    if (step % 10 == 9) progress.update(step + 1, loss.item<double>());
+  }
+  progress.finish();
+  //! [training]
+
+  const auto counts = count_pairs(setting.train.cpu(), setting.tokenizer.size());
+  const double pairs = pair_model_loss(pair_probabilities(counts, 1.0), setting.validation.cpu());
+  fmt::print("  loss on the validation part, in nats a character\n");
+  fmt::print("    before training              {:.3f}   (ln {} = {:.3f})\n", before, setting.tokenizer.size(),
+             std::log(static_cast<double>(setting.tokenizer.size())));
+  fmt::print("    after {:>6} steps           {:.3f}\n", setting.steps, validation_loss(model, setting));
+  fmt::print("    chapter 1's counted pairs    {:.3f}\n", pairs);
+}
+
+/// Part 7: a change in the text, and who notices.
+void show_future(OneLayerModel& model, const Setting& setting) {
+  torch::NoGradGuard no_gradients;
+  const auto text = setting.validation.slice(0, 0, setting.context).unsqueeze(0);
+  const std::int64_t place = setting.context / 2;
+  auto changed = text.clone();
+  changed[0][place] = (text[0][place] + 1) % setting.tokenizer.size();
+  const auto difference = (model->forward(changed) - model->forward(text)).abs();  // [1, context, vocabulary]
+  print_heading(fmt::format("Character {} of {} is changed; the largest change of a logit", place, setting.context));
+  fmt::print("    before it       {:.4f}\n    there and after {:.4f}\n",
+             difference.slice(1, 0, place).max().item<double>(), difference.slice(1, place).max().item<double>());
+}
+
+void print_habits(const std::string& name, const HeadHabits& habits) {
+  fmt::print("    {:<8} {:>8.1f} {:>8.2f} {:>8.1f} {:>8.3f} {:>8.3f} {:>8.3f} {:>8.3f} {:>10}\n", name, habits.distance,
+             habits.entropy, std::exp(habits.entropy), habits.itself, habits.previous, habits.second, habits.blanks,
+             habits.favourite);
+}
+
+/// Part 8: what each head looks at.
+void show_habits(OneLayerModel& model, const Setting& setting) {
+  torch::NoGradGuard no_gradients;
+  const auto windows = consecutive_windows(setting.validation, setting.context).slice(0, 0, 64);  // [windows, context]
+  torch::Tensor weights;  // [windows, heads, context, context]
+  AttentionExtras extras;
+  extras.weights = &weights;
+  model->forward(windows, extras);
+
+  // A space and a line end part words.
+  auto blank = torch::zeros_like(windows, torch::kFloat);
+  for (std::int64_t token = 0; token < setting.tokenizer.size(); ++token) {
+    const char32_t character = setting.tokenizer.vocabulary()[static_cast<std::size_t>(token)];
+    if (character == U' ' || character == U'\n') blank += (windows == token).to(torch::kFloat);
+  }
+
+  print_heading(fmt::format("What each head looks at, over {} windows of {}, second half of each", windows.size(0),
+                            setting.corpus.name));
+  fmt::print("    {:<8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10}\n", "", "distance", "entropy", "as among",
+             "itself", "1 back", "2 back", "blanks", "favourite");
+  for (std::int64_t head = 0; head < setting.attention.heads; ++head) {
+    print_habits(fmt::format("head {}", head + 1), measure_habits(weights.select(1, head), blank));
+  }
+  const auto mask = causal_mask(setting.context, setting.context, windows.device()).to(torch::kFloat);
+  const auto even = (mask / mask.sum(-1, true)).expand({windows.size(0), -1, -1});
+  print_habits("evenly", measure_habits(even, blank));
+}
+
+/// Part 9: maps of real text, on the terminal and, where a folder is given, as SVG.
+void draw_maps(OneLayerModel& model, const Setting& setting) {
+  torch::NoGradGuard no_gradients;
+  const std::int64_t length = std::min<std::int64_t>(setting.context, 24);
+  const auto text = setting.validation.slice(0, 0, length).unsqueeze(0);
+  torch::Tensor weights;
+  AttentionExtras extras;
+  extras.weights = &weights;
+  model->forward(text, extras);
+  weights = weights[0].cpu();  // [heads, length, length]
+
+  // Labels that can be seen: a dot for a space, an arrow for a line's end.
+  std::vector<std::string> labels;
+  for (std::int64_t t = 0; t < length; ++t) {
+    const char32_t character =
+        setting.tokenizer.vocabulary()[static_cast<std::size_t>(text[0][t].item<std::int64_t>())];
+    labels.push_back(character == U' ' ? "·" : character == U'\n' ? "↵" : encode_utf8(character));
+  }
+
+  print_heading(
+      fmt::format("Maps of {}: a row is the character that looks, a column the one looked at", setting.corpus.name));
+  const std::string shades = " .:-=+*#%@";
+  const std::int64_t shown = std::min<std::int64_t>(setting.attention.heads, 4);
+  for (std::int64_t row = 0; row < length; ++row) {
+    std::string line = fmt::format("  {} ", labels[static_cast<std::size_t>(row)]);
+    for (std::int64_t head = 0; head < shown; ++head) {
+      line += "|";
+      for (std::int64_t column = 0; column < length; ++column) {
+        const float weight = weights[head][row][column].item<float>();
+        line += shades[static_cast<std::size_t>(std::min(9.0F, std::ceil(weight * 9.0F - 0.2F)))];
+      }
+    }
+    fmt::print("{}|\n", line);
+  }
+
+  if (!setting.maps) return;
+  for (std::int64_t head = 0; head < setting.attention.heads; ++head) {
+    std::vector<std::vector<double>> values;
+    for (std::int64_t row = 0; row < length; ++row) {
+      values.emplace_back();
+      for (std::int64_t column = 0; column < length; ++column) {
+        values.back().push_back(weights[head][row][column].item<double>());
+      }
+    }
+    PlotText words;
+    words.title = fmt::format("Head {} on {}", head + 1, setting.corpus.name);
+    words.x_label = "looked at";
+    words.y_label = "looking";
+    plot_heat_map(*setting.maps / fmt::format("ch03-head-{}.svg", head + 1), words, values, labels, labels);
+  }
+  fmt::print(stderr, "wrote {} maps into {}\n", setting.attention.heads, setting.maps->string());
+}
+
+/// Part 10: the trained layer speaks.
+void print_sample(OneLayerModel& model, const Setting& setting) {
+  torch::NoGradGuard no_gradients;
+  print_heading("It speaks, beginning with a new line");
+  const bool has_prompt = setting.corpus.text.find(kPrompt) != std::string::npos;
+  std::vector<std::int64_t> tokens = has_prompt ? setting.tokenizer.encode(kPrompt) : std::vector<std::int64_t>{0};
+  Random random(setting.shared.seed);
+  const std::size_t given = tokens.size();
+  while (tokens.size() < given + 300) {
+    // The last characters that fit into the context decide what comes next.
+    const auto kept = std::min<std::int64_t>(static_cast<std::int64_t>(tokens.size()), setting.context);
+    const auto recent = torch::tensor(std::vector<std::int64_t>(tokens.end() - kept, tokens.end()));
+    const auto logits = model->forward(recent.unsqueeze(0).to(setting.shared.device.device));
+    const auto probabilities = softmax(logits[0][kept - 1].to(torch::kCPU, torch::kDouble)).cumsum(0);
+    const auto drawn = (probabilities <= random.uniform()).sum().item<std::int64_t>();
+    tokens.push_back(std::min(drawn, setting.tokenizer.size() - 1));
+  }
+  tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(given));
+  fmt::print("{}\n", setting.tokenizer.decode(tokens));
+}
+
+/// Reads the command line and the text.
+Setting prepare(int argc, char** argv) {
+  CommandLine line("chapter 3", "Attention taken apart, one layer of it trained, and what its heads look at.");
+  line.add()("steps", "training steps", cxxopts::value<std::int64_t>()->default_value("1500"))(
+      "heads", "attention heads", cxxopts::value<std::int64_t>()->default_value("4"))(
+      "width", "features a position", cxxopts::value<std::int64_t>()->default_value("64"))(
+      "context", "characters read at once", cxxopts::value<std::int64_t>()->default_value("64"))(
+      "batch-size", "windows a step", cxxopts::value<std::int64_t>()->default_value("32"))(
+      "maps", "a folder to draw each head's map into, as SVG", cxxopts::value<std::string>());
+  const SharedOptions shared = line.parse(argc, argv);
+
+  Corpus corpus = load_corpus(shared.data);
+  Tokenizer tokenizer = Tokenizer::from_text(corpus.text);
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, 64, 32, 0, {}};
+  setting.steps = line.integer("steps", 0, 1'000'000);
+  setting.context = line.integer("context", 8, 1024);
+  setting.batch_size = line.integer("batch-size", 1, 4096);
+  setting.attention.width = line.integer("width", 1, 4096);
+  setting.attention.heads = line.integer("heads", 1, 64);
+  if (setting.attention.width % setting.attention.heads != 0) {
+    throw UsageError(fmt::format("--heads must divide --width: {} is no multiple of {}", setting.attention.width,
+                                 setting.attention.heads));
+  }
+  setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
+  setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
+  const std::int64_t shorter = std::min(setting.train.size(0), setting.validation.size(0));
+  if (shorter < setting.context + 1) {
+    throw UsageError(fmt::format("the text's validation part has {} characters; --context {} needs at least {}",
+                                 shorter, setting.context, setting.context + 1));
+  }
+  if (line.given("maps")) {
+    setting.maps = line.text("maps");
+    std::error_code failure;
+    std::filesystem::create_directories(*setting.maps, failure);
+    if (failure) throw UsageError(fmt::format("--maps {}: {}", setting.maps->string(), failure.message()));
+  }
+  return setting;
+}
+
+int run(int argc, char** argv) {
+  const Setting setting = prepare(argc, argv);
+  show_scores();
+  show_mask();
+  show_weights();
+  show_heads();
+  show_timing(setting.shared.device.device);
+
+  torch::manual_seed(setting.shared.seed);
+  OneLayerModel model(setting.tokenizer.size(), setting.context, setting.attention);
+  model->to(setting.shared.device.device);
+  train_one_layer(model, setting);
+  show_future(model, setting);
+  show_habits(model, setting);
+  draw_maps(model, setting);
+  print_sample(model, setting);
+  return 0;
+}
+
+}  // namespace
+}  // namespace verse
+
+int main(int argc, char** argv) {
+  verse::prepare_cuda();
+  return verse::run_program([&] { return verse::run(argc, argv); });
+}

@@ -1,0 +1,56 @@
+#pragma once
+
+/// @file
+/// Chapter 4: layers on top of one another, and what becomes of a signal on its way through many.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace verse {
+
+/// What is done around each layer of a stack. Written with f for the layer and x for the stream.
+enum class Stack {
+  plain,     ///< f(x)
+  residual,  ///< x + f(x)
+  normed,    ///< f(norm(x))
+  pre_norm,  ///< x + f(norm(x)), as in GPT-2
+  post_norm  ///< norm(x + f(x)), as in the first transformer (Vaswani et al. 2017, section 3.1)
+};
+
+/// All five, in that order.
+const std::vector<Stack>& all_stacks();
+
+/// Its name in tables and plots, such as "pre-norm".
+std::string name_of(Stack stack);
+
+/// Its formula in tables, such as "x + f(norm(x))".
+std::string formula_of(Stack stack);
+
+/// A layer by itself: [rows, width] to [rows, width].
+using Layer = std::function<torch::Tensor(const torch::Tensor&)>;
+
+/// layer_norm() with gain 1 and bias 0. @param x [..., width] @return the same shape
+torch::Tensor bare_norm(const torch::Tensor& x);
+
+/// One layer of a stack, with what the stack puts around it; norm is bare_norm(). (Exercise 4.9)
+/// @param x [rows, width] @return [rows, width]
+torch::Tensor stack_layer(const torch::Tensor& x, const Layer& layer, Stack stack);
+
+/// What was measured at one depth of a stack.
+struct DepthPoint {
+  double signal = 0;    ///< root mean square of the stream after this many layers; 1 at depth 0
+  double gradient = 0;  ///< norm of the gradient that arrives here, over its norm at the top
+  double kept = 0;      ///< cosine between the gradient that arrives here and the one at the top
+};
+
+/// Sends random rows up through random layers, and a random gradient back down. A layer is a matrix and nothing else.
+/// @param gain root mean square of f(x) for an x of 1: the weights are normal with deviation gain / sqrt(width)
+/// @return one point a depth, from 0 (the input) to `layers`
+std::vector<DepthPoint> measure_stack(Stack stack, std::int64_t width, std::int64_t layers, double gain,
+                                      std::uint64_t seed);
+
+}  // namespace verse

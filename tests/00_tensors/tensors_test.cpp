@@ -1,0 +1,248 @@
+#include "00_tensors/tensors.h"
+
+#include <memory>
+#include <string>
+
+#include "tests/harness/check.h"
+
+namespace verse {
+namespace {
+
+using torch::Tensor;
+
+// 0.1
+// ------------------------------------------------------------------------------------------------------------------
+
+using Facts = std::function<TensorFacts(const Tensor&)>;
+
+[[maybe_unused]] const auto& exercise_0_1 =
+    exercise<Facts>("0.1", facts_of)
+        .check(
+            "facts",
+            [](const Facts& facts, Answers& answers) {
+              for (const auto& tensor : {torch::zeros({2, 3, 5}), torch::zeros({7}, torch::kInt64),
+                                         torch::zeros({4, 6}, torch::kBool), torch::zeros({3, 8}, torch::kFloat64)}) {
+                const auto found = facts(tensor);
+                const auto of = " of a tensor with " + std::to_string(tensor.dim()) + " dimension(s), " +
+                                c10::toString(tensor.scalar_type());
+                answers.add("dimensions" + of, found.dimensions);
+                answers.add("elements" + of, found.elements);
+                answers.add("last size" + of, found.last_size);
+                answers.add("floating" + of, found.floating);
+              }
+            })
+        .mistake("first_size_for_elements",
+                 [](const Tensor& tensor) {
+                   return TensorFacts{tensor.dim(), tensor.size(0), tensor.size(-1), tensor.is_floating_point()};
+                 })
+        .mistake("first_size_for_last",
+                 [](const Tensor& tensor) {
+                   return TensorFacts{tensor.dim(), tensor.numel(), tensor.size(0), tensor.is_floating_point()};
+                 })
+        .mistake("float32_only",
+                 [](const Tensor& tensor) {
+                   return TensorFacts{tensor.dim(), tensor.numel(), tensor.size(-1),
+                                      tensor.scalar_type() == torch::kFloat32};
+                 })
+        .mistake("last_size_for_dimensions", [](const Tensor& tensor) {
+          return TensorFacts{tensor.size(-1), tensor.numel(), tensor.size(-1), tensor.is_floating_point()};
+        });
+
+// 0.2
+// ------------------------------------------------------------------------------------------------------------------
+
+using OnTable = std::function<Tensor(const Tensor&)>;
+
+[[maybe_unused]] const auto& exercise_0_2 =
+    exercise<OnTable>("0.2", centre_rows)
+        .check("a_wide_table",
+               [](const OnTable& centre, Answers& answers) {
+                 answers.add("the centred table", centre(normal_input({3, 5}, 1, 4.0)));
+               })
+        .check("a_square_table",
+               [](const OnTable& centre, Answers& answers) {
+                 // In a square table a mean along the wrong dimension fits without an error.
+                 answers.add("the centred table", centre(normal_input({4, 4}, 2, 4.0)));
+               })
+        .check("the_table_stays",
+               [](const OnTable& centre, Answers& answers) {
+                 const auto table = normal_input({2, 3}, 3);
+                 centre(table);
+                 answers.add("the table that was passed in, afterwards", table);
+               })
+        .mistake("column_means", [](const Tensor& table) { return table - table.mean(0, true); })
+        .mistake("mean_of_everything", [](const Tensor& table) { return table - table.mean(); })
+        .mistake("dimension_dropped", [](const Tensor& table) { return table - table.mean(1); })
+        .mistake("sum_for_mean", [](const Tensor& table) { return table - table.sum(1, true); })
+        .mistake("in_place", [](Tensor table) { return table.sub_(table.mean(1, true)); });
+
+// 0.3
+// ------------------------------------------------------------------------------------------------------------------
+
+[[maybe_unused]] const auto& exercise_0_3 =
+    exercise<OnTable>("0.3", read_by_columns)
+        .check("column_after_column",
+               [](const OnTable& read, Answers& answers) {
+                 answers.add("the numbers", read(torch::arange(12).view({3, 4})), exact);
+               })
+        .mistake("row_after_row", [](const Tensor& table) { return table.view({-1}); })
+        .mistake("view_for_transpose",
+                 [](const Tensor& table) {
+                   return table.view({table.size(1), table.size(0)}).flip(0).reshape({-1});
+                 })
+        .mistake("still_a_table", [](const Tensor& table) { return table.t().contiguous(); })
+        .mistake("not_contiguous", [](const Tensor& table) { return table.t().view({-1}); });
+
+// 0.4
+// ------------------------------------------------------------------------------------------------------------------
+
+using Products = std::function<Tensor(const Tensor&, const Tensor&)>;
+
+[[maybe_unused]] const auto& exercise_0_4 =
+    exercise<Products>("0.4", all_dot_products)
+        .check("products_and_gradients",
+               [](const Products& products, Answers& answers) {
+                 const auto left = normal_input({2, 3, 4}, 5).requires_grad_();
+                 const auto right = normal_input({2, 5, 4}, 6).requires_grad_();
+                 const auto result = products(left, right);
+                 answers.add("the products", result);
+                 answers.add_gradients(result, {{"left", left}, {"right", right}});
+               })
+        .check("equal_sizes",
+               [](const Products& products, Answers& answers) {
+                 // Where all sizes are equal, a product of the wrong dimensions fits without an error.
+                 answers.add("the products of 3 x 3 vectors of width 3",
+                             products(normal_input({3, 3, 3}, 7), normal_input({3, 3, 3}, 8)));
+               })
+        .mistake("not_transposed", [](const Tensor& left, const Tensor& right) { return left.matmul(right); })
+        .mistake("right_with_left",
+                 [](const Tensor& left, const Tensor& right) { return right.matmul(left.transpose(-2, -1)); })
+        .mistake("batch_transposed",
+                 [](const Tensor& left, const Tensor& right) { return left.matmul(right.transpose(0, 1)); })
+        .mistake("element_by_element", [](const Tensor& left, const Tensor& right) { return left * right; })
+        .mistake("batches_added", [](const Tensor& left, const Tensor& right) {
+          return left.matmul(right.transpose(-2, -1)).sum(0, true).expand({left.size(0), -1, -1});
+        });
+
+// 0.5
+// ------------------------------------------------------------------------------------------------------------------
+
+using ThreeSlopes = std::function<Slopes(double, double)>;
+
+/// The right slopes, then what a mistake changes of them.
+ThreeSlopes slopes_wrongly(const std::function<void(Slopes&, double, double)>& change) {
+  return [change](double x, double step) {
+    const auto f = [](double place) { return place * place * place - 2 * place; };
+    Slopes slopes{3 * x * x - 2, (f(x + step) - f(x - step)) / (2 * step), 3 * x * x - 2};
+    change(slopes, x, step);
+    return slopes;
+  };
+}
+
+double cubic(double x) {
+  return x * x * x - 2 * x;
+}
+
+[[maybe_unused]] const auto& exercise_0_5 =
+    exercise<ThreeSlopes>("0.5", three_slopes)
+        .check("slopes",
+               [](const ThreeSlopes& slopes_at, Answers& answers) {
+                 // A difference of two numbers of size 1 that lie 0.01 apart keeps 13 digits.
+                 const Tolerance difference{1e-11, 0, "the difference of two nearly equal numbers loses digits"};
+                 for (const double x : {-1.5, 0.25, 2.0}) {
+                   const auto slopes = slopes_at(x, 0.01);
+                   const auto where = " at x = " + std::to_string(x);
+                   answers.add("by hand" + where, slopes.by_hand);
+                   answers.add("by difference" + where, slopes.by_difference, difference);
+                   answers.add("by backward" + where, slopes.by_backward);
+                 }
+               })
+        .mistake("derivative_without_constant",
+                 slopes_wrongly([](Slopes& slopes, double x, double) { slopes.by_hand = 3 * x * x; }))
+        .mistake("one_sided", slopes_wrongly([](Slopes& slopes, double x, double step) {
+                   slopes.by_difference = (cubic(x + step) - cubic(x)) / step;
+                 }))
+        .mistake("divided_by_one_step", slopes_wrongly([](Slopes& slopes, double x, double step) {
+                   slopes.by_difference = (cubic(x + step) - cubic(x - step)) / step;
+                 }))
+        .mistake("value_for_gradient",
+                 slopes_wrongly([](Slopes& slopes, double x, double) { slopes.by_backward = cubic(x); }))
+        .mistake("backward_twice",
+                 slopes_wrongly([](Slopes& slopes, double x, double) { slopes.by_backward = 2 * (3 * x * x - 2); }));
+
+// 0.6
+// ------------------------------------------------------------------------------------------------------------------
+
+/// What a check needs of a layer, whatever its class: its parameters, and its result.
+struct Layer {
+  std::shared_ptr<torch::nn::Module> module;
+  std::function<Tensor(const Tensor&)> forward;
+};
+using MakeLayer = std::function<Layer(std::int64_t, std::int64_t)>;
+
+/// A layer that registers as a mistake has it.
+class Misregistered : public torch::nn::Module {
+ public:
+  explicit Misregistered(const std::function<void(Misregistered&)>& construct) { construct(*this); }
+  using torch::nn::Module::register_parameter;
+
+  Tensor weight;
+  Tensor bias;
+};
+
+MakeLayer layer_wrongly(const std::function<void(Misregistered&, std::int64_t, std::int64_t)>& construct) {
+  return [construct](std::int64_t inputs, std::int64_t outputs) {
+    const auto layer = std::make_shared<Misregistered>([&](Misregistered& made) { construct(made, inputs, outputs); });
+    return Layer{layer, [layer](const Tensor& x) { return x.matmul(layer->weight.t()) + layer->bias; }};
+  };
+}
+
+[[maybe_unused]] const auto& exercise_0_6 =
+    exercise<MakeLayer>("0.6",
+                        [](std::int64_t inputs, std::int64_t outputs) {
+                          Line line(inputs, outputs);
+                          return Layer{line.ptr(), [line](const Tensor& x) mutable { return line->forward(x); }};
+                        })
+        .check("first_values",
+               [](const MakeLayer& make, Answers& answers) {
+                 // Wide enough that the deviation of what was drawn is known to a few per cent.
+                 const auto layer = make(200, 100);
+                 const auto parameters = layer.module->named_parameters();
+                 answers.add("parameters registered", parameters.size());
+                 for (const auto& name : {"weight", "bias"}) {
+                   const auto* parameter = parameters.find(name);
+                   answers.add(std::string("`") + name + "` is registered", parameter != nullptr);
+                   if (parameter == nullptr) continue;
+                   answers.add(std::string("`") + name + "` learns (requires a gradient)", parameter->requires_grad());
+                   const Tolerance drawn{0.005, 0, "it is estimated from what was drawn"};
+                   answers.add(std::string("deviation of `") + name + "`",
+                               parameter->detach().std(false).item<double>(), drawn);
+                 }
+               })
+        .check("result",
+               [](const MakeLayer& make, Answers& answers) {
+                 const auto layer = make(3, 2);
+                 answers.load_parameters(*layer.module);
+                 answers.add("the result", layer.forward(normal_input({4, 3}, 9)));
+               })
+        .mistake("not_registered", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = torch::randn({outputs, inputs}) * 0.1;
+                   layer.bias = torch::zeros({outputs});
+                 }))
+        .mistake("bias_not_registered",
+                 layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
+                   layer.bias = torch::zeros({outputs});
+                 }))
+        .mistake("weight_transposed",
+                 layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::randn({inputs, outputs}) * 0.1);
+                   layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
+                 }))
+        .mistake("too_large", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::randn({outputs, inputs}));
+                   layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
+                 }));
+
+}  // namespace
+}  // namespace verse
