@@ -60,12 +60,12 @@ configure: setup
 	  mkdir -p $(BUILD) && echo "Configuring the build" >&2; \
 	  cmake --preset $(PRESET) -B $(BUILD) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }; fi
 
-# Builds the named targets; says something only when there is something to do that takes a while.
-build_targets = if ! $(NINJA) -n $(1) 2>/dev/null | grep -q 'no work to do'; then \
-  [ -e $(BUILD)/.built ] || echo "Building (the first time takes a few minutes)" >&2; fi; $(NINJA) $(1)
+# Builds the named targets; silent when there is nothing to do.
+build_targets = { [ -e $(BUILD)/.built ] || echo "Building (the first time takes a few minutes)" >&2; } && \
+  $(NINJA) $(1) | { grep -v 'no work to do' || true; } && touch $(BUILD)/.built
 
 build: configure
-	@$(call build_targets,all) && touch $(BUILD)/.built
+	@$(call build_targets,all)
 
 clean:
 	rm -rf $(BUILD)

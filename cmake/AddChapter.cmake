@@ -111,6 +111,13 @@ function(add_chapter folder)
     endif()
   endif()
 
+  # Scripts that run the chapter's program as a user would.
+  file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.py")
+  foreach(script IN LISTS scripts)
+    get_filename_component(name "${script}" NAME_WE)
+    add_test(NAME ${name}_${number} COMMAND /usr/bin/env python3 "${script}" $<TARGET_FILE:solution_${number}>)
+  endforeach()
+
   # The chapter's tests. Those of the exercises are compiled once and linked to either body.
   file(GLOB tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cpp")
   set(reference_tests ${tests})

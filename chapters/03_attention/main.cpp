@@ -148,6 +148,18 @@ double validation_loss(OneLayerModel& model, const Setting& setting) {
   return total / static_cast<double>(windows.size(0));
 }
 
+/// The loss of a counted table of three characters, with 1 added to each count, on the validation part.
+double counted_triples_loss(const Setting& setting) {
+  const std::int64_t size = setting.tokenizer.size();
+  const auto triples = [size](const torch::Tensor& text) {
+    return (text.slice(0, 0, -2) * size + text.slice(0, 1, -1)) * size + text.slice(0, 2);  // [characters - 2]
+  };
+  const auto counts = torch::bincount(triples(setting.train.cpu()), {}, size * size * size).to(torch::kDouble) + 1.0;
+  const auto rows = counts.view({-1, size});
+  const auto probabilities = (rows / rows.sum(-1, /*keepdim=*/true)).flatten();
+  return -probabilities.index_select(0, triples(setting.validation.cpu())).log().mean().item<double>();
+}
+
 /// Part 6: the layer learns.
 void train_one_layer(OneLayerModel& model, const Setting& setting) {
   std::int64_t parameters = 0;
@@ -184,6 +196,10 @@ void train_one_layer(OneLayerModel& model, const Setting& setting) {
              std::log(static_cast<double>(setting.tokenizer.size())));
   fmt::print("    after {:>6} steps           {:.3f}\n", setting.steps, validation_loss(model, setting));
   fmt::print("    chapter 1's counted pairs    {:.3f}\n", pairs);
+  constexpr std::int64_t kLargest = 200;  // 8 million counts
+  if (setting.tokenizer.size() <= kLargest) {
+    fmt::print("    counted triples              {:.3f}\n", counted_triples_loss(setting));
+  }
 }
 
 /// Part 7: a change in the text, and who notices.

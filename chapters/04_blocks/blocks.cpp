@@ -70,7 +70,7 @@ torch::Tensor gelu_tanh(const torch::Tensor& x) {
 
 //! [gelu_exact]
 torch::Tensor gelu_exact(const torch::Tensor& x) {
-  // The same share, from the normal distribution itself: the probability of a value below x.
+  // The same share, by the normal distribution itself.
   const auto share = 0.5 * (1.0 + torch::erf(x / std::numbers::sqrt2));
   return x * share;
 }
@@ -121,7 +121,7 @@ GPTImpl::GPTImpl(const GPTOptions& given) : options(checked(given)) {
   blocks = register_module("blocks", torch::nn::ModuleList());
   for (std::int64_t layer = 0; layer < options.layers; ++layer) blocks->push_back(Block(options));
   final_norm = register_module("final_norm", LayerNorm(options.width, options.fused));
-  initialise();
+  if (options.initialise) initialise();
 }
 //! [gpt_parts]
 

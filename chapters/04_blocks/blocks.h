@@ -38,6 +38,7 @@ struct GPTOptions {
   double dropout = 0.0;
   bool exact_gelu = false;  ///< gelu_exact() in the MLPs instead of gelu_tanh()
   bool fused = false;       ///< LibTorch's fused operations instead of those written out in chapters 3 and 4
+  bool initialise = true;   ///< false leaves the parameters unset, for whoever fills them from somewhere else
 
   ModelShape shape() const { return {vocabulary_size, context, layers, heads, width}; }
 };
@@ -104,7 +105,8 @@ struct ForwardExtras {
 /// `blocks.<layers-1>` and `final_norm`. The head has none of its own: it is the token table, read the other way.
 class GPTImpl : public torch::nn::Module {
  public:
-  /// Builds and initialises the model; the generator is LibTorch's, seeded by torch::manual_seed.
+  /// Builds the model and, where the options ask for it, gives it its first values; the generator is LibTorch's, seeded
+  /// by torch::manual_seed.
   /// @throws UsageError for sizes below 1, a dropout outside [0, 1), or heads that do not divide width.
   explicit GPTImpl(const GPTOptions& options);
 

@@ -90,7 +90,7 @@ GPTOptions smaller_model() {
 }
 
 void print_part(const std::string& name, const std::string& shape, std::int64_t parameters) {
-  fmt::print("  {:<40} {:>12} {:>14}\n", name, shape, grouped(parameters));
+  fmt::print("  {:<42} {:>12} {:>12}\n", name, shape, grouped(parameters));
 }
 
 /// Part 1: the parts by themselves, on numbers that can be followed.
@@ -98,14 +98,14 @@ void show_parts() {
   print_heading("Layer norm of four features, gain 1 and bias 0");
   for (const std::vector<float>& features :
        {std::vector<float>{1, 2, 3, 4}, {10, 20, 30, 40}, {-7, -7, -7, 13}, {5, 5, 5, 5}}) {
-    const auto normed = bare_norm(torch::tensor(features));
+    const auto normed = layer_norm(torch::tensor(features), torch::ones({4}), torch::zeros({4}));
     fmt::print("  {:>3} {:>3} {:>3} {:>3}   become", features[0], features[1], features[2], features[3]);
     for (std::int64_t i = 0; i < 4; ++i) fmt::print(" {:>6.2f}", normed[i].item<float>());
     fmt::print("\n");
   }
 
   print_heading("GELU: what comes out for x");
-  const auto x = torch::tensor({-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0}, torch::kFloat64);
+  const auto x = torch::tensor({-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0}, torch::kFloat64);
   const auto print_row = [](const std::string& name, const torch::Tensor& values) {
     fmt::print("  {:<10}", name);
     for (std::int64_t i = 0; i < values.size(0); ++i) fmt::print(" {:>7.4f}", values[i].item<double>());
@@ -133,7 +133,7 @@ void show_summary(const GPT& model) {
   const GPTOptions& options = model->options;
   print_heading(fmt::format("A GPT with {} layers, {} heads, width {}, context {}, vocabulary {}", options.layers,
                             options.heads, options.width, options.context, options.vocabulary_size));
-  fmt::print("  {:<40} {:>12} {:>14}\n", "part", "shape", "parameters");
+  fmt::print("  {:<42} {:>12} {:>12}\n", "part", "shape", "parameters");
   print_part("token_embedding", shape_of(model->token_embedding), model->token_embedding.numel());
   print_part("position_embedding", shape_of(model->position_embedding), model->position_embedding.numel());
 
@@ -190,16 +190,16 @@ std::vector<double> stream_sizes(const GPT& model, const torch::Tensor& tokens) 
 }
 
 void print_sizes(const std::string& name, const std::vector<double>& sizes) {
-  fmt::print("  {:<34}", name);
-  for (const double size : sizes) fmt::print(" {:>7.3f}", size);
+  fmt::print("  {:<24}", name);
+  for (const double size : sizes) fmt::print(" {:>6.3f}", size);
   fmt::print("\n");
 }
 
 /// Part 4: the real blocks, with and without the smaller start of what writes into the stream.
 void show_stream(const GPT& model, const Setting& setting) {
   const auto tokens = setting.validation.slice(0, 0, model->options.context).unsqueeze(0);
-  print_heading(fmt::format("Root mean square of the stream: embedded, then after each of {} blocks, on {}",
-                            model->options.layers, setting.corpus.name));
+  print_heading(fmt::format("Size of the stream: embedded, then after each of {} blocks ({})", model->options.layers,
+                            setting.corpus.name));
   print_sizes("as initialised", stream_sizes(model, tokens));
 
   // The same weights, those two of each block multiplied back up to 0.02.
@@ -210,22 +210,22 @@ void show_stream(const GPT& model, const Setting& setting) {
         parameter.key().ends_with("attention.output.weight") || parameter.key().ends_with("mlp.contract.weight");
     if (writes) parameter.value() *= std::sqrt(2.0 * static_cast<double>(model->options.layers));
   }
-  print_sizes("all matrices with deviation 0.02", stream_sizes(louder, tokens));
+  print_sizes("all with deviation 0.02", stream_sizes(louder, tokens));
 }
 
 /// Part 5: five stacks at one gain.
 void show_stacks(double gain, const std::string& what, const std::string& file, const Setting& setting) {
   constexpr std::int64_t width = 384;
-  print_heading(fmt::format("{} random layers, {} wide, gain {:.2f} ({})", kDepth, width, gain, what));
-  fmt::print("  {:<10} {:<16} {:>47}   {:>16}\n", "", "", "size of the signal after so many layers", "gradient at the");
-  fmt::print("  {:<10} {:<16} {:>9}{:>9}{:>9}{:>9}{:>11}   {:>8} {:>7}\n", "stack", "one layer", 1, 2, 3, 6, kDepth,
-             "bottom", "kept");
+  print_heading(fmt::format("{} random layers, {} wide, gain {:.2f}: {}", kDepth, width, gain, what));
+  fmt::print("  {:<9} {:<15} {:^33}   {}\n", "", "", "size after so many layers", "gradient below");
+  fmt::print("  {:<9} {:<15} {:>8}{:>8}{:>8}{:>9}   {:>8} {:>5}\n", "stack", "one layer", 1, 2, 3, kDepth, "size",
+             "kept");
   std::vector<Series> signal, gradient, kept;
   for (const Stack stack : all_stacks()) {
     const auto points = measure_stack(stack, width, kDepth, gain, setting.shared.seed);
-    fmt::print("  {:<10} {:<16}", name_of(stack), formula_of(stack));
-    for (const std::size_t depth : {1, 2, 3, 6}) fmt::print("{:>9.3g}", points[depth].signal);
-    fmt::print("{:>11.3g}   {:>8.2g} {:>7.2f}\n", points.back().signal, points.front().gradient, points.front().kept);
+    fmt::print("  {:<9} {:<15} ", name_of(stack), formula_of(stack));
+    for (const std::size_t depth : {1, 2, 3}) fmt::print("{:>8.3g}", points[depth].signal);
+    fmt::print("{:>9.3g}   {:>8.2g} {:>5.2f}\n", points.back().signal, points.front().gradient, points.front().kept);
     signal.push_back({name_of(stack), {}});
     gradient.push_back({name_of(stack), {}});
     kept.push_back({name_of(stack), {}});
@@ -299,14 +299,15 @@ double train_stack(Stack stack, double deviation, const Setting& setting, Progre
 /// Part 6: which of them learn.
 void show_learning(const Setting& setting) {
   if (setting.steps == 0) return;
-  print_heading(fmt::format("16 layers with a GELU each, {} wide: training loss on {} after {} steps, nats a character",
-                            kTrainedWidth, setting.corpus.name, setting.steps));
+  print_heading(
+      fmt::format("16 layers with a GELU each, {} wide: training loss after {} steps", kTrainedWidth, setting.steps));
   const auto tokens = setting.train.cpu();
   const auto frequencies =
       tokens.bincount({}, setting.tokenizer.size()).to(torch::kFloat64) / static_cast<double>(tokens.size(0));
   const double one_character = -torch::xlogy(frequencies, frequencies).sum().item<double>();
-  fmt::print("  to know nothing costs {:.3f}; to know how often each character occurs, {:.3f}\n",
-             std::log(static_cast<double>(setting.tokenizer.size())), one_character);
+  fmt::print("  on {}, in nats a character; knowing nothing costs {:.3f},\n", setting.corpus.name,
+             std::log(static_cast<double>(setting.tokenizer.size())));
+  fmt::print("  knowing how often each character occurs {:.3f}\n", one_character);
   const double gain_five = 5.0 / std::sqrt(static_cast<double>(kTrainedWidth));
   fmt::print("  {:<10} {:<16} {:>15} {:>15}\n", "stack", "one layer", "deviation 0.02",
              fmt::format("{:.2f} (gain 5)", gain_five));
@@ -382,7 +383,7 @@ int run(int argc, char** argv) {
   show_stream(talks_model, setting);
 
   show_stacks(5.0, "the talk's times five", "gain-5", setting);
-  show_stacks(0.02 * std::sqrt(384.0), "GPT-2's initialisation: deviation 0.02", "gpt2", setting);
+  show_stacks(0.02 * std::sqrt(384.0), "GPT-2's deviation of 0.02", "gpt2", setting);
   if (setting.plots) fmt::print(stderr, "wrote 6 plots into {}\n", setting.plots->string());
   show_learning(setting);
 

@@ -33,7 +33,7 @@ std::string formula_of(Stack stack);
 /// A layer by itself: [rows, width] to [rows, width].
 using Layer = std::function<torch::Tensor(const torch::Tensor&)>;
 
-/// layer_norm() with gain 1 and bias 0. @param x [..., width] @return the same shape
+/// Exercise 4.1's layer norm with gain 1 and bias 0, by LibTorch. @param x [..., width] @return the same shape
 torch::Tensor bare_norm(const torch::Tensor& x);
 
 /// One layer of a stack, with what the stack puts around it; norm is bare_norm(). (Exercise 4.9)

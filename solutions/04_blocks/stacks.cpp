@@ -3,7 +3,6 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "04_blocks/blocks.h"
 #include "common/error.h"
 
 namespace verse {
@@ -58,8 +57,7 @@ std::string formula_of(Stack stack) {
 }
 
 torch::Tensor bare_norm(const torch::Tensor& x) {
-  const auto width = x.size(-1);
-  return layer_norm(x, torch::ones({width}, x.options()), torch::zeros({width}, x.options()));
+  return torch::layer_norm(x, {x.size(-1)});
 }
 
 torch::Tensor stack_layer(const torch::Tensor& x, const Layer& layer, Stack stack) {

@@ -47,6 +47,7 @@ void describe_parameters(const Initialise& initialise, std::int64_t layers, Answ
   options.width = 96;
   options.vocabulary_size = 500;
   options.context = 600;
+  options.initialise = false;
   GPT model(options);
   {
     // What is forgotten stays at 3 and is seen.
@@ -89,6 +90,7 @@ void describe_parameters(const Initialise& initialise, std::int64_t layers, Answ
         .check("still_parameters",
                [](const Initialise& initialise, Answers& answers) {
                  GPT model(small_options());
+                 fill_with_numbers(*model);
                  initialise(*model);
                  std::int64_t trainable = 0, tables = 0;
                  for (const auto& parameter : model->parameters()) {

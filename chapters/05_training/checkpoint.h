@@ -1,0 +1,38 @@
+#pragma once
+
+/// @file
+/// Chapter 5: a trained model on disk. Given, not an exercise.
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "01_tokenizer/tokenizer.h"
+#include "04_blocks/blocks.h"
+
+namespace verse {
+
+/// A model with the tokenizer that it was trained with.
+struct TrainedModel {
+  GPT model{nullptr};
+  Tokenizer tokenizer;
+};
+
+/// The model's parameters by GPT-2's names and in its layout (`h.0.attn.c_attn.weight` [width, 3 width] and so on;
+/// linear weights transposed, as its Conv1D has them; the tied head left out), so that Hugging Face's GPT2LMHeadModel
+/// reads them.
+std::vector<std::pair<std::string, torch::Tensor>> gpt2_tensors(GPTImpl& model);
+
+/// Copies tensors with GPT-2's names into the model. @throws UsageError that names what is missing, superfluous or of
+/// another shape.
+void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
+
+/// Writes `model.safetensors`, `config.json` and `tokenizer.json` into a folder, each by rename, the model last.
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer);
+
+/// Reads what save_model() wrote; the model is on the CPU and in evaluation mode. @throws UsageError for a folder that
+/// is missing, incomplete, cut short or altered.
+/// @param fused as GPTOptions::fused: how the model is to compute is the reader's choice, not the file's
+TrainedModel load_model(const std::filesystem::path& folder, bool fused = true);
+
+}  // namespace verse

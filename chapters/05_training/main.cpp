@@ -1,0 +1,257 @@
+/// @file
+/// Chapter 5's program: trains a small GPT, shows what the schedule does and where the loss stands, and lets it speak.
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "01_tokenizer/tokenizer.h"
+#include "02_embeddings/embeddings.h"
+#include "04_blocks/blocks.h"
+#include "05_training/checkpoint.h"
+#include "05_training/training.h"
+#include "common/corpus.h"
+#include "common/error.h"
+#include "common/files.h"
+#include "common/interrupt.h"
+#include "common/program.h"
+#include "common/progress.h"
+#include "common/random.h"
+
+namespace verse {
+namespace {
+
+/// How many windows evaluate() reads at a time: 2,048 characters stay in a processor's cache, a GPU wants more.
+std::int64_t evaluation_batch(std::int64_t context, torch::Device device) {
+  return std::max<std::int64_t>(1, (device.is_cuda() ? 65536 : 2048) / context);
+}
+
+/// What the program works on.
+struct Setting {
+  SharedOptions shared;
+  Corpus corpus;
+  Tokenizer tokenizer;
+  torch::Tensor train, validation;  ///< [characters], int64, on the device
+  GPTOptions model;
+  AdamWOptions adamw;
+  TrainingOptions training;
+  std::int64_t batch_size = 0;
+  std::int64_t evaluate_every = 0;
+  std::int64_t sample = 0;
+  std::optional<std::filesystem::path> run;
+};
+
+std::string with_commas(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3)
+    digits.insert(static_cast<std::size_t>(place), ",");
+  return digits;
+}
+
+/// Part 1: what a step reads, and what all of them amount to.
+void show_plan(const Setting& setting, std::int64_t parameters) {
+  const auto& schedule = setting.training.schedule;
+  const std::int64_t tokens_per_step = setting.batch_size * setting.model.context * setting.training.accumulate;
+  const double all = static_cast<double>(tokens_per_step * schedule.steps);
+  fmt::print("{}: {} characters train, {} validate, {} different ones\n", setting.corpus.name,
+             with_commas(setting.train.size(0)), with_commas(setting.validation.size(0)), setting.tokenizer.size());
+  fmt::print("A GPT of {} layers, {} heads, {} wide, context {}: {} parameters\n", setting.model.layers,
+             setting.model.heads, setting.model.width, setting.model.context, with_commas(parameters));
+  fmt::print("A step reads {} x {} x {} = {} characters; {} steps read the training text {:.1f} times over\n",
+             setting.training.accumulate, setting.batch_size, setting.model.context, with_commas(tokens_per_step),
+             with_commas(schedule.steps), all / static_cast<double>(setting.train.size(0)));
+  fmt::print("At 6 operations a parameter and character, that is {:.1e} operations\n\n",
+             6 * static_cast<double>(parameters) * all);
+}
+
+/// Part 2: the learning rate at the steps where something happens to it.
+void show_schedule(const Schedule& schedule) {
+  fmt::print("The learning rate: up in {} steps, down along half a cosine\n", schedule.warmup);
+  constexpr int kWidth = 40;
+  std::vector<std::int64_t> steps = {0, schedule.warmup / 2, schedule.warmup};
+  for (int quarter = 1; quarter <= 4; ++quarter)
+    steps.push_back(schedule.warmup + (schedule.steps - schedule.warmup) * quarter / 4);
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+  for (const auto step : steps) {
+    const double rate = learning_rate_at(step, schedule);
+    const auto length = static_cast<std::size_t>(std::lround(kWidth * rate / schedule.peak));
+    fmt::print("  step {:>6}  {:.2e}  {}\n", step, rate, std::string(std::min<std::size_t>(length, 60), '#'));
+  }
+}
+
+/// Part 3: the losses to compare with, none of which took a model to find.
+void show_landmarks(const Setting& setting) {
+  const auto counts = count_pairs(setting.train.cpu(), setting.tokenizer.size());
+  const double pairs = pair_model_loss(pair_probabilities(counts, 1.0), setting.validation.cpu());
+  fmt::print("\nLosses on {}'s validation part, in nats a character\n", setting.corpus.name);
+  fmt::print("  {:.3f}  every character alike, ln {}\n", std::log(static_cast<double>(setting.tokenizer.size())),
+             setting.tokenizer.size());
+  fmt::print("  {:.3f}  chapter 1's counted pairs\n", pairs);
+  if (setting.corpus.floor)
+    fmt::print("  {:.3f}  the floor: what whoever knows the text's source cannot do without\n", *setting.corpus.floor);
+}
+
+//! [train-small-gpt]
+/// Part 4: training, with both losses now and then. @return whether it came to its end
+bool train_small_gpt(GPT& model, const Setting& setting) {
+  Random random(setting.shared.seed);
+  AdamW optimizer(model->parameters(), setting.adamw);
+  const std::int64_t steps = setting.training.schedule.steps;
+  Progress progress(steps, setting.batch_size * setting.model.context * setting.training.accumulate);
+
+  const auto next_loss = [&] {
+    return batch_loss(model, draw_batch(setting.train, setting.batch_size, setting.model.context, random));
+  };
+
+  // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
+  const auto show_losses = [&](std::int64_t step, double rate, double norm) {
+    progress.pause();
+    const auto beginning = [&](const torch::Tensor& tokens) {
+      return evaluate(model, tokens.slice(0, 0, 1 + 20480),
+                      evaluation_batch(setting.model.context, setting.shared.device.device));
+    };
+    const double train_loss = beginning(setting.train), validation_loss = beginning(setting.validation);
+    progress.finish();
+    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, train_loss, validation_loss, rate, norm);
+    std::fflush(stdout);
+    progress.go_on();
+  };
+
+  model->train();
+  fmt::print("\nTraining; the losses are over the first 20,480 predictions of either part\n");
+  fmt::print("  {:>6}  {:>10}  {:>10}  {:>13}  {:>13}\n", "step", "train", "validation", "learning rate",
+             "gradient norm");
+  train(optimizer, next_loss, setting.training, [&](const StepReport& done) {
+    // Asking a GPU for a number waits for all it has been told to do, so it is not done at every step.
+    const std::int64_t finished = done.step + 1;
+    if (finished % 10 == 0 || finished == steps) progress.update(finished, done.loss.item<double>());
+    if (finished % setting.evaluate_every == 0 || finished == steps)
+      show_losses(finished, done.learning_rate, done.gradient_norm.item<double>());
+    return !interrupted();
+  });
+  progress.finish();
+  fmt::print(stderr, "{:.0f} characters a second\n", progress.tokens_per_second());
+  return !interrupted();
+}
+//! [train-small-gpt]
+
+/// Part 5: the model speaks. Chapter 7 does this properly; here each character is drawn as the model has it.
+void speak(GPT& model, const Setting& setting) {
+  const torch::NoGradGuard no_gradients;
+  model->eval();
+  Random random(setting.shared.seed);
+  auto text = setting.tokenizer.encode(kPrompt);
+  fmt::print("\n{} characters that begin a line:\n\n", setting.sample);
+  for (std::int64_t i = 0; i < setting.sample; ++i) {
+    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(text.size()) - setting.model.context);
+    const auto window = torch::tensor(text, torch::kInt64).slice(0, first).to(setting.shared.device.device);
+    const auto logits = model->forward(window.unsqueeze(0))[0][-1];  // [vocabulary]
+    const auto sums = softmax(logits.to(torch::kCPU, torch::kFloat64)).cumsum(0);
+    const auto token = (sums <= random.uniform()).sum().item<std::int64_t>();
+    text.push_back(std::min(token, setting.tokenizer.size() - 1));
+    fmt::print("{}", setting.tokenizer.decode({text.back()}));
+    std::fflush(stdout);
+  }
+  fmt::print("\n");
+}
+
+/// Reads the command line and the text. @throws UsageError for what cannot work, before any time is spent on it
+Setting prepare(int argc, char** argv) {
+  CommandLine line("chapter 5", "Trains a small GPT with batches, AdamW, a schedule and clipping.");
+  line.add()("steps", "training steps", cxxopts::value<std::int64_t>()->default_value("2000"));
+  line.add()("batch-size", "windows a batch", cxxopts::value<std::int64_t>()->default_value("12"));
+  line.add()("accumulate", "batches a step", cxxopts::value<std::int64_t>()->default_value("1"));
+  line.add()("context", "characters a window", cxxopts::value<std::int64_t>()->default_value("64"));
+  line.add()("layers", "blocks", cxxopts::value<std::int64_t>()->default_value("4"));
+  line.add()("heads", "attention heads", cxxopts::value<std::int64_t>()->default_value("4"));
+  line.add()("width", "features a position", cxxopts::value<std::int64_t>()->default_value("128"));
+  line.add()("dropout", "share of features dropped", cxxopts::value<double>()->default_value("0"));
+  line.add()("learning-rate", "at its peak", cxxopts::value<double>()->default_value("1e-3"));
+  line.add()("min-learning-rate", "at the end", cxxopts::value<double>()->default_value("1e-4"));
+  line.add()("warmup", "steps up to the peak", cxxopts::value<std::int64_t>()->default_value("100"));
+  line.add()("weight-decay", "of matrices and tables", cxxopts::value<double>()->default_value("0.1"));
+  line.add()("grad-clip", "largest gradient norm, 0 for none", cxxopts::value<double>()->default_value("1"));
+  line.add()("eval-every", "steps from one estimate to the next", cxxopts::value<std::int64_t>()->default_value("250"));
+  line.add()("clear", "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
+  line.add()("out", "folder to save the model in", cxxopts::value<std::string>());
+  line.add()("sample", "characters to speak at the end", cxxopts::value<std::int64_t>()->default_value("300"));
+  const auto shared = line.parse(argc, argv);
+
+  auto corpus = load_corpus(shared.data);
+  auto tokenizer = Tokenizer::from_text(corpus.text);
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, {}, 0, 0, 0, {}};
+  setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
+  setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
+
+  setting.model.vocabulary_size = setting.tokenizer.size();
+  setting.model.context = line.integer("context", 1, 65536);
+  setting.model.layers = line.integer("layers", 1, 1000);
+  setting.model.heads = line.integer("heads", 1, 65536);
+  setting.model.width = line.integer("width", 1, 65536);
+  setting.model.dropout = line.number("dropout", 0, 0.99);
+  setting.model.fused = !line.on("clear");
+  setting.adamw.weight_decay = line.number("weight-decay", 0, 1e6);
+  setting.training.schedule.steps = line.integer("steps", 1);
+  setting.training.schedule.warmup = line.integer("warmup", 0);
+  setting.training.schedule.peak = line.number("learning-rate", 0, 1e6);
+  setting.training.schedule.minimum = line.number("min-learning-rate", 0, 1e6);
+  setting.training.gradient_clip = line.number("grad-clip", 0, std::numeric_limits<double>::infinity());
+  setting.training.accumulate = line.integer("accumulate", 1);
+  setting.batch_size = line.integer("batch-size", 1);
+  setting.evaluate_every = line.integer("eval-every", 1);
+  setting.sample = line.integer("sample", 0);
+
+  if (std::min(setting.train.size(0), setting.validation.size(0)) <= setting.model.context)
+    throw UsageError(fmt::format("{} is too short for a context of {}: its parts have {} and {} characters",
+                                 setting.corpus.name, setting.model.context, setting.train.size(0),
+                                 setting.validation.size(0)));
+  if (line.given("out")) {
+    setting.run = line.text("out");
+    if (std::filesystem::exists(*setting.run / "model.safetensors"))
+      throw UsageError(fmt::format("{} holds a model already; name another folder", setting.run->string()));
+  }
+  return setting;
+}
+
+int run(int argc, char** argv) {
+  prepare_cuda();
+  const auto setting = prepare(argc, argv);
+  catch_interrupts();
+  GPT model(setting.model);
+  model->to(setting.shared.device.device);
+  fmt::print(stderr, "{}\n", setting.shared.device.reason);
+
+  show_plan(setting, model->parameter_count());
+  show_schedule(setting.training.schedule);
+  show_landmarks(setting);
+  std::fflush(stdout);
+
+  const bool finished = train_small_gpt(model, setting);
+  if (setting.run) {
+    save_model(*setting.run, *model, setting.tokenizer);
+    fmt::print(stderr, "saved in {}\n", setting.run->string());
+  }
+  if (!finished) throw Interrupted(setting.run ? "stopped; what was learned is saved" : "stopped");
+
+  const double loss =
+      evaluate(model, setting.validation, evaluation_batch(setting.model.context, setting.shared.device.device));
+  fmt::print("\nAfter {} steps: {:.3f} nats a character over the whole validation part of {}\n",
+             setting.training.schedule.steps, loss, setting.corpus.name);
+  if (setting.corpus.floor) fmt::print("That is {:.3f} above the floor\n", loss - *setting.corpus.floor);
+  speak(model, setting);
+  return 0;
+}
+
+}  // namespace
+}  // namespace verse
+
+int main(int argc, char** argv) {
+  return verse::run_program([&] { return verse::run(argc, argv); });
+}

@@ -1,0 +1,220 @@
+/// @file
+/// Chapter 7's program: one model and one prompt under many settings, and what a cache is worth.
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "01_tokenizer/tokenizer.h"
+#include "04_blocks/blocks.h"
+#include "05_training/checkpoint.h"
+#include "05_training/training.h"
+#include "07_sampling/sampling.h"
+#include "common/corpus.h"
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "common/program.h"
+#include "common/progress.h"
+#include "common/random.h"
+#include "common/text.h"
+
+namespace verse {
+namespace {
+
+/// A way to sample and what to call it.
+struct Setting {
+  std::string name;
+  SamplingOptions options;
+};
+
+std::vector<Setting> settings() {
+  const auto with = [](double temperature, std::optional<std::int64_t> top_k = {}, std::optional<double> top_p = {}) {
+    SamplingOptions options;
+    options.temperature = temperature;
+    options.top_k = top_k;
+    options.top_p = top_p;
+    return options;
+  };
+  SamplingOptions greedy;
+  greedy.greedy = true;
+  return {
+      {"greedy", greedy},
+      {"temperature 0.3", with(0.3)},
+      {"temperature 0.7", with(0.7)},
+      {"temperature 1.0", with(1.0)},
+      {"temperature 1.5", with(1.5)},
+      {"temperature 1.5, top-k 5", with(1.5, 5)},
+      {"temperature 1.0, top-p 0.9", with(1.0, {}, 0.9)},
+  };
+}
+
+/// A model for whoever has none yet: the small recipe of chapter 5, cut short.
+TrainedModel train_quickly(const Corpus& corpus, const SharedOptions& shared, std::int64_t steps) {
+  fmt::print(stderr, "no --run given: training a small model on {} for {} steps\n", corpus.name, steps);
+  auto tokenizer = Tokenizer::from_text(corpus.text);
+  const auto tokens = tokenizer.encode_tensor(corpus.train).to(shared.device.device);
+  GPTOptions options;
+  options.vocabulary_size = tokenizer.size();
+  options.context = 64;
+  options.layers = 3;
+  options.heads = 4;
+  options.width = 96;
+  options.fused = true;
+  GPT model(options);
+  model->to(shared.device.device);
+
+  AdamW optimizer(model->parameters(), {});
+  TrainingOptions training;
+  training.schedule = {3e-3, 3e-4, 50, steps};
+  Random random(shared.seed);
+  Progress progress(steps, 12 * options.context);
+  train(
+      optimizer, [&] { return batch_loss(model, draw_batch(tokens, 12, options.context, random)); }, training,
+      [&](const StepReport& report) {
+        if (report.step % 10 == 9) progress.update(report.step + 1, report.loss.item<double>());
+        return !interrupted();
+      });
+  progress.finish();
+  if (interrupted()) throw Interrupted("stopped");
+  model->eval();
+  return {model, std::move(tokenizer)};
+}
+
+/// Part 1: the same scores as probabilities, under each setting.
+void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& prompt) {
+  const auto logits = next_logits(trained.model, prompt, nullptr);
+  const auto likely =
+      std::get<1>(temperature_probabilities(logits, 1.0).topk(std::min<std::int64_t>(8, logits.size(0))));
+  fmt::print("\nWhat may come next, the {} most probable of {}\n  {:<28}", likely.size(0), trained.tokenizer.size(),
+             "");
+  for (std::int64_t i = 0; i < likely.size(0); ++i) {
+    const auto token = static_cast<std::size_t>(likely[i].item<std::int64_t>());
+    fmt::print("{:>7}", show_character(trained.tokenizer.vocabulary()[token]));
+  }
+  fmt::print("{:>7}\n", "rest");
+  for (const auto& [name, options] : settings()) {
+    if (options.greedy) continue;
+    auto probabilities = temperature_probabilities(logits, options.temperature);
+    if (options.top_k) probabilities = keep_top_k(probabilities, *options.top_k);
+    if (options.top_p) probabilities = keep_top_p(probabilities, *options.top_p);
+    const auto shown = probabilities.index_select(0, likely);
+    fmt::print("  {:<28}", name);
+    for (std::int64_t i = 0; i < shown.size(0); ++i) fmt::print("{:>7.3f}", shown[i].item<double>());
+    fmt::print("{:>7.3f}\n", 1 - shown.sum().item<double>());
+  }
+}
+
+/// The words of a text, in small letters.
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (const char byte : text) {
+    const auto character = static_cast<unsigned char>(byte);
+    if (std::isalpha(character) != 0 || character >= 0x80)
+      words.back() += static_cast<char>(std::tolower(character));
+    else if (!words.back().empty())
+      words.emplace_back();
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+/// The share of words that the training text has too, or nothing where there are no words.
+std::string known_words(const std::string& text, const std::set<std::string>& known) {
+  const auto words = words_of(text);
+  if (words.empty()) return "-";
+  const auto count = std::count_if(words.begin(), words.end(), [&](const auto& word) { return known.count(word) > 0; });
+  return fmt::format("{:.0f} %", 100.0 * static_cast<double>(count) / static_cast<double>(words.size()));
+}
+
+/// How much a text repeats itself: the share of its stretches of ten tokens that came before in it.
+//! [repetition]
+double repetition(const std::vector<std::int64_t>& tokens) {
+  constexpr std::ptrdiff_t kLength = 10;
+  std::set<std::vector<std::int64_t>> seen;
+  std::ptrdiff_t repeated = 0;
+  const auto stretches = static_cast<std::ptrdiff_t>(tokens.size()) - kLength + 1;
+  for (std::ptrdiff_t i = 0; i < stretches; ++i)
+    if (!seen.emplace(tokens.begin() + i, tokens.begin() + i + kLength).second) ++repeated;
+  return stretches > 0 ? static_cast<double>(repeated) / static_cast<double>(stretches) : 0;
+}
+//! [repetition]
+
+/// Part 2: one prompt under every setting.
+void show_samples(TrainedModel& trained, const Corpus& corpus, const std::vector<std::int64_t>& prompt,
+                  std::int64_t count, std::uint64_t seed) {
+  const auto vocabulary = words_of(corpus.train);
+  const std::set<std::string> known(vocabulary.begin(), vocabulary.end());
+  std::string table;
+  for (const auto& [name, options] : settings()) {
+    Random random(seed);
+    const auto tokens = generate(trained.model, prompt, count, options, random);
+    const auto text = trained.tokenizer.decode(tokens);
+    fmt::print("\n-- {}\n{}\n", name, text);
+    std::fflush(stdout);
+    table += fmt::format("  {:<28}{:>12}{:>12}\n", name, fmt::format("{:.0f} %", 100 * repetition(tokens)),
+                         known_words(text, known));
+  }
+  fmt::print("\nStretches of ten characters that came before in the sample; words that {} has\n", corpus.name);
+  fmt::print("  {:<28}{:>12}{:>12}\n{}", "", "repeated", "known words", table);
+}
+
+/// Part 3: the same text with and without a cache, timed; and with another seed.
+void show_cache(TrainedModel& trained, const std::vector<std::int64_t>& prompt, std::int64_t count,
+                std::uint64_t seed) {
+  const auto timed = [&](bool cached, std::uint64_t with_seed) {
+    SamplingOptions options;
+    options.cached = cached;
+    Random random(with_seed);
+    const auto start = std::chrono::steady_clock::now();
+    auto tokens = generate(trained.model, prompt, count, options, random);
+    return std::make_pair(tokens, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  };
+  const auto [with_cache, fast] = timed(true, seed);
+  const auto [without, slow] = timed(false, seed);
+  const auto [other, unused] = timed(true, seed + 1);
+  const auto characters = static_cast<double>(count);
+  fmt::print("\n{} characters with a cache {:.0f} a second, without {:.0f}: {}\n", count, characters / fast,
+             characters / slow, with_cache == without ? "the same text" : "DIFFERENT texts");
+  fmt::print("with seed {} instead of {}: {}\n", seed + 1, seed,
+             other == with_cache ? "the SAME text" : "another text");
+}
+
+int run(int argc, char** argv) {
+  prepare_cuda();
+  CommandLine line("chapter 7", "Lets a model speak from one prompt under many settings.");
+  line.add()("run", "a folder with a trained model; without it a small one is trained", cxxopts::value<std::string>(),
+             "RUN");
+  line.add()("prompt", "the text to continue; without it, the start of a line", cxxopts::value<std::string>(), "TEXT");
+  line.add()("count", "characters of each sample", cxxopts::value<std::string>()->default_value("250"), "N");
+  line.add()("steps", "training steps where no run is given", cxxopts::value<std::string>()->default_value("800"), "N");
+  const auto shared = line.parse(argc, argv);
+  const auto count = line.integer("count", 1, 1000000);
+  const auto steps = line.integer("steps", 1);
+  catch_interrupts();
+
+  const auto corpus = load_corpus(shared.data);
+  auto trained = line.given("run") ? load_model(line.text("run")) : train_quickly(corpus, shared, steps);
+  trained.model->to(shared.device.device);
+  const auto text = line.given("prompt") ? line.text("prompt") : std::string(kPrompt);
+  if (text.empty()) throw UsageError("--prompt needs at least one character");
+  const auto prompt = trained.tokenizer.encode(text);
+
+  show_probabilities(trained, prompt);
+  show_samples(trained, corpus, prompt, count, shared.seed);
+  show_cache(trained, prompt, count, shared.seed);
+  return 0;
+}
+
+}  // namespace
+}  // namespace verse
+
+int main(int argc, char** argv) {
+  return verse::run_program([&] { return verse::run(argc, argv); });
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+/// @file
+/// How a run is trained: every number that decides what comes out, by preset and by flag.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "04_blocks/blocks.h"
+#include "05_training/training.h"
+#include "common/program.h"
+
+namespace verse {
+
+/// Everything that decides how a run goes, besides its text.
+struct Recipe {
+  std::string preset = "demo";
+  GPTOptions model;  ///< its vocabulary comes from the text
+  std::int64_t batch_size = 12;
+  Schedule schedule;
+  AdamWOptions adamw;
+  double gradient_clip = 1.0;
+  std::int64_t evaluate_every = 250;
+  std::int64_t evaluate_batches = 0;  ///< of the validation split, for the losses on the way; 0 takes all of it
+  std::string precision = "auto";     ///< auto, fp32 or bf16
+  std::uint64_t seed = 1;
+  std::optional<double> stop_at_loss;  ///< a validation loss at which training may end early
+};
+
+/// demo, small, shakespeare.
+const std::vector<std::string>& preset_names();
+
+/// A preset by its name. @throws UsageError that lists the names.
+Recipe preset(const std::string& name);
+
+/// Adds a flag for each of a recipe's numbers.
+void add_recipe_flags(CommandLine& line);
+
+/// Takes from the command line what is given there. @throws UsageError for numbers out of range.
+void apply_recipe_flags(const CommandLine& line, Recipe& recipe);
+
+/// A recipe by the names of its flags, and back. The vocabulary's size is kept too.
+nlohmann::ordered_json to_json(const Recipe& recipe);
+Recipe recipe_from_json(const nlohmann::ordered_json& json);
+
+/// What a command line would change about a run that is resumed. @throws UsageError that names the first such flag:
+/// a run goes on as it began. Only stop_at_loss may change.
+void refuse_changes(const Recipe& recorded, const Recipe& asked);
+
+}  // namespace verse

@@ -1,0 +1,465 @@
+#include "10_full_gpt/train.h"
+
+#include <ATen/autocast_mode.h>
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "01_tokenizer/tokenizer.h"
+#include "05_training/checkpoint.h"
+#include "05_training/training.h"
+#include "06_loss_stages/loss_stages.h"
+#include "10_full_gpt/full_gpt.h"
+#include "10_full_gpt/generate.h"
+#include "10_full_gpt/presets.h"
+#include "10_full_gpt/run_folder.h"
+#include "common/corpus.h"
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "common/plot.h"
+#include "common/program.h"
+#include "common/progress.h"
+#include "common/random.h"
+
+namespace verse {
+
+namespace {
+
+constexpr std::int64_t kRowEvery = 10;            ///< steps between two lines of metrics.csv
+constexpr std::int64_t kEvaluationTokens = 8192;  ///< read at a time, without gradients
+constexpr std::int64_t kSampleCharacters = 500;
+constexpr double kSampleTemperature = 0.7;
+constexpr std::size_t kPlottedPoints = 400;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string with_commas(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits;
+}
+
+/// Lets LibTorch compute matrix products in bfloat16 for as long as it lives; weights and sums stay in float32.
+class Autocast {
+ public:
+  Autocast(torch::Device device, bool on) : device_(device.type()), on_(on) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::set_autocast_enabled(device_, false);
+    at::autocast::clear_cache();
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  torch::DeviceType device_;
+  bool on_;
+};
+
+/// A run in the making: everything that training touches.
+class Training {
+ public:
+  Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device)
+      : identity_(std::move(identity)),
+        corpus_(std::move(corpus)),
+        tokenizer_(Tokenizer::from_text(corpus_.text)),
+        device_(device.device),
+        bfloat16_(recipe().precision == "bf16" || (recipe().precision == "auto" && device.bfloat16)),
+        random_(recipe().seed) {
+    identity_.recipe.model.vocabulary_size = tokenizer_.size();
+    const auto train = tokenizer_.encode_tensor(corpus_.train);
+    landmarks_ = measure_landmarks(train, tokenizer_.size());
+    landmarks_.floor = corpus_.floor;
+    train_ = train.to(device_);
+    validation_ = tokenizer_.encode_tensor(corpus_.validation).to(device_);
+    refuse_short_text();
+
+    model_ = GPT(recipe().model);
+    model_->to(device_);
+    optimizer_ = std::make_unique<FusedAdamW>(model_->parameters(), recipe().adamw);
+  }
+
+  const Recipe& recipe() const { return identity_.recipe; }
+  const RunIdentity& identity() const { return identity_; }
+
+  /// Takes a new folder, and saves the beginning there.
+  void begin(const std::filesystem::path& path) {
+    folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
+    save_state();
+  }
+
+  /// Goes on from a folder's state.
+  void go_on(RunFolder folder, const RunState& state) {
+    folder_ = std::make_unique<RunFolder>(std::move(folder));
+    restore_training_state(state.tensors, *model_, *optimizer_, random_);
+    progress_ = state.progress;
+    if (std::isfinite(progress_.best_loss)) stage_ = stage_of(progress_.best_loss, landmarks_);
+  }
+
+  /// Says what is about to be trained on what.
+  void show_plan() const {
+    fmt::print("{}: {} characters train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
+               with_commas(validation_.size(0)), tokenizer_.size());
+    fmt::print("a GPT of {} layers, {} heads, {} wide, context {}: {} parameters, on {}, {}\n", recipe().model.layers,
+               recipe().model.heads, recipe().model.width, recipe().model.context,
+               with_commas(model_->parameter_count()), device_.str(), bfloat16_ ? "bfloat16" : "float32");
+    fmt::print("the stages of {}, each begun below the loss before it, in nats a character:\n", corpus_.name);
+    fmt::print("  {:.3f}  every character alike\n  {:.3f}  how often each occurs\n  {:.3f}  which follows which\n",
+               landmarks_.uniform, landmarks_.characters, landmarks_.pairs);
+    fmt::print("  {:.3f}  what follows each two\n", landmarks_.triples);
+    if (landmarks_.floor) fmt::print("  {:.3f}  the floor: what nobody can foresee\n", *landmarks_.floor);
+    std::fflush(stdout);
+  }
+
+  /// The steps that are left. @throws Interrupted when asked to stop; what was learned is then saved
+  void run() {
+    const std::int64_t tokens_per_step = recipe().batch_size * recipe().model.context;
+    bar_ = std::make_unique<Progress>(recipe().schedule.steps, tokens_per_step, progress_.step);
+    if (progress_.step == 0 && folder_->metrics().empty()) evaluate_and_save();
+
+    TrainingOptions options;
+    options.first_step = progress_.step;
+    options.schedule = recipe().schedule;
+    options.gradient_clip = recipe().gradient_clip;
+    model_->train();
+    step_began_ = Clock::now();
+    row_loss_ = torch::full({}, progress_.row_loss, torch::dtype(torch::kFloat64).device(device_));
+    if (!reached_goal()) {
+      train(
+          *optimizer_, [this] { return next_loss(); }, options,
+          [this](const StepReport& report) { return after_step(report); });
+    }
+    bar_->finish();
+    bar_.reset();
+    if (interrupted() && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
+  }
+
+  /// What came out: the best model's loss, the plot, a sample.
+  void finish() {
+    draw();
+    TrainedModel best = load_model(folder_->path());
+    best.model->to(device_);
+    const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : whole_loss(best.model);
+    fmt::print("\nthe best model: validation loss {:.4f} after {} steps", loss, progress_.best_step);
+    if (landmarks_.floor) {
+      fmt::print(", {:.4f} above the floor of {} at {:.4f}", loss - *landmarks_.floor, corpus_.name, *landmarks_.floor);
+    }
+    fmt::print("\n{} steps took {:.1f} s", progress_.step, progress_.seconds);
+    if (progress_.step > 0) {
+      const double step_seconds = progress_.seconds / static_cast<double>(progress_.step);
+      const auto tokens = static_cast<double>(recipe().batch_size * recipe().model.context);
+      fmt::print(": {:.1f} ms a step, {:.0f} characters/s, {:.1f} thousand million operations/s", 1e3 * step_seconds,
+                 tokens / step_seconds,
+                 1e-9 * training_operations_per_token(recipe().model.shape()) * tokens / step_seconds);
+    }
+    fmt::print("\n\na sample, {} characters at temperature {}:\n\n", kSampleCharacters, kSampleTemperature);
+
+    SamplingOptions options;
+    options.temperature = kSampleTemperature;
+    std::string sample = continue_text(best, sample_prompt(), kSampleCharacters, options, recipe().seed,
+                                       [](const std::string& character) {
+                                         std::fwrite(character.data(), 1, character.size(), stdout);
+                                         std::fflush(stdout);
+                                         return true;
+                                       });
+    fmt::print("\n");
+    write_file_atomically(folder_->path() / "sample.txt", sample + "\n");
+  }
+
+ private:
+  void refuse_short_text() const {
+    const std::int64_t context = recipe().model.context;
+    if (train_.size(0) <= context || validation_.size(0) < 2) {
+      throw UsageError(fmt::format("{} is too short for a context of {}: {} characters train and {} validate",
+                                   corpus_.name, context, train_.size(0), validation_.size(0)));
+    }
+  }
+
+  /// Programs begin to speak at the start of a line; a text without lines begins with its own first character.
+  std::string sample_prompt() const {
+    const auto& known = tokenizer_.vocabulary();
+    return std::binary_search(known.begin(), known.end(), U'\n') ? std::string(kPrompt) : tokenizer_.decode({0});
+  }
+
+  //! [next-loss]
+  torch::Tensor next_loss() {
+    const Batch batch = draw_batch(train_, recipe().batch_size, recipe().model.context, random_);
+    const Autocast autocast(device_, bfloat16_);
+    return fast_batch_loss(model_, batch);
+  }
+  //! [next-loss]
+
+  double loss_over(GPT& model, const torch::Tensor& tokens) {
+    const Autocast autocast(device_, bfloat16_);
+    return evaluate(model, tokens, std::max<std::int64_t>(1, kEvaluationTokens / recipe().model.context));
+  }
+
+  double whole_loss(GPT& model) { return loss_over(model, validation_); }
+
+  /// The validation loss by which training is steered: over the whole split, or a part where so asked for.
+  double steering_loss() {
+    if (recipe().evaluate_batches == 0) return whole_loss(model_);
+    const std::int64_t tokens = 1 + recipe().evaluate_batches * recipe().batch_size * recipe().model.context;
+    return loss_over(model_, validation_.slice(0, 0, tokens));
+  }
+
+  bool reached_goal() const { return recipe().stop_at_loss && progress_.best_loss <= *recipe().stop_at_loss; }
+
+  /// Keeps the books after each step, and evaluates now and then. @return whether to go on
+  bool after_step(const StepReport& report) {
+    progress_.step = report.step + 1;
+    row_loss_ += report.loss;
+    const bool evaluates = progress_.step % recipe().evaluate_every == 0 || progress_.step == recipe().schedule.steps;
+    if (evaluates || progress_.step % kRowEvery == 0) {
+      Metrics row = close_row(report);
+      if (evaluates) {
+        evaluate_and_save(row);
+      } else {
+        folder_->append(row);
+      }
+    }
+    return !interrupted() && !reached_goal();
+  }
+
+  /// The line of metrics.csv for the steps since the last one. Only here is a GPU asked for its numbers.
+  Metrics close_row(const StepReport& report) {
+    const std::int64_t tokens_per_step = recipe().batch_size * recipe().model.context;
+    const double sum = row_loss_.item<double>();
+    progress_.seconds += seconds_since(step_began_);
+    step_began_ = Clock::now();
+
+    Metrics row;
+    row.step = progress_.step;
+    row.tokens = progress_.step * tokens_per_step;
+    row.seconds = progress_.seconds;
+    row.learning_rate = report.learning_rate;
+    row.train_loss = sum / static_cast<double>(progress_.step - progress_.row_step);
+    row.gradient_norm = report.gradient_norm.item<double>();
+    row.tokens_per_second = static_cast<double>((progress_.step - progress_.row_step) * tokens_per_step) /
+                            std::max(progress_.seconds - progress_.row_seconds, 1e-9);
+    if (!std::isfinite(*row.train_loss)) {
+      throw std::runtime_error(fmt::format(
+          "the training loss is no number any more at step {}; a lower --learning-rate may help", progress_.step));
+    }
+    progress_.row_step = progress_.step;
+    progress_.row_seconds = progress_.seconds;
+    row_loss_.zero_();
+    bar_->update(progress_.step, *row.train_loss);
+    return row;
+  }
+
+  /// Measures the validation loss, keeps the model if it is the best so far, and saves the state last of all.
+  void evaluate_and_save(Metrics row = {}) {
+    bar_->pause();
+    double loss = steering_loss();
+    row.validation_loss = loss;
+    folder_->append(row);
+
+    // What decides over the end of a training is measured on the whole split.
+    if (recipe().stop_at_loss && recipe().evaluate_batches > 0 && loss <= *recipe().stop_at_loss) {
+      loss = whole_loss(model_);
+    }
+    const bool best = loss < progress_.best_loss;
+    if (best) {
+      progress_.best_loss = loss;
+      progress_.best_step = progress_.step;
+      save_model(folder_->path(), *model_, tokenizer_);
+    }
+    save_state();
+    report(row, best);
+    bar_->go_on();
+    step_began_ = Clock::now();
+  }
+
+  void save_state() {
+    RunState state{identity_, progress_, collect_training_state(*model_, *optimizer_, random_)};
+    if (row_loss_.defined()) state.progress.row_loss = row_loss_.item<double>();
+    folder_->save_state(state);
+  }
+
+  /// One line an evaluation, and one more where training has entered a new stage.
+  void report(const Metrics& row, bool best) {
+    bar_->finish();
+    fmt::print("step {:>5}  ", row.step);
+    if (row.train_loss) fmt::print("training {:.3f}  ", *row.train_loss);
+    fmt::print("validation {:.3f}{}", *row.validation_loss, best ? "" : "  (not the best)");
+    if (row.tokens_per_second) fmt::print("  {:.0f} characters/s", *row.tokens_per_second);
+    fmt::print("\n");
+    const LossStage stage = stage_of(*row.validation_loss, landmarks_);
+    if (!stage_ || stage > *stage_) {
+      fmt::print("            it {}\n", describe(stage));
+      stage_ = stage;
+    }
+    std::fflush(stdout);
+  }
+
+  /// Saves what there is and says how to go on.
+  [[noreturn]] void stop() {
+    progress_.seconds += seconds_since(step_began_);
+    save_state();
+    draw();
+    throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
+                                  progress_.step, recipe().schedule.steps, program_invocation_short_name,
+                                  folder_->path().string()));
+  }
+
+  /// loss.svg. A run without its picture is still a run: where it cannot be drawn, a note says why.
+  void draw() const {
+    Series training{"training", {}, false}, validation{"validation", {}, false};
+    const auto& rows = folder_->metrics();
+    const std::size_t together = 1 + rows.size() / kPlottedPoints;
+    double sum = 0;
+    std::size_t count = 0;
+    for (const Metrics& row : rows) {
+      if (row.validation_loss) validation.points.emplace_back(row.step, *row.validation_loss);
+      if (!row.train_loss) continue;
+      sum += *row.train_loss;
+      if (++count < together) continue;
+      training.points.emplace_back(row.step, sum / static_cast<double>(count));
+      sum = 0;
+      count = 0;
+    }
+    std::vector<Level> levels{{"every character alike:", landmarks_.uniform},
+                              {"how often each occurs:", landmarks_.characters},
+                              {"which follows which:", landmarks_.pairs},
+                              {"what follows each two:", landmarks_.triples}};
+    if (landmarks_.floor) levels.push_back({"floor:", *landmarks_.floor});
+    const PlotText text{
+        fmt::format("Loss on {}: {} layers, {} heads, {} wide, context {}", corpus_.name, recipe().model.layers,
+                    recipe().model.heads, recipe().model.width, recipe().model.context),
+        "step", "nats a character", false, false};
+    try {
+      plot_lines(folder_->path() / "loss.svg", text, {training, validation}, levels);
+    } catch (const std::runtime_error& error) {
+      fmt::print(stderr, "no loss.svg: {}\n", error.what());
+    }
+  }
+
+  RunIdentity identity_;
+  Corpus corpus_;
+  Tokenizer tokenizer_;
+  torch::Device device_;
+  bool bfloat16_;
+  Random random_;
+  LossLandmarks landmarks_;
+  torch::Tensor train_, validation_;  ///< [characters], int64, on the device
+  GPT model_{nullptr};
+  std::unique_ptr<FusedAdamW> optimizer_;
+  std::unique_ptr<RunFolder> folder_;
+  std::unique_ptr<Progress> bar_;
+  RunProgress progress_;
+  std::optional<LossStage> stage_;
+  torch::Tensor row_loss_;  ///< sum of the batch losses since the last line of metrics.csv, on the device
+  Clock::time_point step_began_ = Clock::now();
+};
+
+CommandLine command_line() {
+  CommandLine line(fmt::format("{} train", program_invocation_short_name), "Trains a GPT on a text.");
+  line.add("Run")("out", "the run's folder; without it, runs/ and the preset's name", cxxopts::value<std::string>(),
+                  "RUN")("resume", "go on with the run in --out; needs no other flag");
+  add_recipe_flags(line);
+  return line;
+}
+
+std::filesystem::path folder_of(const CommandLine& line) {
+  if (line.given("out")) return line.text("out");
+  return std::filesystem::path("runs") / line.text("preset");
+}
+
+std::string device_name(const DeviceChoice& choice) {
+  return choice.device.is_cuda() ? "cuda" : "cpu";
+}
+
+/// A new run, by preset and flags.
+std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOptions& shared) {
+  RunIdentity identity;
+  identity.recipe = preset(line.text("preset"));
+  apply_recipe_flags(line, identity.recipe);
+  const auto path = folder_of(line);
+  RunFolder::check_new(path);
+
+  Corpus corpus = load_corpus(shared.data);
+  identity.text_name = corpus.name;
+  if (shared.data) identity.text_file = std::filesystem::absolute(*shared.data).string();
+  identity.text_digest = text_digest(corpus.text);
+  identity.device = device_name(shared.device);
+  identity.threads = torch::get_num_threads();
+  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device);
+  training->begin(path);
+  fmt::print(stderr, "{}; {} threads\n", shared.device.reason, training->identity().threads);
+  return training;
+}
+
+/// A run that goes on as it began: what it needs to know stands in its folder.
+std::unique_ptr<Training> resumed_training(const CommandLine& line, const SharedOptions& shared) {
+  RunFolder folder = RunFolder::open(folder_of(line));
+  RunState state = folder.load_state();
+  RunIdentity identity = state.identity;
+
+  // A flag may say again what the run is, and nothing else.
+  Recipe asked = identity.recipe;
+  if (line.given("preset")) asked.preset = preset(line.text("preset")).preset;
+  apply_recipe_flags(line, asked);
+  refuse_changes(identity.recipe, asked);
+  identity.recipe = asked;
+
+  const DeviceChoice device = choose_device(identity.device);
+  if (line.given("device") && device_name(shared.device) != identity.device) {
+    throw UsageError(
+        fmt::format("the run was started on {}; it cannot go on on {}", identity.device, device_name(shared.device)));
+  }
+  if (line.given("threads")) {
+    identity.threads = torch::get_num_threads();
+  } else {
+    torch::set_num_threads(identity.threads);
+  }
+
+  std::optional<std::filesystem::path> data = shared.data;
+  if (!data && identity.text_file) data = *identity.text_file;
+  Corpus corpus = load_corpus(data);
+  if (text_digest(corpus.text) != identity.text_digest) {
+    throw UsageError(fmt::format("{} is not the text that the run was started on", corpus.name));
+  }
+  if (data) identity.text_file = std::filesystem::absolute(*data).string();
+
+  // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
+  if (std::isfinite(state.progress.best_loss)) load_model(folder.path());
+  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), device);
+  training->go_on(std::move(folder), state);
+  fmt::print(stderr, "{}; {} threads; going on after step {} of {}\n", device.reason, training->identity().threads,
+             state.progress.step, training->recipe().schedule.steps);
+  return training;
+}
+
+}  // namespace
+
+int train_command(int argc, char** argv) {
+  CommandLine line = command_line();
+  const SharedOptions shared = line.parse(argc, argv);
+  catch_interrupts();
+  const auto training = line.on("resume") ? resumed_training(line, shared) : new_training(line, shared);
+  training->show_plan();
+  training->run();
+  training->finish();
+  return 0;
+}
+
+}  // namespace verse

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Proves the course, as a learner would meet it, in a copy of chapters/ and solutions/: nobody's work is touched.
+
+Every stub is "not started"; every exercise solved by `verse solve` passes; wrong answers written into the source are named; what
+does not compile is placed; a reset gives the stub back byte for byte; and chapter 10, standing on ten solved chapters, trains.
+
+usage: tests/course/proofs.py BUILD_FOLDER [unittest's arguments]
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = None  # set by main
+
+
+def run(*command, timeout=900, **options):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, **options)
+
+
+def manifests():
+    """Each chapter that has exercises and checks, by number."""
+    found = {}
+    for path in sorted(ROOT.glob("chapters/*/exercises.toml")):
+        manifest = tomllib.loads(path.read_text())
+        tests = [t for t in (ROOT / "tests" / manifest["folder"]).glob("*_test.cpp") if t.name != "reference_test.cpp"]
+        if any("Exercise" in t.read_text() or "exercise<" in t.read_text() for t in tests):
+            found[manifest["chapter"]] = manifest
+    return found
+
+
+# One exercise's body, written wrong on purpose: what a learner might really write, what replaces what in the reference's file, and
+# which known mistake the verdict has to name. These are compiled; the mistakes of the tests are proven by test_solution_NN.
+PATCHES = json.loads((pathlib.Path(__file__).parent / "patches.json").read_text())
+
+
+class Course(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="verse-proofs-")
+        cls.copy = pathlib.Path(cls.folder.name)
+        shutil.copytree(ROOT / "chapters", cls.copy / "chapters")
+        shutil.copytree(ROOT / "solutions", cls.copy / "solutions")
+        # Stubs, even where this tree is a learner's.
+        for path in (cls.copy / "chapters").glob("*/*.cpp"):
+            if (cls.copy / "solutions" / path.parent.name / path.name).exists():
+                path.unlink()
+        stubs = cls.verse("stubs")
+        assert stubs.returncode == 0, stubs.stdout + stubs.stderr
+        cls.configure(cls.copy)
+        cls.stubs = {path: path.read_bytes() for path in cls.learner_files()}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.configure(ROOT)
+        cls.folder.cleanup()
+
+    @classmethod
+    def configure(cls, learner_root):
+        done = run("cmake", f"-DVERSE_LEARNER_ROOT={learner_root}", "-B", BUILD, cwd=ROOT)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @classmethod
+    def verse(cls, *arguments):
+        return run(BUILD / "verse", "--root", cls.copy, *arguments, env={**os.environ, "NO_COLOR": "1"})
+
+    @classmethod
+    def learner_files(cls):
+        for path in sorted((cls.copy / "solutions").glob("*/*.cpp")):
+            yield cls.copy / "chapters" / path.parent.name / path.name
+
+    def setUp(self):
+        for path, text in self.stubs.items():
+            if path.read_bytes() != text:
+                path.write_bytes(text)
+
+    def build(self, *targets):
+        done = run("ninja", "-C", BUILD, *targets)
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
+
+    def check(self, chapter):
+        self.build(f"test_chapter_{chapter:02}")
+        return self.verse("check", chapter, "--build-dir", BUILD)
+
+    def states(self, chapter):
+        """The verdict on a chapter, exercise by exercise."""
+        self.build(f"test_chapter_{chapter:02}")
+        done = self.verse("check", chapter, "--build-dir", BUILD, "--json")
+        self.assertTrue(done.stdout.startswith("{"), done.stdout + done.stderr)
+        return done.returncode, {one["id"]: one["state"] for one in json.loads(done.stdout)["exercises"]}
+
+    def test_1_every_stub_is_not_started(self):
+        for chapter, manifest in manifests().items():
+            with self.subTest(chapter=chapter):
+                status, states = self.states(chapter)
+                self.assertEqual(status, 1)
+                wanted = {exercise["id"]: "not_started" for exercise in manifest["exercise"]}
+                self.assertEqual(states, wanted)
+                first = manifest["exercise"][0]
+                text = self.check(chapter).stdout
+                self.assertIn(first["id"], text)
+                self.assertIn(first["file"], text)
+
+    def test_2_wrong_answers_are_named(self):
+        for patch in PATCHES:
+            with self.subTest(exercise=patch["exercise"], says=patch["names"]):
+                folder = next(self.copy.glob(f"solutions/{int(patch['exercise'].split('.')[0]):02}_*")).name
+                solution = (self.copy / "solutions" / folder / patch["file"]).read_text()
+                self.assertIn(patch["replace"], solution, "the patch does not fit the reference any more")
+                learner = self.copy / "chapters" / folder / patch["file"]
+                learner.write_text(solution.replace(patch["replace"], patch["by"], 1))
+                done = self.check(int(patch["exercise"].split(".")[0]))
+                self.assertEqual(done.returncode, 1)
+                says = patch["names"]
+                manifest = tomllib.loads((self.copy / "chapters" / folder / "exercises.toml").read_text())
+                for exercise in manifest["exercise"]:
+                    for mistake in exercise.get("mistake", []):
+                        if exercise["id"] == patch["exercise"] and mistake["id"] == says:
+                            says = mistake["says"]
+                # The verdict is wrapped to the terminal's width.
+                self.assertIn(" ".join(says.split()), " ".join(done.stdout.split()), done.stdout)
+                learner.write_bytes(self.stubs[learner])
+
+    def test_3_what_does_not_compile_is_placed(self):
+        solved = self.verse("solve", "3.2")
+        self.assertEqual(solved.returncode, 0, solved.stderr)
+        learner = self.copy / "chapters/03_attention/attention.cpp"
+        learner.write_text(learner.read_text().replace("const std::int64_t earlier = keys - time;",
+                                                       "const std::int64_t earlier = keys - thyme;"))
+        log = self.copy / "compiler.log"
+        log.write_text(run("ninja", "-C", BUILD, "test_chapter_03").stdout)
+        said = self.verse("compile-error", "3", log)
+        self.assertIn("thyme", said.stdout + said.stderr)
+        self.assertIn("3.2", said.stdout + said.stderr)
+
+    def test_4_solve_and_reset(self):
+        for chapter, manifest in manifests().items():
+            for exercise in manifest["exercise"]:
+                with self.subTest(exercise=exercise["id"]):
+                    path = self.copy / "chapters" / manifest["folder"] / exercise["file"]
+                    before = path.read_bytes()
+                    self.assertEqual(self.verse("solve", exercise["id"]).returncode, 0)
+                    self.assertNotEqual(path.read_bytes(), before)
+                    self.assertEqual(self.verse("reset", exercise["id"]).returncode, 0)
+                    self.assertEqual(path.read_bytes(), before)
+
+    def test_5_a_learner_s_work_is_left_alone(self):
+        learner = self.copy / "chapters/03_attention/attention.cpp"
+        learner.write_text(learner.read_text().replace('throw NotImplemented("3.1");', "return query;"))
+        before = learner.read_bytes()
+        done = self.verse("stubs")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("attention.cpp", done.stderr)
+        self.assertEqual(learner.read_bytes(), before)
+
+    def test_6_solved_chapters_pass_and_carry_chapter_10(self):
+        for path in (self.copy / "chapters").glob("*/exercises.toml"):
+            for exercise in tomllib.loads(path.read_text())["exercise"]:
+                self.assertEqual(self.verse("solve", exercise["id"]).returncode, 0, exercise["id"])
+        for chapter in manifests():
+            with self.subTest(chapter=chapter):
+                status, states = self.states(chapter)
+                self.assertEqual(status, 0, states)
+                self.assertEqual(set(states.values()), {"passed"})
+        # The later chapters now stand on these.
+        carried = (self.copy / ".verse/learner_chapters.cmake").read_text()
+        for chapter in manifests():
+            self.assertIn(str(chapter), carried.split("set(VERSE_LEARNER_CHAPTERS", 1)[1])
+        self.build("chapter_10")
+        out = self.copy / "run"
+        done = run(BUILD / "chapter_10", "train", "--preset", "demo", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((out / "model.safetensors").exists())
+        said = run(BUILD / "chapter_10", "generate", "--run", out, "--prompt", "KING", "--max-new-tokens", "20", "--seed", "7")
+        self.assertEqual(said.returncode, 0, said.stderr)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        print("usage: tests/course/proofs.py BUILD_FOLDER [unittest's arguments]", file=sys.stderr)
+        sys.exit(2)
+    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+    program = unittest.main(exit=False, verbosity=2)
+    failed = len(program.result.failures) + len(program.result.errors)
+    print(f"{program.result.testsRun - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
