@@ -1,0 +1,167 @@
+"""The build of the book: the fixture renders; broken in one place at a time, it fails with a line that names the file."""
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BOOK = HERE.parent
+CHAPTER = "chapters/03_attention/README.md"
+OTHER = "chapters/05_training/README.md"
+MANIFEST = "chapters/03_attention/exercises.toml"
+SOLUTION = "solutions/03_attention/attention.cpp"
+
+
+def tree(folder):
+    """The fixture's two chapters with the book around them."""
+    shutil.copytree(HERE / "fixture", folder, dirs_exist_ok=True)
+    shutil.copytree(BOOK, Path(folder) / "book", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    return Path(folder)
+
+
+def build(root):
+    done = subprocess.run([str(root / "book/build")], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def replace(file, old, new, count=1):
+    def change(root):
+        text = (root / file).read_text(encoding="utf-8")
+        assert old in text, f"{file} has no {old!r}"
+        (root / file).write_text(text.replace(old, new, count), encoding="utf-8")
+    return change
+
+
+def append(file, text):
+    def change(root):
+        with open(root / file, "a", encoding="utf-8") as f:
+            f.write("\n" + text + "\n")
+    return change
+
+
+def remove(file):
+    return lambda root: (root / file).unlink()
+
+
+# What is broken, how, the file that the message must name, and what it must say.
+BREAKS = [
+    ("a snippet's mark", replace(SOLUTION, "//! [fused]", "//! [fusion]"), SOLUTION, r"\[fus"),
+    ("a listing's mark", replace(CHAPTER, "{attention.cpp,fused}", "{attention.cpp,fusion}"), CHAPTER, "fusion"),
+    ("a listing's file", replace(CHAPTER, "{attention.cpp,fused}", "{attentive.cpp,fused}"), CHAPTER, "attentive.cpp"),
+    ("an exercise's mark", replace(SOLUTION, "//! [3.1]", "//! [3.9]", 2), MANIFEST, r"\[3\.1\]"),
+    ("an anchor", replace(CHAPTER, "{#ch03-mask}", "{#ch03-masks}"), OTHER, "ch03-mask"),
+    ("a link to an anchor", replace(CHAPTER, "(#ch05-schedule)", "(#ch05-schedules)"), CHAPTER, "ch05-schedules"),
+    ("a link to a page", replace(CHAPTER, "../05_training/README.md", "../06_training/README.md"), CHAPTER, "06_training"),
+    ("a formula", replace(CHAPTER, r"\sqrt{d}} \right)", r"\sqrt{d}} \rihgt)"), CHAPTER, "formula"),
+    ("a formula that is not closed", append(CHAPTER, "It costs $x and more."), CHAPTER, "dollar"),
+    ("a formula in a hint", replace(MANIFEST, r"$\\sqrt{d}$", r"$\\sqr{d}$"), MANIFEST, "formula"),
+    ("an image", replace(CHAPTER, "sample.dot", "simple.dot"), CHAPTER, "simple.dot"),
+    ("an image's text", replace(CHAPTER, "alt: Two boxes", "Two boxes"), CHAPTER, "alt"),
+    ("an image of dot", replace("book/diagrams/sample.dot", "->", "=>"), CHAPTER, "sample.dot"),
+    ("an exercise's section", replace(MANIFEST, 'section = "ch03-scores"', 'section = "ch03-score"'), MANIFEST, "ch03-score"),
+    ("an exercise in another section", replace(MANIFEST, 'section = "ch03-scores"', 'section = "ch03-mask"'), MANIFEST,
+     "stands in"),
+    ("an exercise left out", replace(CHAPTER, "@exercise{3.2}", ""), MANIFEST, "exercise 3.2"),
+    ("an exercise twice", append(CHAPTER, "@exercise{3.2}"), CHAPTER, "second time"),
+    ("an unknown exercise", replace(CHAPTER, "@exercise{3.2}", "@exercise{3.8}"), CHAPTER, "3.8"),
+    ("a hint left out", replace(MANIFEST, '"Draw it for four positions.", ', ""), MANIFEST, "2 hints"),
+    ("a prediction left out", replace(CHAPTER, "@prediction{P3.1}", ""), MANIFEST, "P3.1"),
+    ("a glossary word", append(CHAPTER, "A @term{causal masque}."), CHAPTER, "causal masque"),
+    ("a glossary entry", replace("book/glossary.md", "@entry{causal mask; causal masks}", "@entry{causal masque}"),
+     "book/authors.md", "causal mask"),
+    ("a source", replace(CHAPTER, "@cite{vaswani2017}", "@cite{vaswani2071}"), CHAPTER, "vaswani2071"),
+    ("a figure of the talk", replace(CHAPTER, "@talk{head-matrices}", "@talk{head-matrix}"), CHAPTER, "head-matrix"),
+    ("an interactive picture", replace(CHAPTER, "@interactive{mask}", "@interactive{masks}"), CHAPTER, "masks"),
+    ("code typed in", append(CHAPTER, "```cpp\nint x;\n```"), CHAPTER, "fence"),
+    ("an unknown element", append(CHAPTER, "@sidebar{x}"), CHAPTER, "sidebar"),
+    ("a block not closed", append(CHAPTER, "@note{x}\ntext"), CHAPTER, "not closed"),
+    ("an option outside code", append(CHAPTER, "Give it --seed 7."), CHAPTER, "--seed"),
+    ("HTML", append(CHAPTER, "A <div>box</div>."), CHAPTER, "HTML"),
+    ("an image in Markdown", append(CHAPTER, "![x](missing.svg)"), CHAPTER, "@figure"),
+    ("a section without anchor", append(CHAPTER, "## More"), CHAPTER, "anchor"),
+    ("a level skipped", append(CHAPTER, "#### More {#ch03-more}"), CHAPTER, "level"),
+    ("a title that would become a list", replace(CHAPTER, "# 3 · Attention", "# 3. Attention"), CHAPTER, "title"),
+    ("a table without dashes", append(CHAPTER, "| a | b |\n| 1 | 2 |"), CHAPTER, "dashes"),
+    ("a table with a cell too many", append(CHAPTER, "| a | b |\n| --- | --- |\n| 1 | 2 | 3 |"), CHAPTER, "cells"),
+    ("a year that would begin a list", append(CHAPTER, "It was in the year\n2017. Then it was not."), CHAPTER, "begins a list"),
+    ("an indented paragraph", append(CHAPTER, "Text.\n\n    int x;"), CHAPTER, "four spaces"),
+    ("a declaration that is not there", append(CHAPTER, "Call `verse::attend_to()`."), CHAPTER, "attend_to"),
+    ("a file that is not there", append(CHAPTER, "See `common/rnd.h`."), CHAPTER, "common/rnd.h"),
+    ("an undocumented declaration", replace("chapters/05_training/training.h", "/// What is done with it.", ""),
+     "chapters/05_training/training.h", "Phase"),
+    ("a documentation comment", replace("chapters/05_training/training.h", "@param step", "@param steps"),
+     "chapters/05_training/training.h", "Doxygen says"),
+    ("a note beside no line", replace(CHAPTER, "@beside{7}", "@beside{70}"), CHAPTER, "beside"),
+    ("a manifest that is no TOML", replace(MANIFEST, "[[prediction]]", "[[prediction]"), MANIFEST, ""),
+]
+
+passed, failed = 0, []
+
+
+def verdict(name, good, why=""):
+    global passed
+    if good:
+        passed += 1
+    else:
+        failed.append(name)
+        print(f"FAILED {name}: {why}")
+
+
+def broken(case):
+    name, change, file, says = case
+    with tempfile.TemporaryDirectory() as folder:
+        root = tree(folder)
+        change(root)
+        code, output = build(root)
+        named = [line for line in output.split("\n") if line.startswith(file) and re.search(says, line)]
+        return name, code != 0 and bool(named), f"exit {code}; no line of {file} with {says!r} in:\n{output}"
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        root = tree(folder)
+        code, output = build(root)
+        verdict("the fixture renders", code == 0, output)
+        out = root / "build/book/html"
+        verdict("nothing was said but one line", output.count("\n") == 1, output)
+        chapter = (out / "03_attention.html").read_text(encoding="utf-8") if code == 0 else ""
+        for name, needle in (
+                ("an exercise shows its command", "make test-chapter-3</code>"),
+                ("an exercise shows three hints", "Hint 3 of 3"),
+                ("a listing names file and lines", '<span class="file">solutions/03_attention/attention.cpp</span>'),
+                ("a listing leads to its source", 'href="source-solutions-03_attention-attention.cpp.html#l'),
+                ("a formula is rendered", 'class="katex"'),
+                ("a glossary word is linked", 'href="glossary.html#term-causal-mask"'),
+                ("a declaration is linked", 'href="api-03_attention.html#attention-scores"'),
+                ("a prediction is folded", "32,896")):
+            verdict(name, needle in chapter, "not in the page")
+        page = (out / "source-solutions-03_attention-attention.cpp.html").read_text(encoding="utf-8") if code == 0 else ""
+        verdict("a source leads to its sections", 'class="shown-in" href="03_attention.html#' in page)
+        page = (out / "api-03_attention.html").read_text(encoding="utf-8") if code == 0 else ""
+        verdict("a declaration names its chapter", 'href="03_attention.html#exercise-3-1"' in page)
+        marks = re.findall(r"//!\s*\[", chapter)
+        verdict("no mark is shown", not marks, marks)
+        size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+        verdict("at most 15 MB", size < 15 * 2**20, size)
+        remove(OTHER)(root)
+        replace(CHAPTER, "See also [the schedule](#ch05-schedule) and [chapter 5](../05_training/README.md).", "")(root)
+        code, output = build(root)
+        verdict("a chapter whose prose is not written yet is no mistake", code == 0, output)
+    compiler = shutil.which("clang++") or shutil.which("g++")
+    if compiler:
+        done = subprocess.run([compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                               str(BOOK / "sample/sample.cpp")], capture_output=True, text=True)
+        verdict("the sample of “For authors” compiles", done.returncode == 0, done.stderr)
+    with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for result in pool.map(broken, BREAKS):
+            verdict(*result)
+    print(f"{passed} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
