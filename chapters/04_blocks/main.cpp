@@ -217,7 +217,7 @@ void show_stream(const GPT& model, const Setting& setting) {
 void show_stacks(double gain, const std::string& what, const std::string& file, const Setting& setting) {
   constexpr std::int64_t width = 384;
   print_heading(fmt::format("{} random layers, {} wide, gain {:.2f}: {}", kDepth, width, gain, what));
-  fmt::print("  {:<9} {:<15} {:^33}   {}\n", "", "", "size after so many layers", "gradient below");
+  fmt::print("  {:<9} {:<15} {:^33}  {}\n", "", "", "size after so many layers", "gradient at bottom");
   fmt::print("  {:<9} {:<15} {:>8}{:>8}{:>8}{:>9}   {:>8} {:>5}\n", "stack", "one layer", 1, 2, 3, kDepth, "size",
              "kept");
   std::vector<Series> signal, gradient, kept;

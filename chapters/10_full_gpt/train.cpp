@@ -404,7 +404,7 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
   identity.threads = torch::get_num_threads();
   auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device);
   training->begin(path);
-  fmt::print(stderr, "{}; {} threads\n", shared.device.reason, training->identity().threads);
+  fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
   return training;
 }
 
@@ -421,7 +421,8 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
   refuse_changes(identity.recipe, asked);
   identity.recipe = asked;
 
-  const DeviceChoice device = choose_device(identity.device);
+  DeviceChoice device = choose_device(identity.device);
+  if (device.device.is_cpu()) device.reason = "the CPU, as before";
   if (line.given("device") && device_name(shared.device) != identity.device) {
     throw UsageError(
         fmt::format("the run was started on {}; it cannot go on on {}", identity.device, device_name(shared.device)));
@@ -444,7 +445,7 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
   if (std::isfinite(state.progress.best_loss)) load_model(folder.path());
   auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), device);
   training->go_on(std::move(folder), state);
-  fmt::print(stderr, "{}; {} threads; going on after step {} of {}\n", device.reason, training->identity().threads,
+  fmt::print(stderr, "{}; threads: {}; going on after step {} of {}\n", device.reason, training->identity().threads,
              state.progress.step, training->recipe().schedule.steps);
   return training;
 }

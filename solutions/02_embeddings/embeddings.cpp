@@ -36,7 +36,8 @@ torch::Tensor softmax(const torch::Tensor& scores) {
 
 torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets) {
   //! [2.4]
-  // ln softmax(logits) = logits - ln sum exp(logits): the logarithm is taken of a sum, never of a probability that rounded to 0.
+  // ln softmax(logits) = logits - ln sum exp(logits): the logarithm is taken of a sum, never of a probability that
+  // rounded to 0.
   const torch::Tensor log_normaliser = logits.logsumexp(-1);  // [rows]
 
   // Of each row, only the score of what really came matters.

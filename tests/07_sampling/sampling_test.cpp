@@ -496,13 +496,10 @@ Tensor step_with(const StepSlip& slip, GPT& model, const Tokens& tokens, Cache* 
 
 /// A model whose numbers are large enough to make some tokens clearly likelier than others.
 GPT decided_model(Answers& answers, std::int64_t layers, std::int64_t context) {
-  GPTOptions options;
+  auto options = small_options();
   options.vocabulary_size = 7;
   options.context = context;
   options.layers = layers;
-  options.heads = 2;
-  options.width = 8;
-  options.fused = true;
   GPT model(options);
   fill_with_numbers(*model, 0.7);
   answers.load_parameters(*model);
@@ -592,11 +589,11 @@ void add_texts(const Generate& make, Answers& answers, const std::vector<Tokens>
                })
         .check("past_the_context",
                [](const Generate& make, Answers& answers) {
-                 add_texts(make, answers, {{3}, {2, 6, 0, 4}, {1, 5, 3, 0, 6, 2, 4}}, 20, false);
+                 add_texts(make, answers, {{3}, {2, 6, 0, 4}, {1, 5, 3, 0, 6, 2, 4}}, 12, false);
                })
         .check("past_the_context_cached",
                [](const Generate& make, Answers& answers) {
-                 add_texts(make, answers, {{3}, {2, 6, 0, 4}, {1, 5, 3, 0, 6, 2, 4}}, 20, true);
+                 add_texts(make, answers, {{3}, {2, 6, 0, 4}, {1, 5, 3, 0, 6, 2, 4}}, 12, true);
                })
         .check("a_context_of_one",
                [](const Generate& make, Answers& answers) {

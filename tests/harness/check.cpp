@@ -59,8 +59,8 @@ std::optional<std::string> tensor_difference(const std::string& name, const torc
   const auto want = expected.to(torch::kFloat64).contiguous().flatten();
   const auto have = got.detach().to(torch::kFloat64).contiguous().flatten();
   const auto gap = (have - want).abs();
-  const auto close = (gap <= slack * (tolerance.absolute + tolerance.relative * want.abs())) | (have == want) |
-                     (have.isnan() & want.isnan());
+  const auto within = want.isfinite() & (gap <= slack * (tolerance.absolute + tolerance.relative * want.abs()));
+  const auto close = within | (have == want) | (have.isnan() & want.isnan());
   if (close.all().item<bool>()) return std::nullopt;
 
   // Say where the first difference is, and how bad it is on the whole.
@@ -174,14 +174,19 @@ void Answers::load_parameters(torch::nn::Module& module) {
   for (const auto& item : module.named_parameters()) own.emplace_back(item.key(), item.value());
   for (const auto& item : module.named_buffers()) own.emplace_back(item.key(), item.value());
 
-  // The reference's own parameters are what everybody else gets.
+  // The reference's own parameters are what everybody else gets. A check may fill several modules, one after another.
+  const std::string prefix = std::to_string(modules_loaded_++) + ":";
   if (truth_ == nullptr) {
-    for (const auto& [name, tensor] : own) parameters_.emplace_back(name, tensor.detach().clone());
+    for (const auto& [name, tensor] : own) parameters_.emplace_back(prefix + name, tensor.detach().clone());
     return;
   }
 
   // Names and shapes first: without them nothing can be compared.
-  std::map<std::string, torch::Tensor> wanted(truth_->parameters_.begin(), truth_->parameters_.end());
+  std::map<std::string, torch::Tensor> given;
+  for (const auto& [name, tensor] : truth_->parameters_) {
+    if (name.rfind(prefix, 0) == 0) given.emplace(name.substr(prefix.size()), tensor);
+  }
+  auto wanted = given;
   std::string problem;
   for (const auto& [name, tensor] : own) {
     const auto found = wanted.find(name);
@@ -204,11 +209,7 @@ void Answers::load_parameters(torch::nn::Module& module) {
     add("the module's parameters", problem);
     throw CheckEnded{};
   }
-  for (auto& [name, tensor] : own) {
-    for (const auto& [given, value] : truth_->parameters_) {
-      if (given == name) tensor.copy_(value);
-    }
-  }
+  for (auto& [name, tensor] : own) tensor.copy_(given.at(name));
 }
 
 void Answers::restore(std::vector<Answer> answers, NamedTensors parameters) {

@@ -120,7 +120,8 @@ class Answers {
  private:
   const Answers* truth_;
   std::vector<Answer> answers_;
-  NamedTensors parameters_;
+  NamedTensors parameters_;  ///< of the modules that were filled, each name behind its module's number and a colon
+  int modules_loaded_ = 0;
 };
 
 /// Where and how `got` differs from `expected` first, in words for a learner; nothing where they agree.
