@@ -259,6 +259,8 @@ std::string tidy(std::string svg, const std::string& title) {
   replace("<rect x=\"0\" y=\"0\"[^>]*fill=\"none\"/>", "");
   replace(" id=\"gnuplot_[a-z]+(_[0-9]+)?\"", "");
   replace("<svg ", "<svg role=\"img\" ");
+  // A heat map is a small picture made large: its squares are to stay squares.
+  replace("<image ", "<image style=\"image-rendering:pixelated\" ");
   replace(" color=\"[a-z]+\"", "");
   replace("(stroke|fill)=(\"|')black(\"|')", "$1=\"currentColor\"");
   replace("stroke-linecap=\"butt\" stroke-linejoin=\"miter\"", "stroke-linejoin=\"round\"");
