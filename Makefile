@@ -88,8 +88,8 @@ data:
 
 # --- The exercises ----------------------------------------------------------------------------------------------------
 
-# Builds what a learner's chapter needs. A file that does not compile ends in the compiler's first error and the exercise it lies in.
-build_learner = $(call build_targets,verse) && log=$$(mktemp) && { $(call build_targets,$(2)) >"$$log" 2>&1 || \
+# Builds what a learner's chapter needs, and says whose earlier chapters it stands on. A file that does not compile ends in the compiler's first error and the exercise it lies in.
+build_learner = $(call build_targets,verse) && $(VERSE) swap >&2 && log=$$(mktemp) && { $(call build_targets,$(2)) >"$$log" 2>&1 || \
   { $(VERSE) compile-error $(1) "$$log" >&2; rm -f "$$log"; exit 1; }; } && rm -f "$$log"
 
 chapter-%: configure
