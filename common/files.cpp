@@ -101,23 +101,27 @@ std::string read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
+void throw_write_error(const std::filesystem::path& path, int error) {
+  const std::string message = fmt::format("cannot write {}: {}", path.string(), std::strerror(error));
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) throw UsageError(message);
+  throw std::runtime_error(message);
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   // A file-size limit announces itself by a signal that ends the process; ignored, it is an error like any other.
   [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
-  const auto fail = [&path](const std::string& why) {
-    throw std::runtime_error(fmt::format("cannot write {}: {}", path.string(), why));
-  };
+  const auto fail = [&path](int error) { throw_write_error(path, error); };
 
   // Everything goes into a temporary file beside the old one, and reaches the disk before anything else happens.
   static std::atomic<unsigned> count = 0;
   const std::filesystem::path place = fmt::format("{}.partial-{}-{}", path.string(), ::getpid(), count++);
   Descriptor file(::open(place.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file.is_open()) fail(reason());
+  if (!file.is_open()) fail(errno);
   TemporaryFile temporary(place);
-  if (!write_all(file.number(), bytes) || ::fsync(file.number()) != 0 || !file.close()) fail(reason());
+  if (!write_all(file.number(), bytes) || ::fsync(file.number()) != 0 || !file.close()) fail(errno);
 
   // The name changes over in one go, and the folder remembers it.
-  if (::rename(place.c_str(), path.c_str()) != 0) fail(reason());
+  if (::rename(place.c_str(), path.c_str()) != 0) fail(errno);
   temporary.keep();
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   const Descriptor folder_descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -9,9 +9,14 @@ namespace verse {
 /// A whole file's bytes. @throws UsageError for a file that is missing, a folder, or unreadable.
 std::string read_file(const std::filesystem::path& path);
 
+/// Says that a file could not be written. @param error the system's errno
+/// @throws UsageError where there is no room (a full disk, a quota, a limit on file sizes), which the user can mend by
+/// choosing another place; std::runtime_error for every other reason.
+[[noreturn]] void throw_write_error(const std::filesystem::path& path, int error);
+
 /// Replaces a file as a whole or not at all: a temporary file beside it, written, synced, renamed over it, the folder
 /// synced.
-/// @throws std::runtime_error with the system's reason (a full disk, no permission); the old file is then as it was.
+/// @throws as throw_write_error(); the old file is then as it was.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// A folder that this process alone may write to, by a lock that ends with the process, whatever ends it.

@@ -170,10 +170,11 @@ void RunFolder::append(const Metrics& metrics) {
   const auto place = path_ / kMetricsFile;
   const std::string line = format_metrics(metrics);
   const int file = ::open(place.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  const bool written = file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  const std::string why = std::strerror(errno);
+  const ssize_t written = file < 0 ? -1 : ::write(file, line.data(), line.size());
+  // A line of which only a part was taken met the end of the room; the system says so at the next write only.
+  const int error = written < 0 ? errno : ENOSPC;
   if (file >= 0) ::close(file);
-  if (!written) throw std::runtime_error(fmt::format("cannot write {}: {}", place.string(), why));
+  if (written != static_cast<ssize_t>(line.size())) throw_write_error(place, error);
   metrics_text_ += line;
   metrics_.push_back(metrics);
 }

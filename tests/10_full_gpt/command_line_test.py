@@ -280,7 +280,7 @@ class CommandLine(unittest.TestCase):
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
         done = run("train", "--out", run_folder, "--resume", "--stop-at-loss", "0", preexec_fn=limit_file_size)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
         self.assertRegex(done.stderr.decode().splitlines()[-1], r"cannot write .*: File too large")
         after = snapshot(run_folder)
         self.assertEqual(after["state.safetensors"], before["state.safetensors"])

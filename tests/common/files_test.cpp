@@ -62,7 +62,7 @@ TEST(Files, AFullDiskLeavesTheOldFile) {
     // The write of 100,000 bytes stops half-way, and the signal that comes with it must not end the process.
     const FileSizeLimit limit(50'000);
     const std::string message =
-        message_of<std::runtime_error>([&] { write_file_atomically(folder / "file", std::string(100'000, 'x')); });
+        message_of<UsageError>([&] { write_file_atomically(folder / "file", std::string(100'000, 'x')); });
     EXPECT_NE(message.find("File too large"), std::string::npos) << message;
   }
   EXPECT_EQ(read_file(folder / "file"), "the old one");
