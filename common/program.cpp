@@ -166,6 +166,14 @@ bool CommandLine::on(const std::string& flag) const {
   return result_.count(flag) > 0 && result_[flag].as<bool>();
 }
 
+std::filesystem::path CommandLine::folder(const std::string& flag) const {
+  const std::filesystem::path path = text(flag);
+  std::error_code failure;
+  std::filesystem::create_directories(path, failure);
+  if (failure) throw UsageError(fmt::format("--{} {}: {}", flag, path.string(), failure.message()));
+  return path;
+}
+
 int run_program(const std::function<int()>& body) {
   int status = 1;
   try {

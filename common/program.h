@@ -41,6 +41,8 @@ class CommandLine {
   double number(const std::string& flag, double least, double most) const;
   std::string text(const std::string& flag) const;
   bool on(const std::string& flag) const;
+  /// A folder to write into, made where it is missing. @throws UsageError where it cannot be made.
+  std::filesystem::path folder(const std::string& flag) const;
 
  private:
   std::string program_;

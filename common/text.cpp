@@ -108,4 +108,13 @@ std::string show_character(char32_t character) {
   return "\"" + encode_utf8(character) + "\"";
 }
 
+std::string with_commas(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  const std::int64_t first = number < 0 ? 1 : 0;  // no comma right after the sign
+  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > first; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits;
+}
+
 }  // namespace verse

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,8 @@ std::string encode_utf8(char32_t character);
 /// A character in a form that can stand in a message: itself in quotation marks, `\n` for a newline, U+0007 for what
 /// cannot be seen.
 std::string show_character(char32_t character);
+
+/// A whole number with commas between its thousands: 1115394 as "1,115,394".
+std::string with_commas(std::int64_t number);
 
 }  // namespace verse

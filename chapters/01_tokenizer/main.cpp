@@ -26,15 +26,6 @@ namespace {
 /// A pair table has vocabulary squared entries of 8 bytes; with this many characters it takes half a gigabyte.
 constexpr std::int64_t kMostCharacters = 8192;
 
-/// 1115394 as 1,115,394.
-std::string with_commas(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<std::size_t>(place), ",");
-  }
-  return digits;
-}
-
 /// Text on one line: line breaks as \n.
 std::string on_one_line(const std::u32string& text) {
   std::string line;

@@ -12,18 +12,10 @@
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/text.h"
 
 namespace verse {
 namespace {
-
-/// A number with commas between its thousands.
-std::string with_commas(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<std::size_t>(place), ",");
-  }
-  return digits;
-}
 
 struct NamedShape {
   std::string name;

@@ -353,12 +353,7 @@ Setting prepare(int argc, char** argv) {
     throw UsageError(fmt::format("the text's validation part has {} characters; --context {} needs at least {}",
                                  shorter, setting.context, setting.context + 1));
   }
-  if (line.given("maps")) {
-    setting.maps = line.text("maps");
-    std::error_code failure;
-    std::filesystem::create_directories(*setting.maps, failure);
-    if (failure) throw UsageError(fmt::format("--maps {}: {}", setting.maps->string(), failure.message()));
-  }
+  if (line.given("maps")) setting.maps = line.folder("maps");
   return setting;
 }
 

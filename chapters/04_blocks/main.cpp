@@ -27,6 +27,7 @@
 #include "common/program.h"
 #include "common/progress.h"
 #include "common/random.h"
+#include "common/text.h"
 
 namespace verse {
 namespace {
@@ -45,15 +46,6 @@ constexpr std::int64_t kDepth = 12;  ///< layers of a measured stack
 
 void print_heading(const std::string& title) {
   fmt::print("\n{}\n", title);
-}
-
-/// A number with commas between its thousands.
-std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<std::size_t>(place), ",");
-  }
-  return digits;
 }
 
 std::string shape_of(const torch::Tensor& tensor) {
@@ -90,7 +82,7 @@ GPTOptions smaller_model() {
 }
 
 void print_part(const std::string& name, const std::string& shape, std::int64_t parameters) {
-  fmt::print("  {:<42} {:>12} {:>12}\n", name, shape, grouped(parameters));
+  fmt::print("  {:<42} {:>12} {:>12}\n", name, shape, with_commas(parameters));
 }
 
 /// Part 1: the parts by themselves, on numbers that can be followed.
@@ -151,7 +143,7 @@ void show_summary(const GPT& model) {
   print_part("in all", "", model->parameter_count());
 
   const std::int64_t formula = count_parameters(options.shape()).total;
-  fmt::print("  chapter 2's formula says {}: {}\n", grouped(formula),
+  fmt::print("  chapter 2's formula says {}: {}\n", with_commas(formula),
              formula == model->parameter_count() ? "the same" : "NOT the same");
 }
 
@@ -362,12 +354,7 @@ Setting prepare(int argc, char** argv) {
     throw UsageError(fmt::format("the text's validation part has {} characters; this program needs {}",
                                  setting.validation.size(0), needed));
   }
-  if (line.given("plots")) {
-    setting.plots = line.text("plots");
-    std::error_code failure;
-    std::filesystem::create_directories(*setting.plots, failure);
-    if (failure) throw UsageError(fmt::format("--plots {}: {}", setting.plots->string(), failure.message()));
-  }
+  if (line.given("plots")) setting.plots = line.folder("plots");
   return setting;
 }
 

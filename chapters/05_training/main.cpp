@@ -24,6 +24,7 @@
 #include "common/program.h"
 #include "common/progress.h"
 #include "common/random.h"
+#include "common/text.h"
 
 namespace verse {
 namespace {
@@ -47,13 +48,6 @@ struct Setting {
   std::int64_t sample = 0;
   std::optional<std::filesystem::path> run;
 };
-
-std::string with_commas(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3)
-    digits.insert(static_cast<std::size_t>(place), ",");
-  return digits;
-}
 
 /// Part 1: what a step reads, and what all of them amount to.
 void show_plan(const Setting& setting, std::int64_t parameters) {

@@ -28,6 +28,7 @@
 #include "common/program.h"
 #include "common/progress.h"
 #include "common/random.h"
+#include "common/text.h"
 
 namespace verse {
 
@@ -43,14 +44,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::string with_commas(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<std::size_t>(place), ",");
-  }
-  return digits;
 }
 
 /// Lets LibTorch compute matrix products in bfloat16 for as long as it lives; weights and sums stay in float32.

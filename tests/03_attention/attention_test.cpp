@@ -12,6 +12,7 @@
 
 #include "03_attention/attention.h"
 #include "tests/harness/check.h"
+#include "tests/harness/joining_cache.h"
 
 namespace verse {
 namespace {
@@ -403,20 +404,6 @@ void add_weights(const Forward& forward, Answers& answers, bool fused) {
   forward(*layer, normal_input({2, 5, 12}, 16), extras);
   answers.add("weights", weights);
 }
-
-/// A cache that joins tensors.
-class JoiningCache : public LayerCache {
- public:
-  std::int64_t length() const override { return keys_.defined() ? keys_.size(2) : 0; }
-  std::pair<Tensor, Tensor> append(const Tensor& key, const Tensor& value) override {
-    keys_ = keys_.defined() ? torch::cat({keys_, key}, 2) : key;
-    values_ = values_.defined() ? torch::cat({values_, value}, 2) : value;
-    return {keys_, values_};
-  }
-
- private:
-  Tensor keys_, values_;
-};
 
 [[maybe_unused]] const auto& exercise_3_7 =
     exercise<Forward>("3.7", [](CausalSelfAttentionImpl& layer, const Tensor& x,

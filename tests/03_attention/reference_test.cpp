@@ -15,6 +15,7 @@
 #include "03_attention/attention.h"
 #include "03_attention/habits.h"
 #include "common/error.h"
+#include "tests/harness/joining_cache.h"
 
 namespace verse {
 namespace {
@@ -257,20 +258,6 @@ TEST(CausalSelfAttention, SeesNoFuture) {
     EXPECT_GT(difference.narrow(0, 5, 4).min().item<double>(), 1e-3) << "fused: " << fused;
   }
 }
-
-/// A cache that joins tensors.
-class JoiningCache : public LayerCache {
- public:
-  std::int64_t length() const override { return keys_.defined() ? keys_.size(2) : 0; }
-  std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) override {
-    keys_ = keys_.defined() ? torch::cat({keys_, key}, 2) : key;
-    values_ = values_.defined() ? torch::cat({values_, value}, 2) : value;
-    return {keys_, values_};
-  }
-
- private:
-  torch::Tensor keys_, values_;
-};
 
 TEST(CausalSelfAttention, ReadsOnFromACache) {
   for (const bool fused : {false, true}) {

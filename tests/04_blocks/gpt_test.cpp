@@ -13,6 +13,7 @@
 #include "04_blocks/blocks.h"
 #include "tests/04_blocks/small_model.h"
 #include "tests/harness/check.h"
+#include "tests/harness/joining_cache.h"
 
 namespace verse {
 namespace {
@@ -241,20 +242,6 @@ torch::Tensor rows_of(const torch::Tensor& table, const torch::Tensor& rows) {
 // 4.7 The blocks, one after the other.
 
 using RunBlocks = std::function<torch::Tensor(GPT&, const torch::Tensor&, const ForwardExtras&)>;
-
-/// Joins what it is given, and counts how often it was asked.
-class JoiningCache : public LayerCache {
- public:
-  std::int64_t length() const override { return keys_.defined() ? keys_.size(2) : 0; }
-  std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) override {
-    keys_ = keys_.defined() ? torch::cat({keys_, key}, 2) : key;
-    values_ = values_.defined() ? torch::cat({values_, value}, 2) : value;
-    return {keys_, values_};
-  }
-
- private:
-  torch::Tensor keys_, values_;
-};
 
 /// What belongs to one layer.
 AttentionExtras extras_of(const ForwardExtras& extras, std::size_t layer) {

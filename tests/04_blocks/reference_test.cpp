@@ -17,6 +17,7 @@
 #include "04_blocks/blocks.h"
 #include "04_blocks/stacks.h"
 #include "common/error.h"
+#include "tests/harness/joining_cache.h"
 
 namespace verse {
 namespace {
@@ -386,20 +387,6 @@ TEST(GPTTest, PassesTheMaskToEveryBlock) {
   EXPECT_GT(moved[0].item<float>(), 1e-4F);
   EXPECT_EQ(moved.slice(0, 1).max().item<float>(), 0.0F);
 }
-
-/// Joins what it is given.
-class JoiningCache : public LayerCache {
- public:
-  std::int64_t length() const override { return keys_.defined() ? keys_.size(2) : 0; }
-  std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) override {
-    keys_ = keys_.defined() ? torch::cat({keys_, key}, 2) : key;
-    values_ = values_.defined() ? torch::cat({values_, value}, 2) : value;
-    return {keys_, values_};
-  }
-
- private:
-  torch::Tensor keys_, values_;
-};
 
 Cache joining_cache(std::size_t layers) {
   Cache cache;

@@ -59,5 +59,14 @@ TEST(Text, ShowsCharacters) {
   EXPECT_EQ(show_character(char32_t{0xfeff}), "U+FEFF");
 }
 
+TEST(Text, CommasStandBetweenThousands) {
+  EXPECT_EQ(with_commas(0), "0");
+  EXPECT_EQ(with_commas(999), "999");
+  EXPECT_EQ(with_commas(1000), "1,000");
+  EXPECT_EQ(with_commas(1115394), "1,115,394");
+  EXPECT_EQ(with_commas(-100), "-100");
+  EXPECT_EQ(with_commas(-123456), "-123,456");
+}
+
 }  // namespace
 }  // namespace verse
