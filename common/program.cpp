@@ -79,6 +79,11 @@ cxxopts::OptionAdder CommandLine::add(const std::string& group) {
   return options_.add_options(group);
 }
 
+void CommandLine::positional(const std::string& flag) {
+  options_.parse_positional({flag});
+  options_.positional_help(fmt::format("[{}]", flag));
+}
+
 SharedOptions CommandLine::parse(int argc, char** argv) {
   try {
     result_ = options_.parse(argc, argv);
@@ -198,7 +203,8 @@ int run_program(const std::function<int()>& body) {
 
   // Results that did not reach their file are a failure too.
   std::cout.flush();
-  if (std::fflush(stdout) != 0 || !std::cout) return report("cannot write the results to standard output", 1);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout)
+    return report("cannot write the results to standard output", 1);
   return status;
 }
 

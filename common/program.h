@@ -30,6 +30,9 @@ class CommandLine {
   /// cxxopts::value<std::int64_t>()->default_value("2000"))`.
   cxxopts::OptionAdder add(const std::string& group = "This program");
 
+  /// Lets a flag's value be given without the flag, as the one word that the program takes.
+  void positional(const std::string& flag);
+
   /// Reads the arguments, seeds LibTorch, sets threads, chooses the device. Prints help and ends the process for
   /// --help.
   /// @throws UsageError for unknown flags, values of the wrong kind, or leftover words.

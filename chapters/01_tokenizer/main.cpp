@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "01_tokenizer/merges.h"
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "common/corpus.h"
 #include "common/error.h"
@@ -315,11 +316,8 @@ void show_merges(const Material& material, std::int64_t largest) {
 
 void show_sample(const Material& material, const torch::Tensor& probabilities, std::int64_t length,
                  std::uint64_t seed) {
-  // A text without line breaks begins as it begins.
   const std::vector<char32_t>& vocabulary = material.tokenizer.vocabulary();
-  const bool has_prompt = std::binary_search(vocabulary.begin(), vocabulary.end(), decode_utf8(kPrompt).back());
-  const std::int64_t first =
-      has_prompt ? material.tokenizer.encode(kPrompt).back() : material.all[0].item<std::int64_t>();
+  const std::int64_t first = starting_token(material.tokenizer);
   Random random(seed);
   fmt::print("\nThe pair model of {}, {} characters from {}:\n\n", material.corpus.name, with_commas(length),
              show_character(vocabulary[static_cast<std::size_t>(first)]));

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
 #include "common/corpus.h"
@@ -159,7 +160,7 @@ int run(int argc, char** argv) {
   // The trained model speaks: from the same beginning as every program of the course.
   torch::NoGradGuard no_gradients;
   const auto rows = softmax(untied->forward(torch::arange(vocabulary))).to(torch::kFloat64);
-  const auto first = tokenizer.encode(kPrompt).back();
+  const auto first = starting_token(tokenizer);
   fmt::print("\nIt speaks, beginning with a new line:\n{}\n", tokenizer.decode(sample_pairs(rows, first, 300, random)));
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "common/projection.h"
 
@@ -60,6 +61,10 @@ class LayerCache {
   /// Keeps the new positions' keys and values and returns all there are, oldest first.
   /// @param key, value [batch, heads, time, head_width] @return two of [batch, heads, length, head_width]
   virtual std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) = 0;
+
+  /// What a layer wants to know of the last position beside that: nothing for most, but chapter 10 has layers that look
+  /// one token back. It means nothing while length() is 0.
+  std::vector<torch::Tensor> last;
 };
 
 /// What a caller may add to a pass through attention; all of it optional.

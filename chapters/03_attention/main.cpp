@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
+#include "02_embeddings/speak.h"
 #include "03_attention/attention.h"
 #include "03_attention/habits.h"
 #include "03_attention/taken_apart.h"
@@ -306,20 +308,11 @@ void draw_maps(OneLayerModel& model, const Setting& setting) {
 void print_sample(OneLayerModel& model, const Setting& setting) {
   torch::NoGradGuard no_gradients;
   print_heading("It speaks, beginning with a new line");
-  const bool has_prompt = setting.corpus.text.find(kPrompt) != std::string::npos;
-  std::vector<std::int64_t> tokens = has_prompt ? setting.tokenizer.encode(kPrompt) : std::vector<std::int64_t>{0};
   Random random(setting.shared.seed);
-  const std::size_t given = tokens.size();
-  while (tokens.size() < given + 300) {
-    // The last characters that fit into the context decide what comes next.
-    const auto kept = std::min<std::int64_t>(static_cast<std::int64_t>(tokens.size()), setting.context);
-    const auto recent = torch::tensor(std::vector<std::int64_t>(tokens.end() - kept, tokens.end()));
-    const auto logits = model->forward(recent.unsqueeze(0).to(setting.shared.device.device));
-    const auto probabilities = softmax(logits[0][kept - 1].to(torch::kCPU, torch::kDouble)).cumsum(0);
-    const auto drawn = (probabilities <= random.uniform()).sum().item<std::int64_t>();
-    tokens.push_back(std::min(drawn, setting.tokenizer.size() - 1));
-  }
-  tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(given));
+  const auto logits_of = [&](const torch::Tensor& tokens) {
+    return model->forward(tokens.to(setting.shared.device.device));
+  };
+  const auto tokens = speak(logits_of, starting_token(setting.tokenizer), 300, setting.context, random);
   fmt::print("{}\n", setting.tokenizer.decode(tokens));
 }
 

@@ -119,8 +119,8 @@ class GPTImpl : public torch::nn::Module {
   /// @param x [batch, time, width]
   /// @param positions [time] or [batch, time], int64, each below context; undefined adds no position vectors
   /// @return logits [batch, time, vocabulary]
-  torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
-                                 const ForwardExtras& extras = {});
+  virtual torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
+                                         const ForwardExtras& extras = {});
 
   /// Token vectors plus position vectors, before dropout. (Exercise 4.6)
   /// @param x [batch, time, width] @param positions as in forward_embedded()
@@ -144,6 +144,12 @@ class GPTImpl : public torch::nn::Module {
   torch::Tensor position_embedding;
   torch::nn::ModuleList blocks{nullptr};
   LayerNorm final_norm{nullptr};
+
+ protected:
+  /// For a GPT that is built of other parts and entered by the same doors (chapter 10): it keeps the options and leaves
+  /// the rest to whoever derives from it.
+  struct OtherParts {};
+  GPTImpl(const GPTOptions& given, OtherParts) : options(given) {}
 };
 TORCH_MODULE(GPT);
 

@@ -17,8 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
+#include "02_embeddings/speak.h"
 #include "04_blocks/blocks.h"
 #include "04_blocks/stacks.h"
 #include "common/corpus.h"
@@ -317,21 +319,14 @@ void show_learning(const Setting& setting) {
 /// Part 7: the untrained model speaks.
 void print_sample(const GPT& model, const Setting& setting) {
   torch::NoGradGuard no_gradients;
-  constexpr std::size_t length = 200;
+  constexpr std::int64_t length = 200;
   print_heading(fmt::format("{} characters from the untrained model, {} wide", length, model->options.width));
-  const bool has_prompt = setting.corpus.text.find(kPrompt) != std::string::npos;
-  std::vector<std::int64_t> tokens = has_prompt ? setting.tokenizer.encode(kPrompt) : std::vector<std::int64_t>{0};
-  const std::size_t given = tokens.size();
   Random random(setting.shared.seed);
-  while (tokens.size() < given + length) {
-    const auto kept = std::min<std::int64_t>(static_cast<std::int64_t>(tokens.size()), model->options.context);
-    const auto recent = torch::tensor(std::vector<std::int64_t>(tokens.end() - kept, tokens.end())).unsqueeze(0);
-    const auto logits = GPT(model)->forward(recent.to(setting.shared.device.device))[0][kept - 1];
-    const auto probabilities = softmax(logits.to(torch::kCPU, torch::kDouble)).cumsum(0);
-    const auto drawn = (probabilities <= random.uniform()).sum().item<std::int64_t>();
-    tokens.push_back(std::min(drawn, setting.tokenizer.size() - 1));
-  }
-  tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(given));
+  const auto logits_of = [&](const torch::Tensor& tokens) {
+    return GPT(model)->forward(tokens.to(setting.shared.device.device));
+  };
+  const auto tokens =
+      speak(logits_of, starting_token(setting.tokenizer), length, model->options.context, random);
   fmt::print("{}\n", setting.tokenizer.decode(tokens));
 }
 
@@ -370,7 +365,7 @@ int run(int argc, char** argv) {
   show_stream(talks_model, setting);
 
   show_stacks(5.0, "the talk's times five", "gain-5", setting);
-  show_stacks(0.02 * std::sqrt(384.0), "GPT-2's deviation of 0.02", "gpt2", setting);
+  show_stacks(0.02 * std::sqrt(384.0), "GPT-2's standard deviation of 0.02", "gpt2", setting);
   if (setting.plots) fmt::print(stderr, "wrote 6 plots into {}\n", setting.plots->string());
   show_learning(setting);
 

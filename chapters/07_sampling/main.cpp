@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "04_blocks/blocks.h"
 #include "05_training/checkpoint.h"
@@ -202,9 +203,9 @@ int run(int argc, char** argv) {
   const auto corpus = load_corpus(shared.data);
   auto trained = line.given("run") ? load_model(line.text("run")) : train_quickly(corpus, shared, steps);
   trained.model->to(shared.device.device);
-  const auto text = line.given("prompt") ? line.text("prompt") : std::string(kPrompt);
-  if (text.empty()) throw UsageError("--prompt needs at least one character");
-  const auto prompt = trained.tokenizer.encode(text);
+  if (line.given("prompt") && line.text("prompt").empty()) throw UsageError("--prompt needs at least one character");
+  const auto prompt = line.given("prompt") ? trained.tokenizer.encode(line.text("prompt"))
+                                           : std::vector<std::int64_t>{starting_token(trained.tokenizer)};
 
   show_probabilities(trained, prompt);
   show_samples(trained, corpus, prompt, count, shared.seed);

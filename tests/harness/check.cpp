@@ -264,12 +264,15 @@ Answers collect(const Answers* truth, const Run& run) {
   try {
     run(answers);
   } catch (const CheckEnded&) {
+    answers.set_ended_early();
   } catch (const NotImplemented&) {
     throw;
   } catch (const c10::Error& error) {
+    answers.set_ended_early();
     std::string text = error.what_without_backtrace();
     answers.add("the code stopped with an error from LibTorch", text.substr(0, text.find('\n')));
   } catch (const std::exception& error) {
+    answers.set_ended_early();
     answers.add("the code stopped with an exception", error.what());
   }
   return answers;
@@ -289,6 +292,7 @@ void write_record(const std::filesystem::path& path) {
     for (std::size_t i = 0; i < exercise->cases().size(); ++i) {
       const std::string key = record_key(exercise->id(), exercise->cases()[i].name);
       const Answers answers = collect(nullptr, [&](Answers& into) { exercise->run_linked(i, into); });
+      if (answers.ended_early()) throw std::runtime_error(key + ": the reference itself does not get through the check");
       auto& entry = index[key] = {{"answers", nlohmann::json::array()}, {"parameters", nlohmann::json::array()}};
       for (const auto& answer : answers.all()) {
         nlohmann::json item = {{"name", answer.name},
@@ -345,18 +349,23 @@ class Truth {
     static Truth truth;
     return truth;
   }
-  void use_record(Record record) { record_ = std::move(record); }
+  void use_record(Record record) {
+    record_ = std::move(record);
+    recorded_ = true;
+  }
 
   const Answers& of(const ExerciseBase& exercise, std::size_t index) {
     const std::string key = record_key(exercise.id(), exercise.cases()[index].name);
     const auto found = record_.find(key);
     if (found != record_.end()) return found->second;
+    if (recorded_) throw std::runtime_error(key + " is not in the record: build the test program anew");
     Answers answers = collect(nullptr, [&](Answers& into) { exercise.run_linked(index, into); });
     return record_.emplace(key, std::move(answers)).first->second;
   }
 
  private:
   Record record_;
+  bool recorded_ = false;
 };
 
 /// All cases of an exercise on one subject.
@@ -376,13 +385,17 @@ bool alike(const std::vector<Answers>& one, const std::vector<Answers>& other, d
   return true;
 }
 
-/// The known mistake whose answers are those of the linked subject, in every case of the exercise.
+/// The known mistake whose answers are those of the linked subject, in every case of the exercise. One that calls an
+/// exercise which is not written yet is not that mistake.
 std::optional<std::string> recognise_mistake(const ExerciseBase& exercise) {
   const auto linked = collect_all(exercise, [&](std::size_t i, Answers& answers) { exercise.run_linked(i, answers); });
   for (std::size_t mistake = 0; mistake < exercise.mistakes().size(); ++mistake) {
-    const auto wrong =
-        collect_all(exercise, [&](std::size_t i, Answers& answers) { exercise.run_mistake(i, mistake, answers); });
-    if (alike(wrong, linked)) return exercise.mistakes()[mistake];
+    try {
+      const auto wrong =
+          collect_all(exercise, [&](std::size_t i, Answers& answers) { exercise.run_mistake(i, mistake, answers); });
+      if (alike(wrong, linked)) return exercise.mistakes()[mistake];
+    } catch (const NotImplemented&) {
+    }
   }
   return std::nullopt;
 }
@@ -396,9 +409,15 @@ class CaseTest : public ::testing::Test {
     const Answers& truth = Truth::instance().of(exercise_, index_);
     const Answers answers = collect(&truth, [&](Answers& into) { exercise_.run_linked(index_, into); });
     ASSERT_FALSE(truth.all().empty()) << "a check that writes down no answer cannot fail";
+    ASSERT_FALSE(truth.ended_early()) << "the reference itself does not get through the check";
     const auto difference = first_difference(truth, answers);
     if (!difference) return;
-    const auto mistake = recognise_mistake(exercise_);
+    std::optional<std::string> mistake;
+    try {
+      mistake = recognise_mistake(exercise_);
+    } catch (const NotImplemented&) {
+      // Another case of this exercise leads into one that is not written: this case's difference is news all the same.
+    }
     if (mistake) report::set_mistake(*mistake);
     ADD_FAILURE() << *difference << (mistake ? "\nThis is the known mistake \"" + *mistake + "\"." : "");
   }
@@ -482,6 +501,12 @@ int run_checks(int argc, char** argv, bool linked_to_reference) {
     const std::string argument = argv[i];
     if (argument.rfind("--record=", 0) == 0) record = argument.substr(std::strlen("--record="));
     if (argument.rfind("--recorded=", 0) == 0) recorded = argument.substr(std::strlen("--recorded="));
+    if (argument == "--list-mistakes") {
+      for (const auto& exercise : exercises()) {
+        for (const auto& mistake : exercise->mistakes()) fmt::print("{} {}\n", exercise->id(), mistake);
+      }
+      return 0;
+    }
   }
   if (record) {
     write_record(*record);

@@ -116,12 +116,16 @@ class Answers {
   const std::vector<Answer>& all() const { return answers_; }
   const NamedTensors& parameters() const { return parameters_; }
   void restore(std::vector<Answer> answers, NamedTensors parameters);
+  /// Whether the subject did not get through the check: it threw, or could not be asked on.
+  bool ended_early() const { return ended_early_; }
+  void set_ended_early() { ended_early_ = true; }
 
  private:
   const Answers* truth_;
   std::vector<Answer> answers_;
   NamedTensors parameters_;  ///< of the modules that were filled, each name behind its module's number and a colon
   int modules_loaded_ = 0;
+  bool ended_early_ = false;
 };
 
 /// Where and how `got` differs from `expected` first, in words for a learner; nothing where they agree.
@@ -199,7 +203,8 @@ Exercise<Subject>& exercise(const std::string& id, std::type_identity_t<Subject>
   return static_cast<Exercise<Subject>&>(keep_exercise(std::make_unique<Exercise<Subject>>(id, std::move(linked))));
 }
 
-/// Runs the test program: registers every exercise with GoogleTest, handles `--record=FILE`, and runs.
+/// Runs the test program: registers every exercise with GoogleTest, handles `--record=FILE` and `--list-mistakes` (a
+/// line `N.M id` each), and runs.
 /// @param linked_to_reference whether the bodies are the reference's
 int run_checks(int argc, char** argv, bool linked_to_reference);
 
