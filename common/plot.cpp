@@ -292,7 +292,7 @@ void plot_lines(const std::filesystem::path& svg, const PlotText& text, const st
                 const std::vector<Level>& levels) {
   const std::string script = fmt::format(
       "set encoding utf8\nset terminal svg noenhanced size 720,450 dynamic font 'sans-serif,13'\n"
-      "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\n"
+      "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\nset xlabel offset 0,0.7\n"
       "set grid linecolor rgb '{}' linewidth 0.3 dashtype solid\n",
       kQuiet);
   write_svg(svg, script + line_script(text, series, levels, false), text);
@@ -302,6 +302,31 @@ std::string plot_lines_in_terminal(const PlotText& text, const std::vector<Serie
                                    const std::vector<Level>& levels) {
   return run_gnuplot("set encoding utf8\nset terminal dumb noenhanced size 78,24\nset key below\n" +
                      line_script(text, series, levels, true));
+}
+
+void plot_bars(const std::filesystem::path& svg, const PlotText& text,
+               const std::vector<std::pair<std::string, double>>& bars) {
+  if (bars.empty()) throw std::runtime_error("there is nothing to plot");
+  Range range;
+  std::vector<std::string> names;
+  std::string data;
+  for (std::size_t i = 0; i < bars.size(); ++i) {
+    const auto& [name, value] = bars[i];
+    if (!std::isfinite(value) || value < 0) throw std::runtime_error("a bar needs a length of 0 or more");
+    range.include(value);
+    names.push_back(name);
+    data += fmt::format("{:.8g} {} {}\n", value, i, quote(fmt::format("{:.3g}", value)));
+  }
+  const std::string script = fmt::format(
+      "set encoding utf8\nset terminal svg noenhanced size 720,{} dynamic font 'sans-serif,13'\n"
+      "set title {}\nset xlabel {}\nset xrange [0:{}]\nset yrange [{}.6:-0.6]\nset border 1 linewidth 0.8\n"
+      "set xtics nomirror scale 0.5\nset grid x linecolor rgb '{}' linewidth 0.3 dashtype solid\nunset key\n{}"
+      "set style fill solid 0.85 noborder\n$bars << EOD\n{}EOD\n"
+      "plot $bars using ($1/2):2:($1/2):(0.34) with boxxyerror linecolor rgb '{}', "
+      "$bars using 1:2:3 with labels left offset 0.6,0\n",
+      110 + 34 * bars.size(), quote(text.title), quote(text.x_label), 1.12 * std::max(range.high, 1e-12),
+      bars.size() - 1, kQuiet, tics("y", names, ""), data, kColours[0]);
+  write_svg(svg, script, text);
 }
 
 void plot_heat_map(const std::filesystem::path& svg, const PlotText& text,

@@ -38,6 +38,10 @@ void plot_lines(const std::filesystem::path& svg, const PlotText& text, const st
 std::string plot_lines_in_terminal(const PlotText& text, const std::vector<Series>& series,
                                    const std::vector<Level>& levels = {});
 
+/// Draws one horizontal bar a value, from top to bottom, each with its name beside it and its value at its end.
+void plot_bars(const std::filesystem::path& svg, const PlotText& text,
+               const std::vector<std::pair<std::string, double>>& bars);
+
 /// Draws a table of values as coloured squares. @param values values[row][column]
 /// @param row_labels, column_labels one for each, or empty
 void plot_heat_map(const std::filesystem::path& svg, const PlotText& text,

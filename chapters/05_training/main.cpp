@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -12,8 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
+#include "02_embeddings/speak.h"
 #include "04_blocks/blocks.h"
 #include "05_training/checkpoint.h"
 #include "05_training/training.h"
@@ -47,6 +50,7 @@ struct Setting {
   std::int64_t evaluate_every = 0;
   std::int64_t sample = 0;
   std::optional<std::filesystem::path> run;
+  bool batch_sizes = false;
 };
 
 /// Part 1: what a step reads, and what all of them amount to.
@@ -136,24 +140,55 @@ bool train_small_gpt(GPT& model, const Setting& setting) {
 }
 //! [train-small-gpt]
 
+//! [gradient-noise]
+/// How far the gradients of batches of one size lie from the mean of all, as a share of its length, and how many
+/// characters a second they come from.
+void show_batch_sizes(GPT& model, const Setting& setting) {
+  constexpr int kBatches = 16;
+  Random random(setting.shared.seed);
+  const auto gradient_of = [&](std::int64_t batch_size) {
+    for (auto& parameter : model->parameters()) parameter.mutable_grad() = torch::Tensor();
+    batch_loss(model, draw_batch(setting.train, batch_size, setting.model.context, random)).backward();
+    std::vector<torch::Tensor> parts;
+    for (const auto& parameter : model->parameters()) parts.push_back(parameter.grad().flatten());
+    return torch::cat(parts);  // [parameters]
+  };
+
+  const std::vector<std::int64_t> sizes = {1, 8, 64};
+  std::vector<std::vector<torch::Tensor>> gradients;
+  std::vector<double> seconds;
+  for (const std::int64_t size : sizes) {
+    gradient_of(size);  // the first of its shape is slower
+    const auto began = std::chrono::steady_clock::now();
+    std::vector<torch::Tensor> all;
+    for (int i = 0; i < kBatches; ++i) all.push_back(gradient_of(size));
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    gradients.push_back(all);
+  }
+
+  // The mean over the largest batches is the nearest that we have to the gradient of the whole text.
+  const auto centre = torch::stack(gradients.back()).mean(0);
+  fmt::print("\nGradients of {} batches of each size, after {} steps\n", kBatches, setting.training.schedule.steps);
+  fmt::print("  {:>5}  {:>14}  {:>21}\n", "batch", "gradient noise", "characters a second");
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto away = torch::stack(gradients[i]) - centre;  // [batches, parameters]
+    const double noise = (away.square().sum(1).mean().sqrt() / centre.norm()).item<double>();
+    const double read = static_cast<double>(kBatches * sizes[i] * setting.model.context);
+    fmt::print("  {:>5}  {:>14.2f}  {:>21}\n", sizes[i], noise,
+               with_commas(static_cast<std::int64_t>(std::llround(read / seconds[i]))));
+  }
+}
+//! [gradient-noise]
+
 /// Part 5: the model speaks. Chapter 7 does this properly; here each character is drawn as the model has it.
 void speak(GPT& model, const Setting& setting) {
-  const torch::NoGradGuard no_gradients;
   model->eval();
   Random random(setting.shared.seed);
-  auto text = setting.tokenizer.encode(kPrompt);
-  fmt::print("\n{} characters that begin a line:\n\n", setting.sample);
-  for (std::int64_t i = 0; i < setting.sample; ++i) {
-    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(text.size()) - setting.model.context);
-    const auto window = torch::tensor(text, torch::kInt64).slice(0, first).to(setting.shared.device.device);
-    const auto logits = model->forward(window.unsqueeze(0))[0][-1];  // [vocabulary]
-    const auto sums = softmax(logits.to(torch::kCPU, torch::kFloat64)).cumsum(0);
-    const auto token = (sums <= random.uniform()).sum().item<std::int64_t>();
-    text.push_back(std::min(token, setting.tokenizer.size() - 1));
-    fmt::print("{}", setting.tokenizer.decode({text.back()}));
-    std::fflush(stdout);
-  }
-  fmt::print("\n");
+  const auto logits_of = [&](const torch::Tensor& tokens) {
+    return model->forward(tokens.to(setting.shared.device.device));
+  };
+  const auto text = speak(logits_of, starting_token(setting.tokenizer), setting.sample, setting.model.context, random);
+  fmt::print("\n{} characters that begin a line:\n\n{}\n", setting.sample, setting.tokenizer.decode(text));
 }
 
 /// Reads the command line and the text. @throws UsageError for what cannot work, before any time is spent on it
@@ -174,13 +209,14 @@ Setting prepare(int argc, char** argv) {
   line.add()("grad-clip", "largest gradient norm, 0 for none", cxxopts::value<double>()->default_value("1"));
   line.add()("eval-every", "steps from one estimate to the next", cxxopts::value<std::int64_t>()->default_value("250"));
   line.add()("clear", "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
+  line.add()("batch-sizes", "measures, after training, how much gradients of batches of 1, 8 and 64 differ");
   line.add()("out", "folder to save the model in", cxxopts::value<std::string>());
   line.add()("sample", "characters to speak at the end", cxxopts::value<std::int64_t>()->default_value("300"));
   const auto shared = line.parse(argc, argv);
 
   auto corpus = load_corpus(shared.data);
   auto tokenizer = Tokenizer::from_text(corpus.text);
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, {}, 0, 0, 0, {}};
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, {}, 0, 0, 0, {}, false};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
 
@@ -206,6 +242,7 @@ Setting prepare(int argc, char** argv) {
     throw UsageError(fmt::format("{} is too short for a context of {}: its parts have {} and {} characters",
                                  setting.corpus.name, setting.model.context, setting.train.size(0),
                                  setting.validation.size(0)));
+  setting.batch_sizes = line.on("batch-sizes");
   if (line.given("out")) {
     setting.run = line.text("out");
     if (std::filesystem::exists(*setting.run / "model.safetensors"))
@@ -239,6 +276,7 @@ int run(int argc, char** argv) {
   fmt::print("\nAfter {} steps: {:.3f} nats a character over the whole validation part of {}\n",
              setting.training.schedule.steps, loss, setting.corpus.name);
   if (setting.corpus.floor) fmt::print("That is {:.3f} above the floor\n", loss - *setting.corpus.floor);
+  if (setting.batch_sizes) show_batch_sizes(model, setting);
   speak(model, setting);
   return 0;
 }

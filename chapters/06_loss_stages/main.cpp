@@ -7,18 +7,24 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "01_tokenizer/tokenizer.h"
-#include "02_embeddings/embeddings.h"
 #include "05_training/checkpoint.h"
 #include "05_training/training.h"
+#include "06_loss_stages/checkups.h"
 #include "06_loss_stages/loss_stages.h"
+#include "06_loss_stages/recording.h"
+#include "06_loss_stages/report.h"
 #include "common/corpus.h"
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/program.h"
 #include "common/random.h"
 
@@ -103,52 +109,140 @@ void show_texts(const torch::Tensor& train, const Tokenizer& tokenizer, std::int
   }
 }
 
-/// Part 4: where a trained model stands.
-void show_run(const std::string& folder, const Corpus& corpus, const LossLandmarks& landmarks, torch::Device device,
-              std::uint64_t seed) {
-  auto [model, tokenizer] = load_model(folder);
-  model->to(device);
-  const std::int64_t batch_size = std::max<std::int64_t>(1, 2048 / model->options.context);
-  const auto validation = tokenizer.encode_tensor(corpus.validation).to(device);
-  const auto train = tokenizer.encode_tensor(corpus.train)
+/// What the model in a folder is worth on a text.
+void show_model(const std::filesystem::path& folder, const Corpus& corpus, const LossLandmarks& landmarks,
+                const SharedOptions& shared) {
+  TrainedModel trained = load_model(folder);
+  trained.model->to(shared.device.device);
+  const std::int64_t batch_size = std::max<std::int64_t>(1, 2048 / trained.model->options.context);
+  const auto validation = trained.tokenizer.encode_tensor(corpus.validation).to(shared.device.device);
+  const auto train = trained.tokenizer.encode_tensor(corpus.train)
                          .slice(0, 0, validation.size(0))
-                         .to(device);  // as much of it, from its start
-  const double train_loss = evaluate(model, train, batch_size);
-  const double validation_loss = evaluate(model, validation, batch_size);
-  fmt::print("\nThe model in {}, on {}\n", folder, corpus.name);
+                         .to(shared.device.device);  // as much of it, from its start
+  const double train_loss = evaluate(trained.model, train, batch_size);
+  const double validation_loss = evaluate(trained.model, validation, batch_size);
+  fmt::print("The model in {}, on {}\n", folder.string(), corpus.name);
   fmt::print("  training    {:.3f}  {}\n", train_loss, describe(stage_of(train_loss, landmarks)));
   fmt::print("  validation  {:.3f}  {}\n", validation_loss, describe(stage_of(validation_loss, landmarks)));
   fmt::print("  the gap is  {:.3f}\n", validation_loss - train_loss);
+}
 
-  // The model speaks, each character drawn as the model has it.
-  const torch::NoGradGuard no_gradients;
-  Random random(seed);
-  auto text = tokenizer.encode(kPrompt);
-  for (int i = 0; i < 200; ++i) {
-    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(text.size()) - model->options.context);
-    const auto window = torch::tensor(text, torch::kInt64).slice(0, first).to(device);
-    const auto sums = softmax(model->forward(window.unsqueeze(0))[0][-1].to(torch::kCPU, torch::kFloat64)).cumsum(0);
-    text.push_back(std::min((sums <= random.uniform()).sum().item<std::int64_t>(), tokenizer.size() - 1));
+/// Runs by their folders' names. @param folders with commas between them
+std::vector<std::pair<std::string, RunRecord>> named_runs(const std::string& folders, const Corpus& corpus) {
+  std::vector<std::pair<std::string, RunRecord>> runs;
+  std::istringstream list(folders);
+  for (std::string folder; std::getline(list, folder, ',');) {
+    runs.emplace_back(std::filesystem::path(folder).filename().string(), load_record(folder, corpus));
   }
-  fmt::print("\n-- the model\n{}\n", tokenizer.decode({text.begin() + 1, text.end()}));
+  return runs;
+}
+
+/// A run, and everything that can be said about it.
+void show_run(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared) {
+  const std::filesystem::path folder = line.text("run");
+  const bool has_model = std::filesystem::exists(folder / "model.safetensors");
+  if (has_model && !std::filesystem::exists(folder / "metrics.csv")) {
+    const auto tokenizer = Tokenizer::from_text(corpus.text);
+    auto landmarks = measure_landmarks(tokenizer.encode_tensor(corpus.train), tokenizer.size());
+    landmarks.floor = corpus.floor;
+    show_model(folder, corpus, landmarks, shared);
+    return;
+  }
+  const RunRecord run = load_record(folder, corpus);
+  if (line.given("curve")) {
+    if (line.given("with")) {
+      plot_runs(line.text("curve"), named_runs(line.text("run") + "," + line.text("with"), corpus));
+    } else {
+      plot_run(line.text("curve"), run);
+    }
+    return;
+  }
+  const std::filesystem::path page = line.given("report") ? line.text("report") : (folder / "report.html").string();
+  const Report report = examine(run);
+  fmt::print("{}", report_text(run, report));
+  if (has_model) {
+    fmt::print("\n");
+    show_model(folder, corpus, run.landmarks, shared);
+  }
+  fmt::print("\nIt writes\n{}\n", run.sample.substr(0, 300));
+  write_report(page, run, report);
+  fmt::print(stderr, "wrote {}\n", page.string());
+}
+
+/// Trains with a fault, and keeps what can be seen of it.
+void record(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared) {
+  const std::string name = line.text("record");
+  RecordingPlan plan;
+  std::string known;
+  bool found = false;
+  for (const auto& [fault_name, fault] : fault_names()) {
+    if (fault_name == name) {
+      plan.fault = fault;
+      found = true;
+    }
+    known += (known.empty() ? "" : ", ") + fault_name;
+  }
+  if (!found) throw UsageError(fmt::format("--record knows {}; not \"{}\"", known, name));
+  if (!line.given("out")) throw UsageError("--record needs --out, the folder to record into");
+  const std::filesystem::path folder = line.text("out");
+  if (std::filesystem::exists(folder)) throw UsageError(fmt::format("{} exists already", folder.string()));
+  plan.peak = line.number("learning-rate", 1e-9, 1e3);
+  plan.warmup = line.integer("warmup", 0, 1000000);
+  plan.steps = line.integer("steps", 1, 1000000);
+  plan.seed = shared.seed;
+  catch_interrupts();
+  save_record(folder, record_run(corpus, plan));
+  fmt::print(stderr, "recorded in {}\n", folder.string());
 }
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 6", "Shows which losses mean what on a text, and where a trained model stands.");
-  line.add()("run", "a folder with a trained model", cxxopts::value<std::string>(), "RUN");
-  line.add()("sample", "characters of each sample", cxxopts::value<std::string>()->default_value("200"), "N");
+  CommandLine line("chapter 6", "Shows which losses mean what on a text; with a run's folder, how that run went.");
+  line.positional("run");
+  line.add()("run", "a run's folder: what was learned, what went wrong", cxxopts::value<std::string>(), "RUN")(
+      "report", "the page to write about a run", cxxopts::value<std::string>(), "FILE.html")(
+      "curve", "draws a run's losses and nothing else", cxxopts::value<std::string>(), "FILE.svg")(
+      "with", "further runs, for --curve to draw validation losses side by side", cxxopts::value<std::string>(),
+      "RUN,RUN")("sample", "characters of each sample", cxxopts::value<std::string>()->default_value("200"), "N")(
+      "listen", "trains a small GPT and lets it write at each stage")("one-batch",
+                                                                      "trains healthy and broken models on one batch")(
+      "health", "gradients and updates by layer, of a good beginning and a bad one")(
+      "record", "trains with a fault and records it: none, no-causal-mask, ...", cxxopts::value<std::string>(),
+      "FAULT")("out", "the folder to record into", cxxopts::value<std::string>(), "FOLDER")(
+      "steps", "of --record and --listen", cxxopts::value<std::string>()->default_value("600"), "N")(
+      "learning-rate", "of --record", cxxopts::value<std::string>()->default_value("1e-3"), "X")(
+      "warmup", "of --record", cxxopts::value<std::string>()->default_value("100"), "N");
   const auto shared = line.parse(argc, argv);
   const auto sample = line.integer("sample", 0, 100000);
-
   const auto corpus = load_corpus(shared.data);
+
+  if (line.given("run")) {
+    show_run(line, corpus, shared);
+    return 0;
+  }
+  if (line.given("record")) {
+    record(line, corpus, shared);
+    return 0;
+  }
+  if (line.on("one-batch")) {
+    show_one_batch(corpus, shared);
+    return 0;
+  }
+  if (line.on("health")) {
+    show_health(corpus, shared);
+    return 0;
+  }
   const auto tokenizer = Tokenizer::from_text(corpus.text);
   const auto train = tokenizer.encode_tensor(corpus.train);
   const auto landmarks = show_landmarks(corpus, train, tokenizer.size());
   show_stages(corpus, landmarks);
+  if (line.on("listen")) {
+    catch_interrupts();
+    listen(corpus, landmarks, line.integer("steps", 1, 1000000), shared);
+    return 0;
+  }
   fmt::print("\n{} characters of each, drawn from {}'s training part\n", sample, corpus.name);
   show_texts(train, tokenizer, sample, shared.seed);
-  if (line.given("run")) show_run(line.text("run"), corpus, landmarks, shared.device.device, shared.seed);
   return 0;
 }
 

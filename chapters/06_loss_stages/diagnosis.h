@@ -1,0 +1,122 @@
+#pragma once
+
+/// @file
+/// Chapter 6: reading a run: overfitting, the one-batch test, what the gradients do, and faults that still let a
+/// program run.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "06_loss_stages/loss_stages.h"
+#include "common/metrics.h"
+
+namespace verse {
+
+/// A model as a function: tokens [batch, time], int64, to logits [batch, time, vocabulary].
+using Model = std::function<torch::Tensor(const torch::Tensor& tokens)>;
+
+/// What a run has left behind. What its program did wrong is not written in it.
+struct RunRecord {
+  std::string text_name;
+  std::int64_t training_characters = 0;    ///< of the part that it learned from
+  LossLandmarks landmarks;                 ///< of that part; the floor, where it is known, of the validation part
+  std::vector<Metrics> rows;               ///< metrics.csv; the first is the model before training
+  std::optional<double> future_influence;  ///< see future_influence(), of the trained model
+  std::string sample;                      ///< text that it wrote
+};
+
+/// What a look at a run can end in.
+enum class Finding {
+  no,      ///< the fault is not there
+  yes,     ///< it is
+  unknown  ///< this record cannot tell
+};
+
+/// Where validation was best, and whether training went on past it.
+struct Overfitting {
+  std::int64_t best_step = 0;
+  double best_loss = 0;  ///< validation, there
+  double rise = 0;       ///< validation at the end, less best_loss
+  double gap = 0;        ///< validation less training loss, at the end
+  Finding found = Finding::unknown;
+};
+
+/// Looks for overfitting: since its best, validation loss has risen by more than 0.05 nats while training loss has
+/// fallen. (Exercise 6.3) Rows that lack either loss do not count; fewer than two that have both tell nothing.
+Overfitting find_overfitting(const std::vector<Metrics>& rows);
+
+/// Trains a model on one batch and nothing else. (Exercise 6.4) A model that is put together rightly knows it by heart
+/// soon; one that does not has a part that learns nothing.
+/// @param next_loss the loss on the batch, anew for each step @param step moves the parameters by their gradients
+/// @return the loss before each of the `steps` steps, then the one after the last: steps + 1 numbers
+std::vector<double> overfit_one_batch(const std::function<torch::Tensor()>& next_loss,
+                                      const std::vector<torch::Tensor>& parameters, const std::function<void()>& step,
+                                      std::int64_t steps);
+
+/// How a parameter was moved by a step.
+struct ParameterHealth {
+  std::string name;
+  double gradient_norm = 0;
+  double weight_norm = 0;   ///< before the step
+  double update_ratio = 0;  ///< norm of the change over the norm before; 0 where both are 0
+};
+
+/// Compares parameters with what they were before a step. (Exercise 6.5)
+/// @param after names, and parameters that still have the step's gradients (one without has norm 0)
+/// @param before the same parameters' values before the step, in the same order
+std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::string, torch::Tensor>>& after,
+                                            const std::vector<torch::Tensor>& before);
+
+/// How much what comes later changes what a model says now: the largest change of any logit at the positions before
+/// `position` when the tokens from there on are replaced by their neighbours in the vocabulary. (Exercise 6.6)
+/// @param tokens [1, time], int64 @return 0 within rounding for a model that sees only the past
+double future_influence(const Model& model, const torch::Tensor& tokens, std::int64_t position,
+                        std::int64_t vocabulary_size);
+
+/// The share of a text's characters that equal the one before.
+double repeated_share(const std::string& text);
+
+/// Was the model given a bad start? (Exercise 6.7) Before the first step it should guess: its validation loss is ln V.
+/// More than 0.5 nats above that, or no number at all, it is sure of things that it cannot know. Without a first row of
+/// step 0: unknown.
+Finding bad_initialisation(const RunRecord& run);
+
+/// Did each position see what comes after it? (Exercise 6.8) An influence of the future above 1e-3 says so, whatever
+/// the losses are; rounding stays below that. Not probed, or no finite number: unknown.
+Finding sees_the_future(const RunRecord& run);
+
+/// Was each position asked for its own token? (Exercise 6.9) Such a model repeats what it has just read: its validation
+/// loss is below the two-character entropy, and more than half of its sample's characters equal the one before. A model
+/// that sees the future has another reason: no. A sample of fewer than 20 characters, or no validation loss at the end:
+/// unknown.
+Finding targets_not_shifted(const RunRecord& run);
+
+/// Was the same batch learned at every step? (Exercise 6.10) A row in which no more characters have been read than
+/// there are to learn from (and some have), and validation loss stands more than 1 nat above a training loss that is
+/// below the two-character entropy: nobody learns by heart what they read once. No such row with both losses: unknown.
+Finding same_batch_every_step(const RunRecord& run);
+
+/// The highest learning rate on record; 0 where none is. Given, not an exercise.
+double highest_rate(const RunRecord& run);
+
+/// Whether 400 steps or more have not brought the training loss below the two-character entropy; unknown for shorter
+/// runs that are not below it yet, and for those without a training loss at the end. Given, not an exercise.
+Finding is_stuck(const RunRecord& run);
+
+/// Was a high learning rate reached without a warm-up? (Exercise 6.11) A run that is stuck, and whose first recorded
+/// learning rate, within the first twentieth of its steps, is above nine tenths of the highest one. Where nothing is
+/// recorded that early: unknown. What is_stuck() cannot tell or denies is the answer too.
+Finding warmup_missing(const RunRecord& run);
+
+/// Was the learning rate too high? (Exercise 6.12) A run that is stuck, and whose training loss was lower while the
+/// rate was still rising (below nine tenths of the highest) than at some time from there on, by more than 0.05. Where
+/// no row is from that time: unknown. What is_stuck() cannot tell or denies is the answer too.
+Finding learning_rate_too_high(const RunRecord& run);
+
+}  // namespace verse
