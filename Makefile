@@ -13,8 +13,8 @@ NINJA := ninja -C $(BUILD) --quiet
 VERSE := $(BUILD)/verse
 # Arguments for the program that a target runs: make chapter-3 ARGS="--seed 2"
 ARGS :=
-# A chapter's number with two digits, as in the programs' names.
-two = $(shell printf '%02d' '$(1)' 2>/dev/null)
+# A chapter's number with two digits, as in the programs' names; 8 and 08 are the same chapter.
+two = $(shell seq -f '%02.0f' '$(1)' '$(1)' 2>/dev/null || echo none)
 
 .PHONY: help
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "  make solution-N        build and run chapter N as the reference has it"
 	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
 	@echo "  make test              every test of the reference and of the course; never judges your files"
+	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
 	@echo
 	@echo "The rest"
 	@echo "  make data              fetch tiny Shakespeare into data/ (checked by its digest)"
@@ -56,9 +57,9 @@ setup:
 	@./setup --quick
 
 configure: setup
-	@if [ ! -e $(BUILD)/build.ninja ]; then \
+	@if [ ! -e $(BUILD)/build.ninja ] || { [ -n "$${LIBTORCH:-}" ] && ! grep -qx "LIBTORCH:PATH=$$LIBTORCH" $(BUILD)/CMakeCache.txt; }; then \
 	  mkdir -p $(BUILD) && echo "Configuring the build" >&2; \
-	  cmake --preset $(PRESET) -B $(BUILD) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }; fi
+	  cmake --preset $(PRESET) -B $(BUILD) $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }; fi
 
 # Builds the named targets; silent when there is nothing to do.
 build_targets = { [ -e $(BUILD)/.built ] || echo "Building (the first time takes a few minutes)" >&2; } && \
@@ -78,33 +79,41 @@ verse-built: configure
 .PHONY: demo data
 demo: configure
 	@$(call build_targets,solution_10)
-	@rm -rf runs/demo
-	@$(BUILD)/solution_10 train --preset demo --out runs/demo $(ARGS)
-	@echo "The run is in runs/demo (loss.svg is its curve). Let it go on talking:" >&2
-	@echo "  build/solution_10 generate --run runs/demo --prompt \"KING\" --max-new-tokens 300 --seed 7" >&2
+	@rm -rf $(BUILD)/demo
+	@$(BUILD)/solution_10 train --preset demo --out $(BUILD)/demo $(ARGS)
+	@echo "The run is in $(BUILD)/demo (loss.svg is its curve). Let it go on talking:" >&2
+	@echo "  build/solution_10 generate --run $(BUILD)/demo --prompt \"KING\" --max-new-tokens 300 --seed 7" >&2
 
 data:
 	@data/fetch
 
 # --- The exercises ----------------------------------------------------------------------------------------------------
 
+# One clear line for what is no chapter.
+known_chapter = ls -d chapters/$(call two,$(1))_* >/dev/null 2>&1 || { \
+  echo "make: there is no chapter '$(1)'; there are: $$(ls chapters | sed 's/_.*//; s/^0//' | tr '\n' ' ')" >&2; exit 2; }
+
 # Builds what a learner's chapter needs, and says whose earlier chapters it stands on. A file that does not compile ends in the compiler's first error and the exercise it lies in.
 build_learner = $(call build_targets,verse) && $(VERSE) swap >&2 && log=$$(mktemp) && { $(call build_targets,$(2)) >"$$log" 2>&1 || \
   { $(VERSE) compile-error $(1) "$$log" >&2; rm -f "$$log"; exit 1; }; } && rm -f "$$log"
 
 chapter-%: configure
+	@$(call known_chapter,$*)
 	@$(call build_learner,$*,chapter_$(call two,$*))
 	@$(BUILD)/chapter_$(call two,$*) $(ARGS)
 
 test-chapter-%: configure
+	@$(call known_chapter,$*)
 	@$(call build_learner,$*,test_chapter_$(call two,$*))
 	@$(VERSE) check $* $(ARGS)
 
 solution-%: configure
+	@$(call known_chapter,$*)
 	@$(call build_targets,solution_$(call two,$*))
 	@$(BUILD)/solution_$(call two,$*) $(ARGS)
 
 test-solution-%: configure
+	@$(call known_chapter,$*)
 	@$(call build_targets,test_solution_$(call two,$*))
 	@$(BUILD)/test_solution_$(call two,$*) $(ARGS)
 
@@ -133,9 +142,12 @@ stubs: verse-built
 
 # --- Tests, book, figures ---------------------------------------------------------------------------------------------
 
-.PHONY: test book figures bench format
+.PHONY: test test-interop book figures bench format
 test: build
 	@tests/run $(BUILD)
+
+test-interop: build
+	@tests/interop/run $(BUILD)
 
 book: setup
 	@book/build

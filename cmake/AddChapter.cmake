@@ -1,8 +1,8 @@
-# add_chapter(NN_name [GIVEN file.cpp ...])
+# add_chapter(NN_name)
 #
 # Declares a chapter by its folder's name. Every .cpp in solutions/NN_name is a file with exercises: it is compiled from there for the
-# reference, and its namesake in chapters/NN_name for the learner. main.cpp and the GIVEN files (in chapters/NN_name) are compiled once
-# and serve both, as do the tests (tests/NN_name/*_test.cpp; those named *reference_test.cpp are for the reference alone).
+# reference, and its namesake in chapters/NN_name for the learner. main.cpp and every other .cpp in chapters/NN_name are given: compiled
+# once, they serve both, as do the tests (tests/NN_name/*_test.cpp; those named *reference_test.cpp are for the reference alone).
 #
 # Makes: solution_NN, test_solution_NN (part of `all`), chapter_NN, test_chapter_NN (built when asked for: a learner's file may not
 # compile). A chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
@@ -55,7 +55,6 @@ function(verse_program name)
 endfunction()
 
 function(add_chapter folder)
-  cmake_parse_arguments(PARSE_ARGV 1 chapter "" "" "GIVEN")
   string(SUBSTRING ${folder} 0 2 number)
   set(chapter_dir "${PROJECT_SOURCE_DIR}/chapters/${folder}")
   file(GLOB bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/solutions/${folder}"
@@ -63,6 +62,10 @@ function(add_chapter folder)
   if(NOT bodies)
     return()  # a chapter that is still to be written
   endif()
+
+  # What is given: all that has no namesake with exercises.
+  file(GLOB given_sources CONFIGURE_DEPENDS RELATIVE "${chapter_dir}" "${chapter_dir}/*.cpp")
+  list(REMOVE_ITEM given_sources main.cpp ${bodies})
 
   # The same file names twice: the reference's bodies, and the learner's.
   list(TRANSFORM bodies PREPEND "${PROJECT_SOURCE_DIR}/solutions/${folder}/" OUTPUT_VARIABLE reference_bodies)
@@ -79,9 +82,9 @@ function(add_chapter folder)
   endif()
 
   set(given "")
-  if(chapter_GIVEN)
-    list(TRANSFORM chapter_GIVEN PREPEND "${chapter_dir}/")
-    verse_objects(given_${number} SOURCES ${chapter_GIVEN})
+  if(given_sources)
+    list(TRANSFORM given_sources PREPEND "${chapter_dir}/")
+    verse_objects(given_${number} SOURCES ${given_sources})
     set(given given_${number})
   endif()
 

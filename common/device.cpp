@@ -1,11 +1,14 @@
 #include "common/device.h"
 
+#include <ATen/Context.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <filesystem>
 #include <system_error>
+#include <type_traits>
 
 #include "common/error.h"
 
@@ -23,6 +26,12 @@ std::string& why_no_cuda() {
 struct Plugin {
   int (*describe)(int device, char* text, int size) = nullptr;
   int (*has_bfloat16)(int device) = nullptr;
+  int (*name)(int device, char* text, int size) = nullptr;
+  long long (*peak_memory)(int device) = nullptr;
+  int (*use_own_stream)(int device) = nullptr;
+  void* (*record)(void (*work)(void*), void* context, char* problem, int size) = nullptr;
+  int (*play)(void* recording, char* problem, int size) = nullptr;
+  void (*forget)(void* recording) = nullptr;
 };
 
 Plugin& plugin() {
@@ -69,8 +78,17 @@ void load_plugin() {
   const auto place = program.parent_path() / "libverse_cuda.so";
   void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (library == nullptr) return;
-  plugin().describe = reinterpret_cast<int (*)(int, char*, int)>(::dlsym(library, "verse_cuda_describe"));
-  plugin().has_bfloat16 = reinterpret_cast<int (*)(int)>(::dlsym(library, "verse_cuda_has_bfloat16"));
+  const auto find = [library](auto& function, const char* name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
+  };
+  find(plugin().describe, "verse_cuda_describe");
+  find(plugin().has_bfloat16, "verse_cuda_has_bfloat16");
+  find(plugin().name, "verse_cuda_name");
+  find(plugin().peak_memory, "verse_cuda_peak_memory");
+  find(plugin().use_own_stream, "verse_cuda_use_own_stream");
+  find(plugin().record, "verse_cuda_record");
+  find(plugin().play, "verse_cuda_play");
+  find(plugin().forget, "verse_cuda_forget");
 }
 
 std::string describe_cuda() {
@@ -118,11 +136,75 @@ DeviceChoice choose_device(const std::string& name) {
   }
 
   if (problem.empty()) {
+    // What is not in bfloat16 may be multiplied in TF32: float32's range with ten bits after the point.
+    at::globalContext().setAllowTF32CuBLAS(true);
+    // Nothing can be recorded on the stream that every program begins with.
+    if (plugin().use_own_stream != nullptr) plugin().use_own_stream(0);
     const bool bfloat16 = plugin().has_bfloat16 != nullptr && plugin().has_bfloat16(0) == 1;
     return {torch::Device(torch::kCUDA, 0), describe_cuda(), bfloat16};
   }
   if (name == "cuda") throw UsageError(fmt::format("--device cuda: {}", problem));
   return {torch::kCPU, fmt::format("the CPU, because {}", problem), false};
+}
+
+std::unique_ptr<Recording> Recording::make(const std::function<void()>& work, std::string& problem) {
+  if (plugin().record == nullptr) {
+    problem = why_no_cuda().empty() ? "libverse_cuda.so does not lie beside this program" : why_no_cuda();
+    return nullptr;
+  }
+  std::array<char, 500> text{};
+  void* graph = plugin().record([](void* context) { (*static_cast<const std::function<void()>*>(context))(); },
+                                const_cast<std::function<void()>*>(&work), text.data(), text.size());
+  if (graph == nullptr) problem = text.data();
+  return graph == nullptr ? nullptr : std::unique_ptr<Recording>(new Recording(graph));
+}
+
+Recording::~Recording() {
+  if (plugin().forget != nullptr) plugin().forget(graph_);
+}
+
+void Recording::play() {
+  std::array<char, 500> text{};
+  if (plugin().play(graph_, text.data(), text.size()) != 0) throw std::runtime_error(text.data());
+}
+
+std::optional<std::int64_t> peak_memory(torch::Device device) {
+  if (device.is_cuda()) {
+    if (plugin().peak_memory == nullptr) return std::nullopt;
+    const long long bytes = plugin().peak_memory(device.index() < 0 ? 0 : device.index());
+    return bytes < 0 ? std::nullopt : std::optional<std::int64_t>(bytes);
+  }
+  rusage usage{};
+  if (::getrusage(RUSAGE_SELF, &usage) != 0) return std::nullopt;
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+DevicePeak card_peak(const std::string& name, bool bfloat16) {
+  // Dense products, in units of 10^12 operations a second, by the makers' data sheets. The first name that occurs
+  // counts, so the longer ones come first.
+  struct Card {
+    const char* name;
+    double bfloat16, float32;
+  };
+  static constexpr Card cards[] = {
+      {"B200", 2250, 1125},   {"H200", 989, 494.5}, {"H100 PCIe", 756, 378}, {"H100 NVL", 835.5, 417.5},
+      {"H100", 989, 494.5},   {"A100", 312, 156},   {"L40S", 362, 183},      {"L4", 121, 60},
+      {"A40", 149.7, 74.8},   {"A10G", 70, 35},     {"A10", 125, 62.5},      {"RTX 4090", 165.2, 82.6},
+      {"RTX 3090", 71, 35.6}, {"V100", 0, 15.7},    {"T4", 0, 8.1},          {"P100", 0, 9.3},
+  };
+  for (const Card& card : cards) {
+    if (name.find(card.name) == std::string::npos) continue;
+    const double peak = bfloat16 ? card.bfloat16 : card.float32;
+    return {name, peak > 0 ? std::optional(1e12 * peak) : std::nullopt};
+  }
+  return {name, std::nullopt};
+}
+
+DevicePeak device_peak(torch::Device device, bool bfloat16) {
+  std::array<char, 200> text{};
+  if (!device.is_cuda()) return {"this CPU", std::nullopt};
+  if (plugin().name == nullptr || plugin().name(0, text.data(), text.size()) != 0) return {"this GPU", std::nullopt};
+  return card_peak(text.data(), bfloat16);
 }
 
 }  // namespace verse

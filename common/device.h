@@ -2,6 +2,10 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace verse {
@@ -20,5 +24,43 @@ DeviceChoice choose_device(const std::string& name);
 /// Loads LibTorch's CUDA half and our plugin where an NVIDIA driver answers. To be called first thing in main(): asking
 /// LibTorch for CUDA before its library is loaded settles the answer to "no" for the whole process. Harmless elsewhere.
 void prepare_cuda();
+
+/// Work on a GPU that was recorded once and can be played back: a CUDA graph. Asking for a thousand operations one by
+/// one can take longer than the operations; a recording is one request.
+class Recording {
+ public:
+  /// Records what `work` asks of the GPU, without doing it. The work must be the same each time: what it reads and
+  /// writes stays where it is in memory, and it waits for no result. It should have been done a few times before.
+  /// @param problem receives why there is no recording, in one line
+  /// @return null where nothing can be recorded; `work` may then have been done in part, and is to be done again
+  static std::unique_ptr<Recording> make(const std::function<void()>& work, std::string& problem);
+
+  ~Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+  /// Asks for all of it again.
+  void play();
+
+ private:
+  explicit Recording(void* graph) : graph_(graph) {}
+  void* graph_;
+};
+
+/// The most memory that tensors have held on a device so far, in bytes; for a CPU, the process as a whole.
+std::optional<std::int64_t> peak_memory(torch::Device device);
+
+/// What a device multiplies at best, in operations a second.
+struct DevicePeak {
+  std::string name;                  ///< as the device calls itself
+  std::optional<double> operations;  ///< of dense matrix products; none for a card that we do not know
+};
+
+/// A graphics card's peak by its name, from its maker's data sheet. @param bfloat16 with products in bfloat16, else in
+/// TF32 where the card has it and float32 where not
+DevicePeak card_peak(const std::string& name, bool bfloat16);
+
+/// The same for a device here; a CPU has no name that settles it.
+DevicePeak device_peak(torch::Device device, bool bfloat16);
 
 }  // namespace verse

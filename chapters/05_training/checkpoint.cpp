@@ -189,6 +189,11 @@ Tokenizer tokenizer_from(const Json& file) {
   return Tokenizer(characters);
 }
 
+void check_is_folder(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder))
+    throw UsageError(fmt::format("{} is not a folder with a trained model", folder.string()));
+}
+
 /// Compares the tables' shapes and the number of tensors with the configuration before a model of that size is built:
 /// a damaged configuration may ask for more memory than there is.
 void check_sizes(const GPTOptions& options, const NamedTensors& tensors) {
@@ -247,42 +252,58 @@ void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, 
 }
 
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer) {
+  save_model(folder, model, tokenizer_text(tokenizer));
+}
+
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file) {
   const auto tensors = gpt2_tensors(model);
   const auto config_text = config_json(model.options).dump(2) + "\n";
-  const auto tokenizer_text = tokenizer_json(tokenizer).dump(2) + "\n";
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "config.json", config_text);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_text);
+  write_file_atomically(folder / "tokenizer.json", tokenizer_file);
   save_tensors(folder / "model.safetensors", tensors,
-               {{"format", "pt"}, {kCompanions, companions_digest(config_text, tokenizer_text)}});
+               {{"format", "pt"}, {kCompanions, companions_digest(config_text, tokenizer_file)}});
 }
 
 TrainedModel load_model(const std::filesystem::path& folder, bool fused) {
-  if (!std::filesystem::is_directory(folder))
-    throw UsageError(fmt::format("{} is not a folder with a trained model", folder.string()));
+  check_is_folder(folder);
+  auto tokenizer = read_tokenizer(folder / "tokenizer.json", read_file(folder / "tokenizer.json"));
+  GPT model = load_gpt(folder, fused);
+  if (tokenizer.size() != model->options.vocabulary_size)
+    throw UsageError(fmt::format("{}: config.json speaks of {} tokens, tokenizer.json of {}", folder.string(),
+                                 model->options.vocabulary_size, tokenizer.size()));
+  return {model, std::move(tokenizer)};
+}
+
+GPT load_gpt(const std::filesystem::path& folder, bool fused) {
+  check_is_folder(folder);
   const auto config_text = read_file(folder / "config.json");
-  const auto tokenizer_text = read_file(folder / "tokenizer.json");
   auto options = use_json(folder / "config.json", config_text, options_from);
-  auto tokenizer = use_json(folder / "tokenizer.json", tokenizer_text, tokenizer_from);
   options.fused = fused;
 
   const auto path = folder / "model.safetensors";
   const auto file = load_tensors(path);
   try {
     const auto companions = file.metadata.find(kCompanions);
-    if (companions != file.metadata.end() && companions->second != companions_digest(config_text, tokenizer_text))
+    if (companions != file.metadata.end() &&
+        companions->second != companions_digest(config_text, read_file(folder / "tokenizer.json")))
       throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
-    if (tokenizer.size() != options.vocabulary_size)
-      throw UsageError(fmt::format("config.json speaks of {} tokens, tokenizer.json of {}", options.vocabulary_size,
-                                   tokenizer.size()));
     check_sizes(options, file.tensors);
     GPT model(options);
     load_gpt2_tensors(*model, file.tensors);
     model->eval();
-    return {model, std::move(tokenizer)};
+    return model;
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
   }
+}
+
+std::string tokenizer_text(const Tokenizer& tokenizer) {
+  return tokenizer_json(tokenizer).dump(2) + "\n";
+}
+
+Tokenizer read_tokenizer(const std::filesystem::path& place, const std::string& content) {
+  return use_json(place, content, tokenizer_from);
 }
 
 }  // namespace verse

@@ -4,6 +4,7 @@
 /// Chapter 5: a trained model on disk. Given, not an exercise.
 
 #include <filesystem>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,9 +31,22 @@ void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, 
 /// Writes `model.safetensors`, `config.json` and `tokenizer.json` into a folder, each by rename, the model last.
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer);
 
+/// The same beside a tokenizer.json of another kind. @param tokenizer_file its text, see tokenizer_text()
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file);
+
 /// Reads what save_model() wrote; the model is on the CPU and in evaluation mode. @throws UsageError for a folder that
 /// is missing, incomplete, cut short or altered.
 /// @param fused as GPTOptions::fused: how the model is to compute is the reader's choice, not the file's
 TrainedModel load_model(const std::filesystem::path& folder, bool fused = true);
+
+/// The model alone, whatever kind of tokenizer lies beside it. @throws UsageError as load_model()
+GPT load_gpt(const std::filesystem::path& folder, bool fused = true);
+
+/// The text of tokenizer.json for a tokenizer of characters, in the format of Hugging Face's `tokenizers`.
+std::string tokenizer_text(const Tokenizer& tokenizer);
+
+/// The tokenizer that such a text describes. @param place the file's name, for messages
+/// @throws UsageError for what is damaged, or not of characters.
+Tokenizer read_tokenizer(const std::filesystem::path& place, const std::string& content);
 
 }  // namespace verse

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "10_full_gpt/autocast.h"
 #include "common/error.h"
 
 namespace verse {
@@ -55,6 +56,15 @@ torch::Tensor fast_batch_loss(GPT& model, const Batch& batch) {
   // Exercise 10.2. Read "ch10-loss" in README.md, then replace the next line; make hint-10.2 helps.
   throw NotImplemented("10.2");
   //! [10.2]
+}
+
+torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
+                                   const std::function<torch::Tensor(const Batch&)>& loss_of, torch::Device device,
+                                   bool bfloat16) {
+  //! [10.8]
+  // Exercise 10.8. Read "ch10-accumulate" in README.md, then replace the next line; make hint-10.8 helps.
+  throw NotImplemented("10.8");
+  //! [10.8]
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImpl& model, const Optimizer& optimizer,

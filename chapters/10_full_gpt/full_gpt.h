@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,17 @@ class FusedAdamW : public AdamW {
 /// threads come, so that two equal runs end with unequal weights; that of torch::embedding has one order.
 /// @return a scalar that gradients flow through
 torch::Tensor fast_batch_loss(GPT& model, const Batch& batch);
+
+/// Gradients of the mean loss over several batches, one batch at a time, as if they were one. (Exercise 10.8)
+///
+/// Each batch's loss counts by the predictions that it is the mean of. Products are taken in bfloat16 where asked for,
+/// but in the loss alone: backward() uses for each operation what forward used, and needs no guard (Micikevicius et al.
+/// 2018, section 3).
+/// @param batches need not be of one size @param loss_of the mean loss of a batch, a scalar
+/// @return the mean loss over all of them, detached; the parameters' gradients have been added to
+torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
+                                   const std::function<torch::Tensor(const Batch&)>& loss_of, torch::Device device,
+                                   bool bfloat16);
 
 /// Everything that decides how training goes on: what is saved, and brought back by restore_training_state().
 /// (Exercise 10.3)

@@ -1,12 +1,17 @@
 /// @file
-/// Chapter 10's program: `train` and `generate`, in full.
+/// Chapter 10's program: `train` and `generate` in full, and what goes in from elsewhere.
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <string>
 
+#include "10_full_gpt/bench.h"
+#include "10_full_gpt/fast_gpt.h"
 #include "10_full_gpt/generate.h"
+#include "10_full_gpt/import_gpt2.h"
+#include "10_full_gpt/loaded_run.h"
+#include "10_full_gpt/scaling.h"
 #include "10_full_gpt/train.h"
 #include "common/device.h"
 #include "common/error.h"
@@ -19,8 +24,13 @@ void show_help() {
   const char* program = program_invocation_short_name;
   fmt::print(
       "Trains a GPT on text, and lets it speak.\n\n"
-      "  {0} train     from a text to a run folder\n"
-      "  {0} generate  from a run folder to text\n\n"
+      "  {0} train        from a text to a run folder\n"
+      "  {0} generate     from a run folder to text\n"
+      "  {0} import-gpt2  from a GPT-2 in Hugging Face's layout to a run folder\n"
+      "  {0} tokens       from a text to a run's token numbers, and back\n"
+      "  {0} logits       from a text to what a run's model expects after each token\n"
+      "  {0} bench        how fast a training step is here, in which form\n"
+      "  {0} scaling      what wider models bring, and what more text\n\n"
       "For example:\n"
       "  {0} train --preset demo --out runs/demo\n"
       "  {0} generate --run runs/demo --max-new-tokens 300 --seed 7\n\n"
@@ -31,10 +41,18 @@ void show_help() {
 int run(int argc, char** argv) {
   prepare_cuda();
   const std::string command = argc > 1 ? argv[1] : "--help";
+  if (command == "bench") return bench_command(argc - 1, argv + 1);
+  keep_freed_memory();
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "generate") return generate_command(argc - 1, argv + 1);
+  if (command == "import-gpt2") return import_gpt2_command(argc - 1, argv + 1);
+  if (command == "tokens") return tokens_command(argc - 1, argv + 1);
+  if (command == "logits") return logits_command(argc - 1, argv + 1);
+  if (command == "scaling") return scaling_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
-    throw UsageError(fmt::format("there is no command \"{}\"; there are train and generate", command));
+    throw UsageError(fmt::format(
+        "there is no command \"{}\"; there are train, generate, import-gpt2, tokens, logits, bench and scaling",
+        command));
   }
   show_help();
   return 0;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <limits>
+#include <sstream>
 
 #include "common/error.h"
 
@@ -52,10 +52,24 @@ Recipe demo() {
   return recipe;
 }
 
+/// The loss of `small` in a fraction of its steps, by newer parts and another optimizer.
+Recipe speedrun() {
+  Recipe recipe;
+  recipe.preset = "speedrun";
+  recipe.model = shape(4, 4, 128, 64, 0.0);
+  recipe.modern = true;
+  recipe.schedule = {0.025, 0.0, 0, 260};
+  recipe.falling = 0.6;
+  recipe.adamw = {0.8, 0.95, 1e-8, 0.0};
+  recipe.gradient_clip = 0;
+  recipe.evaluate_every = 65;
+  return recipe;
+}
+
 }  // namespace
 
 const std::vector<std::string>& preset_names() {
-  static const std::vector<std::string> names{"demo", "small", "shakespeare"};
+  static const std::vector<std::string> names{"demo", "small", "shakespeare", "speedrun"};
   return names;
 }
 
@@ -63,16 +77,23 @@ Recipe preset(const std::string& name) {
   if (name == "demo") return demo();
   if (name == "small") return small();
   if (name == "shakespeare") return shakespeare();
+  if (name == "speedrun") return speedrun();
   throw UsageError(fmt::format("--preset must be one of {}, not \"{}\"", fmt::join(preset_names(), ", "), name));
+}
+
+double learning_rate_of(const Recipe& recipe, std::int64_t step) {
+  return recipe.falling > 0 ? falling_learning_rate(step, recipe.schedule, recipe.falling)
+                            : learning_rate_at(step, recipe.schedule);
 }
 
 void add_recipe_flags(CommandLine& line) {
   const auto value = [] { return cxxopts::value<std::string>(); };
   auto add = line.add("Recipe");
-  add("preset", "demo, small (nanoGPT's for a CPU) or shakespeare (the talk's): what is not given below",
+  add("preset", "demo, small (nanoGPT's for a CPU), shakespeare (the talk's) or speedrun: what is not given below",
       value()->default_value("demo"), "NAME");
   add("steps", "training steps", value(), "N");
   add("batch-size", "windows in a batch", value(), "N");
+  add("accumulate", "parts that a batch is cut into where memory is short; the gradient is the same", value(), "N");
   add("context", "characters in a window", value(), "N");
   add("layers", "blocks", value(), "N");
   add("heads", "attention heads; they divide the width", value(), "N");
@@ -85,12 +106,13 @@ void add_recipe_flags(CommandLine& line) {
   add("grad-clip", "largest norm of all gradients; 0 for any", value(), "X");
   add("eval-every", "steps between two evaluations; the state is saved at each", value(), "N");
   add("eval-batches", "batches of the validation split for the losses on the way; 0 for all of it", value(), "N");
+  add("without", "of speedrun's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...", value(),
+      "PARTS");
   add("precision", "auto, fp32 or bf16; auto is bf16 on a GPU that has it", value(), "NAME");
   add("stop-at-loss", "end early, at a validation loss (whole split) of X or less", value(), "X");
 }
 
 void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
-  constexpr double most = std::numeric_limits<double>::infinity();
   const auto integer = [&line](const char* flag, std::int64_t& value, std::int64_t least, std::int64_t largest) {
     if (line.given(flag)) value = line.integer(flag, least, largest);
   };
@@ -99,6 +121,7 @@ void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
   };
   integer("steps", recipe.schedule.steps, 1, 1'000'000'000);
   integer("batch-size", recipe.batch_size, 1, 1'000'000);
+  integer("accumulate", recipe.accumulate, 1, 1'000'000);
   integer("context", recipe.model.context, 1, 1'000'000);
   integer("layers", recipe.model.layers, 1, 1000);
   integer("heads", recipe.model.heads, 1, 1000);
@@ -108,14 +131,23 @@ void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
   number("min-learning-rate", recipe.schedule.minimum, 0, 1000);
   integer("warmup", recipe.schedule.warmup, 0, 1'000'000'000);
   number("weight-decay", recipe.adamw.weight_decay, 0, 1000);
-  number("grad-clip", recipe.gradient_clip, 0, most);
+  number("grad-clip", recipe.gradient_clip, 0, 1e6);
   integer("eval-every", recipe.evaluate_every, 1, 1'000'000'000);
   integer("eval-batches", recipe.evaluate_batches, 0, 1'000'000'000);
   if (line.given("precision")) recipe.precision = line.text("precision");
   if (line.given("seed")) recipe.seed = static_cast<std::uint64_t>(line.integer("seed", 0));
-  if (line.given("stop-at-loss")) recipe.stop_at_loss = line.number("stop-at-loss", 0, most);
+  if (line.given("stop-at-loss")) recipe.stop_at_loss = line.number("stop-at-loss", 0, 1e6);
+
+  if (line.given("without")) {
+    recipe.without.clear();
+    std::stringstream names(line.text("without"));
+    for (std::string name; std::getline(names, name, ',');) recipe.without.insert(part_named(name));
+  }
 
   // What only together makes no sense.
+  if (!recipe.modern && !recipe.without.empty()) {
+    throw UsageError("--without is for --preset speedrun, whose parts it leaves out");
+  }
   if (recipe.model.width % recipe.model.heads != 0) {
     throw UsageError(fmt::format("--heads must divide --width: {} heads cannot share a width of {}", recipe.model.heads,
                                  recipe.model.width));
@@ -123,6 +155,10 @@ void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
   if (recipe.schedule.minimum > recipe.schedule.peak) {
     throw UsageError(fmt::format("--min-learning-rate must be at most --learning-rate: {} is more than {}",
                                  recipe.schedule.minimum, recipe.schedule.peak));
+  }
+  if (recipe.accumulate > recipe.batch_size) {
+    throw UsageError(fmt::format("--accumulate must be at most --batch-size: {} windows have no {} parts",
+                                 recipe.batch_size, recipe.accumulate));
   }
   if (recipe.precision != "auto" && recipe.precision != "fp32" && recipe.precision != "bf16") {
     throw UsageError(fmt::format("--precision must be auto, fp32 or bf16, not \"{}\"", recipe.precision));
@@ -153,6 +189,14 @@ nlohmann::ordered_json to_json(const Recipe& recipe) {
       {"precision", recipe.precision},
       {"seed", recipe.seed},
   };
+  if (recipe.model.exact_gelu) json["exact-gelu"] = true;
+  if (recipe.accumulate != 1) json["accumulate"] = recipe.accumulate;
+  if (recipe.modern) {
+    json["modern"] = true;
+    json["without"] = nlohmann::ordered_json::array();
+    for (const Part part : recipe.without) json["without"].push_back(name_of(part));
+    json["falling"] = recipe.falling;
+  }
   if (recipe.stop_at_loss) json["stop-at-loss"] = *recipe.stop_at_loss;
   return json;
 }
@@ -166,6 +210,7 @@ Recipe recipe_from_json(const nlohmann::ordered_json& json) {
   json.at("width").get_to(recipe.model.width);
   json.at("context").get_to(recipe.model.context);
   json.at("dropout").get_to(recipe.model.dropout);
+  if (json.contains("exact-gelu")) json.at("exact-gelu").get_to(recipe.model.exact_gelu);
   json.at("batch-size").get_to(recipe.batch_size);
   json.at("steps").get_to(recipe.schedule.steps);
   json.at("learning-rate").get_to(recipe.schedule.peak);
@@ -180,6 +225,12 @@ Recipe recipe_from_json(const nlohmann::ordered_json& json) {
   json.at("eval-batches").get_to(recipe.evaluate_batches);
   json.at("precision").get_to(recipe.precision);
   json.at("seed").get_to(recipe.seed);
+  if (json.contains("accumulate")) json.at("accumulate").get_to(recipe.accumulate);
+  if (json.contains("modern")) {
+    json.at("modern").get_to(recipe.modern);
+    for (const auto& name : json.at("without")) recipe.without.insert(part_named(name.get<std::string>()));
+    json.at("falling").get_to(recipe.falling);
+  }
   if (json.contains("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").get<double>();
   recipe.model.fused = true;
   return recipe;
@@ -188,9 +239,9 @@ Recipe recipe_from_json(const nlohmann::ordered_json& json) {
 void refuse_changes(const Recipe& recorded, const Recipe& asked) {
   const auto before = to_json(recorded), now = to_json(asked);
   for (const auto& [flag, value] : now.items()) {
-    if (flag == "stop-at-loss" || before.at(flag) == value) continue;
+    if (flag == "stop-at-loss" || before.value(flag, nlohmann::ordered_json()) == value) continue;
     throw UsageError(fmt::format("the run was started with --{} {}; it cannot go on with {}", flag,
-                                 before.at(flag).dump(), value.dump()));
+                                 before.value(flag, nlohmann::ordered_json()).dump(), value.dump()));
   }
 }
 

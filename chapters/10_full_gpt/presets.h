@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "04_blocks/blocks.h"
 #include "05_training/training.h"
+#include "10_full_gpt/modern_gpt.h"
 #include "common/program.h"
 
 namespace verse {
@@ -20,6 +22,7 @@ struct Recipe {
   std::string preset = "demo";
   GPTOptions model;  ///< its vocabulary comes from the text
   std::int64_t batch_size = 12;
+  std::int64_t accumulate = 1;  ///< parts that a batch is cut into where memory is short; the gradient is the same
   Schedule schedule;
   AdamWOptions adamw;
   double gradient_clip = 1.0;
@@ -27,14 +30,20 @@ struct Recipe {
   std::int64_t evaluate_batches = 0;  ///< of the validation split, for the losses on the way; 0 takes all of it
   std::string precision = "auto";     ///< auto, fp32 or bf16
   std::uint64_t seed = 1;
+  bool modern = false;     ///< ModernGPT and its optimizer, instead of chapter 4's and AdamW
+  std::set<Part> without;  ///< parts of ModernGPT that are left out
+  double falling = 0;  ///< share of the steps in which the learning rate falls in a straight line; 0 is a half cosine
   std::optional<double> stop_at_loss;  ///< a validation loss at which training may end early
 };
 
-/// demo, small, shakespeare.
+/// demo, small, shakespeare, speedrun.
 const std::vector<std::string>& preset_names();
 
 /// A preset by its name. @throws UsageError that lists the names.
 Recipe preset(const std::string& name);
+
+/// The learning rate of a step, as the recipe's schedule has it.
+double learning_rate_of(const Recipe& recipe, std::int64_t step);
 
 /// Adds a flag for each of a recipe's numbers.
 void add_recipe_flags(CommandLine& line);

@@ -58,11 +58,12 @@ Json describe(const RunState& state, const std::string& metrics) {
       {"best_loss", finite_or_null(progress.best_loss)},
       {"best_step", progress.best_step},
       {"row_step", progress.row_step},
-      {"row_loss", progress.row_loss},
+      {"row_loss", finite_or_null(progress.row_loss)},
       {"row_seconds", progress.row_seconds},
       {"metrics", {{"bytes", metrics.size()}, {"digest", text_digest(metrics)}}},
   };
   if (identity.text_file) json["text"]["file"] = *identity.text_file;
+  if (identity.tokenizer_file) json["tokenizer"] = *identity.tokenizer_file;
   return json;
 }
 
@@ -73,6 +74,7 @@ RunState read_description(const Json& json) {
   json.at("text").at("name").get_to(state.identity.text_name);
   json.at("text").at("digest").get_to(state.identity.text_digest);
   if (json.at("text").contains("file")) state.identity.text_file = json.at("text").at("file").get<std::string>();
+  if (json.contains("tokenizer")) state.identity.tokenizer_file = json.at("tokenizer").get<std::string>();
   json.at("device").get_to(state.identity.device);
   json.at("threads").get_to(state.identity.threads);
   json.at("step").get_to(state.progress.step);
@@ -80,7 +82,7 @@ RunState read_description(const Json& json) {
   if (!json.at("best_loss").is_null()) json.at("best_loss").get_to(state.progress.best_loss);
   json.at("best_step").get_to(state.progress.best_step);
   json.at("row_step").get_to(state.progress.row_step);
-  json.at("row_loss").get_to(state.progress.row_loss);
+  if (!json.at("row_loss").is_null()) json.at("row_loss").get_to(state.progress.row_loss);
   json.at("row_seconds").get_to(state.progress.row_seconds);
   return state;
 }

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "01_tokenizer/tokenizer.h"
 #include "10_full_gpt/presets.h"
 #include "common/files.h"
 #include "common/metrics.h"
@@ -28,6 +27,8 @@ struct RunIdentity {
   std::string text_digest;               ///< of its bytes
   std::string device = "cpu";            ///< cpu or cuda
   int threads = 1;
+  /// The text of the tokenizer.json that it reads by, where that is not of the text's own characters.
+  std::optional<std::string> tokenizer_file;
 };
 
 /// How far a run has come.

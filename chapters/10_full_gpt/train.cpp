@@ -1,12 +1,12 @@
 #include "10_full_gpt/train.h"
 
-#include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,12 +17,19 @@
 #include "05_training/checkpoint.h"
 #include "05_training/training.h"
 #include "06_loss_stages/loss_stages.h"
+#include "10_full_gpt/autocast.h"
+#include "10_full_gpt/fast_gpt.h"
 #include "10_full_gpt/full_gpt.h"
 #include "10_full_gpt/generate.h"
+#include "10_full_gpt/loaded_run.h"
+#include "10_full_gpt/modern_gpt.h"
 #include "10_full_gpt/presets.h"
 #include "10_full_gpt/run_folder.h"
+#include "10_full_gpt/text_codec.h"
+#include "10_full_gpt/training_step.h"
 #include "common/corpus.h"
 #include "common/error.h"
+#include "common/files.h"
 #include "common/interrupt.h"
 #include "common/plot.h"
 #include "common/program.h"
@@ -34,8 +41,9 @@ namespace verse {
 
 namespace {
 
-constexpr std::int64_t kRowEvery = 10;            ///< steps between two lines of metrics.csv
-constexpr std::int64_t kEvaluationTokens = 8192;  ///< read at a time, without gradients
+constexpr std::int64_t kRowEvery = 10;               ///< steps between two lines of metrics.csv
+constexpr std::int64_t kEvaluationTokens = 8192;     ///< read at a time, without gradients
+constexpr std::int64_t kEvaluationLogits = 1 << 26;  ///< at most at a time: a large vocabulary asks for fewer tokens
 constexpr std::int64_t kSampleCharacters = 500;
 constexpr double kSampleTemperature = 0.7;
 constexpr std::size_t kPlottedPoints = 400;
@@ -46,52 +54,46 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Lets LibTorch compute matrix products in bfloat16 for as long as it lives; weights and sums stay in float32.
-class Autocast {
- public:
-  Autocast(torch::Device device, bool on) : device_(device.type()), on_(on) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
-    at::autocast::set_autocast_enabled(device_, true);
-  }
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::set_autocast_enabled(device_, false);
-    at::autocast::clear_cache();
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  torch::DeviceType device_;
-  bool on_;
-};
-
 /// A run in the making: everything that training touches.
 class Training {
  public:
   Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device)
       : identity_(std::move(identity)),
         corpus_(std::move(corpus)),
-        tokenizer_(Tokenizer::from_text(corpus_.text)),
+        tokenizer_file_(identity_.tokenizer_file.value_or("")),
         device_(device.device),
         bfloat16_(recipe().precision == "bf16" || (recipe().precision == "auto" && device.bfloat16)),
         random_(recipe().seed) {
-    identity_.recipe.model.vocabulary_size = tokenizer_.size();
-    const auto train = tokenizer_.encode_tensor(corpus_.train);
-    landmarks_ = measure_landmarks(train, tokenizer_.size());
-    landmarks_.floor = corpus_.floor;
+    // A run that begins from another one reads text as that one does.
+    if (!identity_.tokenizer_file) {
+      const auto tokenizer = Tokenizer::from_text(corpus_.text);
+      identity_.recipe.model.vocabulary_size = tokenizer.size();
+      tokenizer_file_ = tokenizer_text(tokenizer);
+    }
+    codec_ = read_codec("tokenizer.json", tokenizer_file_);
+    const auto train = torch::tensor(codec_->encode(corpus_.train), torch::kInt64);
     train_ = train.to(device_);
-    validation_ = tokenizer_.encode_tensor(corpus_.validation).to(device_);
+    validation_ = torch::tensor(codec_->encode(corpus_.validation), torch::kInt64).to(device_);
     refuse_short_text();
+    if (codec_->unit() == "character") {
+      landmarks_ = measure_landmarks(train, recipe().model.vocabulary_size);
+      landmarks_->floor = corpus_.floor;
+    }
 
-    model_ = GPT(recipe().model);
+    model_ = recipe().modern ? modern_gpt(recipe().model, recipe().without) : fast_gpt(recipe().model);
     model_->to(device_);
-    optimizer_ = std::make_unique<FusedAdamW>(model_->parameters(), recipe().adamw);
+    if (auto* modern = dynamic_cast<ModernGPTImpl*>(model_.get())) {
+      optimizer_ = modern_optimizer(*modern, recipe().adamw);
+    } else {
+      optimizer_ = make_adamw(model_->parameters(), recipe().adamw);
+    }
   }
 
   const Recipe& recipe() const { return identity_.recipe; }
   const RunIdentity& identity() const { return identity_; }
+
+  /// Begins with another model's weights instead of random ones.
+  void take_weights(GPTImpl& model) { load_gpt2_tensors(*model_, gpt2_tensors(model)); }
 
   /// Takes a new folder, and saves the beginning there.
   void begin(const std::filesystem::path& path) {
@@ -104,22 +106,53 @@ class Training {
     folder_ = std::make_unique<RunFolder>(std::move(folder));
     restore_training_state(state.tensors, *model_, *optimizer_, random_);
     progress_ = state.progress;
-    if (std::isfinite(progress_.best_loss)) stage_ = stage_of(progress_.best_loss, landmarks_);
+    if (landmarks_ && std::isfinite(progress_.best_loss)) stage_ = stage_of(progress_.best_loss, *landmarks_);
   }
 
   /// Says what is about to be trained on what.
   void show_plan() const {
-    fmt::print("{}: {} characters train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
-               with_commas(validation_.size(0)), tokenizer_.size());
+    fmt::print("{}: {} {}s train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
+               codec_->unit(), with_commas(validation_.size(0)), codec_->size());
     fmt::print("a GPT of {} layers, {} heads, {} wide, context {}: {} parameters, on {}, {}\n", recipe().model.layers,
                recipe().model.heads, recipe().model.width, recipe().model.context,
-               with_commas(model_->parameter_count()), device_.str(), bfloat16_ ? "bfloat16" : "float32");
+               with_commas(model_->parameter_count()), device_.str(), precision());
+    if (landmarks_) show_stages(*landmarks_);
+    std::fflush(stdout);
+  }
+
+  /// What numbers it computes in, and why.
+  std::string precision() const {
+    if (bfloat16_) return "products in bfloat16, the rest in float32";
+    if (device_.is_cuda() && recipe().precision == "auto") {
+      return "float32 (this GPU has no bfloat16 of its own; --precision bf16 asks for it all the same)";
+    }
+    return "float32";
+  }
+
+  /// How much of the machine was used: operations a second, their share of what it could do, and memory.
+  void show_use(double tokens_per_second) const {
+    const double operations = training_operations_per_token(recipe().model.shape()) * tokens_per_second;
+    fmt::print(", {:.1f} thousand million operations/s\n", 1e-9 * operations);
+    if (device_.is_cuda()) {
+      const DevicePeak peak = device_peak(device_, bfloat16_);
+      if (peak.operations) {
+        fmt::print("that is {:.1f} % of what {} can do at best, {:.0f} million million\n",
+                   100 * operations / *peak.operations, peak.name, 1e-12 * *peak.operations);
+      } else {
+        fmt::print("what {} could do at best is not known here\n", peak.name);
+      }
+    }
+    if (const auto bytes = peak_memory(device_)) {
+      fmt::print("at most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
+    }
+  }
+
+  void show_stages(const LossLandmarks& landmarks) const {
     fmt::print("the stages of {}, each begun below the loss before it, in nats a character:\n", corpus_.name);
     fmt::print("  {:.3f}  every character alike\n  {:.3f}  how often each occurs\n  {:.3f}  which follows which\n",
-               landmarks_.uniform, landmarks_.characters, landmarks_.pairs);
-    fmt::print("  {:.3f}  what follows each two\n", landmarks_.triples);
-    if (landmarks_.floor) fmt::print("  {:.3f}  the floor: what nobody can foresee\n", *landmarks_.floor);
-    std::fflush(stdout);
+               landmarks.uniform, landmarks.characters, landmarks.pairs);
+    fmt::print("  {:.3f}  what follows each two\n", landmarks.triples);
+    if (landmarks.floor) fmt::print("  {:.3f}  the floor: what nobody can foresee\n", *landmarks.floor);
   }
 
   /// The steps that are left. @throws Interrupted when asked to stop; what was learned is then saved
@@ -128,18 +161,10 @@ class Training {
     bar_ = std::make_unique<Progress>(recipe().schedule.steps, tokens_per_step, progress_.step);
     if (progress_.step == 0 && folder_->metrics().empty()) evaluate_and_save();
 
-    TrainingOptions options;
-    options.first_step = progress_.step;
-    options.schedule = recipe().schedule;
-    options.gradient_clip = recipe().gradient_clip;
     model_->train();
     step_began_ = Clock::now();
     row_loss_ = torch::full({}, progress_.row_loss, torch::dtype(torch::kFloat64).device(device_));
-    if (!reached_goal()) {
-      train(
-          *optimizer_, [this] { return next_loss(); }, options,
-          [this](const StepReport& report) { return after_step(report); });
-    }
+    take_steps();
     bar_->finish();
     bar_.reset();
     if (interrupted() && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
@@ -148,22 +173,22 @@ class Training {
   /// What came out: the best model's loss, the plot, a sample.
   void finish() {
     draw();
-    TrainedModel best = load_model(folder_->path());
+    LoadedRun best = load_run(folder_->path());
     best.model->to(device_);
     const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : whole_loss(best.model);
     fmt::print("\nthe best model: validation loss {:.4f} after {} steps", loss, progress_.best_step);
-    if (landmarks_.floor) {
-      fmt::print(", {:.4f} above the floor of {} at {:.4f}", loss - *landmarks_.floor, corpus_.name, *landmarks_.floor);
+    if (landmarks_ && landmarks_->floor) {
+      const double floor = *landmarks_->floor;
+      fmt::print(", {:.4f} above the floor of {} at {:.4f}", loss - floor, corpus_.name, floor);
     }
     fmt::print("\n{} steps took {:.1f} s", progress_.step, progress_.seconds);
     if (progress_.step > 0) {
       const double step_seconds = progress_.seconds / static_cast<double>(progress_.step);
       const auto tokens = static_cast<double>(recipe().batch_size * recipe().model.context);
-      fmt::print(": {:.1f} ms a step, {:.0f} characters/s, {:.1f} thousand million operations/s", 1e3 * step_seconds,
-                 tokens / step_seconds,
-                 1e-9 * training_operations_per_token(recipe().model.shape()) * tokens / step_seconds);
+      fmt::print(": {:.1f} ms a step, {:.0f} {}s/s", 1e3 * step_seconds, tokens / step_seconds, codec_->unit());
+      show_use(tokens / step_seconds);
     }
-    fmt::print("\n\na sample, {} characters at temperature {}:\n\n", kSampleCharacters, kSampleTemperature);
+    fmt::print("\na sample, {} {}s at temperature {}:\n\n", kSampleCharacters, codec_->unit(), kSampleTemperature);
 
     SamplingOptions options;
     options.temperature = kSampleTemperature;
@@ -181,28 +206,46 @@ class Training {
   void refuse_short_text() const {
     const std::int64_t context = recipe().model.context;
     if (train_.size(0) <= context || validation_.size(0) < 2) {
-      throw UsageError(fmt::format("{} is too short for a context of {}: {} characters train and {} validate",
-                                   corpus_.name, context, train_.size(0), validation_.size(0)));
+      throw UsageError(fmt::format("{} is too short for a context of {}: {} {}s train and {} validate", corpus_.name,
+                                   context, train_.size(0), codec_->unit(), validation_.size(0)));
     }
   }
 
-  /// Programs begin to speak at the start of a line; a text without lines begins with its own first character.
+  /// Programs begin to speak at the start of a line; a text without lines begins with its own first token.
   std::string sample_prompt() const {
-    const auto& known = tokenizer_.vocabulary();
-    return std::binary_search(known.begin(), known.end(), U'\n') ? std::string(kPrompt) : tokenizer_.decode({0});
+    try {
+      if (!codec_->encode(kPrompt).empty()) return kPrompt;
+    } catch (const UsageError&) {
+      // There is no line end in the text.
+    }
+    return codec_->decode({0});
   }
 
-  //! [next-loss]
-  torch::Tensor next_loss() {
-    const Batch batch = draw_batch(train_, recipe().batch_size, recipe().model.context, random_);
-    const Autocast autocast(device_, bfloat16_);
-    return fast_batch_loss(model_, batch);
+  //! [take-steps]
+  /// Chapter 5's loop, around a step that a GPU may record.
+  void take_steps() {
+    StepSettings settings;
+    settings.batch_size = recipe().batch_size;
+    settings.context = recipe().model.context;
+    settings.gradient_clip = recipe().gradient_clip;
+    settings.accumulate = recipe().accumulate;
+    settings.bfloat16 = bfloat16_;
+    settings.recorded = device_.is_cuda();
+    TrainingStep training_step(model_, *optimizer_, train_, settings, random_);
+
+    bool goes_on = !reached_goal();
+    for (std::int64_t step = progress_.step; goes_on && step < recipe().schedule.steps; ++step) {
+      const StepReport report = training_step.take(step, learning_rate_of(recipe(), step));
+      if (const std::string news = training_step.news(); !news.empty()) bar_->note(news);
+      goes_on = after_step(report);
+    }
   }
-  //! [next-loss]
+  //! [take-steps]
 
   double loss_over(GPT& model, const torch::Tensor& tokens) {
     const Autocast autocast(device_, bfloat16_);
-    return evaluate(model, tokens, std::max<std::int64_t>(1, kEvaluationTokens / recipe().model.context));
+    const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
+    return evaluate(model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
   }
 
   double whole_loss(GPT& model) { return loss_over(model, validation_); }
@@ -274,7 +317,7 @@ class Training {
     if (best) {
       progress_.best_loss = loss;
       progress_.best_step = progress_.step;
-      save_model(folder_->path(), *model_, tokenizer_);
+      save_any_model(folder_->path(), model_, tokenizer_file_);
     }
     save_state();
     report(row, best);
@@ -294,12 +337,12 @@ class Training {
     fmt::print("step {:>5}  ", row.step);
     if (row.train_loss) fmt::print("training {:.3f}  ", *row.train_loss);
     fmt::print("validation {:.3f}{}", *row.validation_loss, best ? "" : "  (not the best)");
-    if (row.tokens_per_second) fmt::print("  {:.0f} characters/s", *row.tokens_per_second);
+    if (row.tokens_per_second) fmt::print("  {:.0f} {}s/s", *row.tokens_per_second, codec_->unit());
     fmt::print("\n");
-    const LossStage stage = stage_of(*row.validation_loss, landmarks_);
-    if (!stage_ || stage > *stage_) {
-      fmt::print("            it {}\n", describe(stage));
-      stage_ = stage;
+    if (landmarks_) {
+      const LossStage stage = stage_of(*row.validation_loss, *landmarks_);
+      if (!stage_ || stage > *stage_) fmt::print("            it {}\n", describe(stage));
+      stage_ = std::max(stage, stage_.value_or(stage));
     }
     std::fflush(stdout);
   }
@@ -330,15 +373,18 @@ class Training {
       sum = 0;
       count = 0;
     }
-    std::vector<Level> levels{{"every character alike:", landmarks_.uniform},
-                              {"how often each occurs:", landmarks_.characters},
-                              {"which follows which:", landmarks_.pairs},
-                              {"what follows each two:", landmarks_.triples}};
-    if (landmarks_.floor) levels.push_back({"floor:", *landmarks_.floor});
+    std::vector<Level> levels;
+    if (landmarks_) {
+      levels = {{"every character alike:", landmarks_->uniform},
+                {"how often each occurs:", landmarks_->characters},
+                {"which follows which:", landmarks_->pairs},
+                {"what follows each two:", landmarks_->triples}};
+      if (landmarks_->floor) levels.push_back({"floor:", *landmarks_->floor});
+    }
     const PlotText text{
         fmt::format("Loss on {}: {} layers, {} heads, {} wide, context {}", corpus_.name, recipe().model.layers,
                     recipe().model.heads, recipe().model.width, recipe().model.context),
-        "step", "nats a character", false, false};
+        "step", "nats a " + codec_->unit(), false, false};
     try {
       plot_lines(folder_->path() / "loss.svg", text, {training, validation}, levels);
     } catch (const std::runtime_error& error) {
@@ -348,14 +394,15 @@ class Training {
 
   RunIdentity identity_;
   Corpus corpus_;
-  Tokenizer tokenizer_;
+  std::string tokenizer_file_;
+  std::shared_ptr<TextCodec> codec_;
   torch::Device device_;
   bool bfloat16_;
   Random random_;
-  LossLandmarks landmarks_;
-  torch::Tensor train_, validation_;  ///< [characters], int64, on the device
+  std::optional<LossLandmarks> landmarks_;  ///< of a text that is read by characters
+  torch::Tensor train_, validation_;        ///< [characters], int64, on the device
   GPT model_{nullptr};
-  std::unique_ptr<FusedAdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<RunFolder> folder_;
   std::unique_ptr<Progress> bar_;
   RunProgress progress_;
@@ -367,7 +414,9 @@ class Training {
 CommandLine command_line() {
   CommandLine line(fmt::format("{} train", program_invocation_short_name), "Trains a GPT on a text.");
   line.add("Run")("out", "the run's folder; without it, runs/ and the preset's name", cxxopts::value<std::string>(),
-                  "RUN")("resume", "go on with the run in --out; needs no other flag");
+                  "RUN")("resume", "go on with the run in --out; needs no other flag")(
+      "from", "begin a new run with the best model of that one, its tokenizer and its shape",
+      cxxopts::value<std::string>(), "RUN");
   add_recipe_flags(line);
   return line;
 }
@@ -381,12 +430,40 @@ std::string device_name(const DeviceChoice& choice) {
   return choice.device.is_cuda() ? "cuda" : "cpu";
 }
 
+/// Makes a recipe that of a run which begins from another: its shape and tokenizer are settled, the rest is not.
+LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
+  const std::filesystem::path place = line.text("from");
+  LoadedRun start = load_run(place);
+  identity.tokenizer_file = read_file(place / "tokenizer.json");
+  GPTOptions& shape = identity.recipe.model;
+  shape = start.model->options;
+  const GPTOptions before = shape;
+  apply_recipe_flags(line, identity.recipe);
+  const auto settled = [&place](const char* flag, std::int64_t there, std::int64_t asked) {
+    if (there == asked) return;
+    throw UsageError(
+        fmt::format("--{} {} is not what {} has: {}; a model keeps its shape", flag, asked, place.string(), there));
+  };
+  settled("layers", before.layers, shape.layers);
+  settled("heads", before.heads, shape.heads);
+  settled("width", before.width, shape.width);
+  settled("context", before.context, shape.context);
+  return start;
+}
+
 /// A new run, by preset and flags.
 std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOptions& shared) {
   RunIdentity identity;
   identity.recipe = preset(line.text("preset"));
-  apply_recipe_flags(line, identity.recipe);
   const auto path = folder_of(line);
+  LoadedRun start;
+  if (line.given("from")) {
+    if (identity.recipe.modern)
+      throw UsageError("--from goes on with a model of GPT-2's parts, and speedrun's are others");
+    start = begin_from(line, identity);
+  } else {
+    apply_recipe_flags(line, identity.recipe);
+  }
   RunFolder::check_new(path);
 
   Corpus corpus = load_corpus(shared.data);
@@ -396,6 +473,7 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
   auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device);
+  if (start.model) training->take_weights(*start.model);
   training->begin(path);
   fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
   return training;
@@ -403,6 +481,7 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
 
 /// A run that goes on as it began: what it needs to know stands in its folder.
 std::unique_ptr<Training> resumed_training(const CommandLine& line, const SharedOptions& shared) {
+  if (line.given("from")) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
   RunFolder folder = RunFolder::open(folder_of(line));
   RunState state = folder.load_state();
   RunIdentity identity = state.identity;
@@ -435,7 +514,7 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
   if (data) identity.text_file = std::filesystem::absolute(*data).string();
 
   // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
-  if (std::isfinite(state.progress.best_loss)) load_model(folder.path());
+  if (std::isfinite(state.progress.best_loss)) load_run(folder.path());
   auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), device);
   training->go_on(std::move(folder), state);
   fmt::print(stderr, "{}; threads: {}; going on after step {} of {}\n", device.reason, training->identity().threads,

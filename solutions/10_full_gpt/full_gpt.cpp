@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "10_full_gpt/autocast.h"
 #include "common/error.h"
 
 namespace verse {
@@ -79,6 +80,30 @@ torch::Tensor fast_batch_loss(GPT& model, const Batch& batch) {
   // One pass for the normaliser, the loss and what backward needs.
   return torch::nn::functional::cross_entropy(logits.flatten(0, 1), batch.targets.flatten());
   //! [10.2]
+}
+
+torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
+                                   const std::function<torch::Tensor(const Batch&)>& loss_of, torch::Device device,
+                                   bool bfloat16) {
+  //! [10.8]
+  // A batch has the share of the mean that it has of the predictions.
+  std::int64_t predictions = 0;
+  for (const Batch& batch : batches) predictions += batch.targets.numel();
+
+  auto mean = torch::zeros({}, torch::device(device));
+  for (const Batch& batch : batches) {
+    torch::Tensor loss;
+    {
+      const Autocast autocast(device, bfloat16);
+      loss = loss_of(batch) * (static_cast<double>(batch.targets.numel()) / static_cast<double>(predictions));
+    }
+
+    // Gradients add up by themselves; what a batch needed for them is free again before the next one begins.
+    loss.backward();
+    mean += loss.detach();
+  }
+  return mean;
+  //! [10.8]
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImpl& model, const Optimizer& optimizer,

@@ -143,6 +143,25 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(done.stdout, run(*arguments, "--greedy").stdout, flags)
 
+    def test_several_texts_are_those_that_each_would_be_alone(self):
+        arguments = ["generate", "--run", self.trained, "--max-new-tokens", "40"]
+        alone = [run(*arguments, "--prompt", "ANNA", "--seed", seed).stdout for seed in (7, 8, 9)]
+        together = run(*arguments, "--prompt", "ANNA", "--seed", 7, "--samples", 3)
+        self.assertEqual(together.returncode, 0, together.stderr)
+        self.assertEqual(together.stdout, b"--------\n".join(alone))
+        self.assertEqual(run(*arguments, "--prompt", "ANNA", "--seed", 7, "--no-cache").stdout, alone[0])
+        self.assertEqual(run(*arguments, "--prompt", "ANNA", "--seed", 7, "--threads", 2).stdout, alone[0])
+        prompts = self.write("prompts", "ANNA\n\nOTTO: café\nLine\n".encode())
+        alone = [run(*arguments, "--prompt", prompt, "--seed", 7 + i).stdout
+                 for i, prompt in enumerate(("ANNA", "OTTO: café", "Line"))]
+        together = run(*arguments, "--prompts", prompts, "--seed", 7)
+        self.assertEqual(together.stdout, b"--------\n".join(alone))
+        self.refused([*arguments, "--prompts", prompts, "--prompt", "x"], "--prompts")
+        self.refused([*arguments, "--prompts", self.write("none", b"\n\n")], "no line")
+        self.refused([*arguments, "--samples", "0"], "--samples")
+        timed = run(*arguments, "--timing")
+        self.assertRegex(timed.stderr.decode(), r"^40 characters in [0-9.]+ s: [0-9.]+ a second; threads: \d+\n$")
+
     def test_a_prompt_may_have_any_character_of_the_text(self):
         done = run("generate", "--run", self.trained, "--prompt", "é — ï", "--max-new-tokens", "5")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -320,18 +320,18 @@ TEST(RunFolder, CutsItsRecordBackToTheState) {
 }
 
 TEST(ContinueText, HandsOnWhatItReturns) {
-  TrainedModel trained{small_model(), Tokenizer::from_text("\nabcdefgé—z")};
+  LoadedRun run{small_model(), std::make_shared<CharacterCodec>(Tokenizer::from_text("\nabcdefgé—z"))};
   SamplingOptions options;
   std::string heard;
   const auto listen = [&heard](const std::string& character) {
     heard += character;
     return true;
   };
-  const std::string text = continue_text(trained, "abc", 30, options, 4, listen);
+  const std::string text = continue_text(run, "abc", 30, options, 4, listen);
   EXPECT_EQ(heard, text);
-  EXPECT_EQ(trained.tokenizer.encode(text).size(), 30U);
-  EXPECT_EQ(continue_text(trained, "abc", 30, options, 4), text);
-  EXPECT_THROW(continue_text(trained, "xyz", 3, options, 4), UsageError);
+  EXPECT_EQ(run.codec->encode(text).size(), 30U);
+  EXPECT_EQ(continue_text(run, "abc", 30, options, 4), text);
+  EXPECT_THROW(continue_text(run, "xyz", 3, options, 4), UsageError);
 }
 
 }  // namespace

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+namespace verse {
+
+/// Lets LibTorch take matrix products in bfloat16 for as long as it lives; weights and sums stay in float32.
+class Autocast {
+ public:
+  Autocast(torch::Device device, bool on) : device_(device.type()), on_(on) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::set_autocast_enabled(device_, false);
+    // It has kept the weights in 16 bits; after the next step they will be others.
+    at::autocast::clear_cache();
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  torch::DeviceType device_;
+  bool on_;
+};
+
+}  // namespace verse

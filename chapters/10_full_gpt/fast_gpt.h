@@ -1,0 +1,34 @@
+#pragma once
+
+/// @file
+/// Chapter 10: chapter 4's GPT in fewer passes over memory, for training on a CPU.
+
+#include <torch/torch.h>
+
+#include "04_blocks/blocks.h"
+
+namespace verse {
+
+/// GPT-2's GELU and its derivative in one go. LibTorch's kernel for it takes three times as long on a CPU, because it
+/// goes through the hyperbolic tangent twice; x times the sigmoid of 2 sqrt(2/pi) (x + 0.044715 x^3) is the same
+/// function, and what its derivative needs is at hand while it is computed.
+torch::Tensor fast_gelu_tanh(const torch::Tensor& x);
+
+/// Chapter 4's GPT, entered by the same doors, with the same parameters under the same names. Only how it computes
+/// differs, and only in training: whoever asks for a cache or for attention weights gets chapter 4's form.
+class FastGPTImpl : public GPTImpl {
+ public:
+  explicit FastGPTImpl(const GPTOptions& options) : GPTImpl(options) {}
+
+  torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
+                                 const ForwardExtras& extras = {}) override;
+};
+
+/// A FastGPT where a GPT is expected.
+GPT fast_gpt(const GPTOptions& options);
+
+/// Lets freed memory stay with the process. A step asks for the same hundred megabytes as the one before; given back
+/// each time, they have to be found, mapped and cleared again by the system, page by page.
+void keep_freed_memory();
+
+}  // namespace verse

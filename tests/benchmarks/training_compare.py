@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Times our training step beside nanoGPT's, in turn, on the same text, shape, batch, and threads.
+
+usage: training_compare.py OURS NANOGPT_FOLDER PYTHON TEXT [--rounds 3] [--steps 300] [--threads N] [--preset small]
+
+OURS is build/solution_10; PYTHON an interpreter that can import torch, numpy and requests. nanoGPT runs eager, in
+float32. Each round is one run of each; of a run's steps the first 30 are left out, and the median of the rest counts.
+Both print a time per step: nanoGPT its log line, ours the rate in metrics.csv.
+"""
+
+import argparse
+import csv
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+SHAPES = {
+    "small": {"block_size": 64, "batch_size": 12, "n_layer": 4, "n_head": 4, "n_embd": 128, "dropout": 0.0},
+    "shakespeare": {"block_size": 256, "batch_size": 64, "n_layer": 6, "n_head": 6, "n_embd": 384, "dropout": 0.2},
+}
+
+
+def prepare(nanogpt, python, text):
+    """nanoGPT reads its own numbers of the text."""
+    folder = os.path.join(nanogpt, "data", "shakespeare_char")
+    with open(text, "rb") as source, open(os.path.join(folder, "input.txt"), "wb") as target:
+        target.write(source.read())
+    subprocess.run([python, "prepare.py"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def time_nanogpt(nanogpt, python, shape, steps, threads, skip):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    flags = [f"--{name}={value}" for name, value in SHAPES[shape].items()]
+    run = subprocess.run(
+        [python, "train.py", "config/train_shakespeare_char.py", "--device=cpu", "--compile=False", "--eval_iters=1",
+         "--eval_interval=100000", "--log_interval=1", f"--max_iters={steps}", "--lr_decay_iters=2000",
+         "--dtype=float32", *flags],
+        cwd=nanogpt, env=environment, capture_output=True, text=True, check=True)
+    times = [float(found) for found in re.findall(r"time ([0-9.]+)ms", run.stdout)]
+    return statistics.median(times[skip:])
+
+
+def time_ours(program, shape, text, steps, threads, skip):
+    with tempfile.TemporaryDirectory() as folder:
+        run = os.path.join(folder, "run")
+        subprocess.run(
+            [program, "train", "--preset", shape, "--data", text, "--out", run, "--steps", str(steps), "--eval-every",
+             "1000000", "--eval-batches", "1", "--precision", "fp32", "--device", "cpu", "--threads", str(threads)],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(os.path.join(run, "metrics.csv"), newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["tokens_per_second"] and int(row["step"]) > skip]
+    tokens = SHAPES[shape]["batch_size"] * SHAPES[shape]["block_size"]
+    return 1000 * statistics.median(tokens / float(row["tokens_per_second"]) for row in rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ours")
+    parser.add_argument("nanogpt")
+    parser.add_argument("python")
+    parser.add_argument("text")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--preset", choices=sorted(SHAPES), default="small")
+    options = parser.parse_args()
+
+    ours, text = os.path.abspath(options.ours), os.path.abspath(options.text)
+    prepare(options.nanogpt, options.python, text)
+    skip = min(30, options.steps // 3)
+    ratios = []
+    for number in range(1, options.rounds + 1):
+        theirs = time_nanogpt(options.nanogpt, options.python, options.preset, options.steps, options.threads, skip)
+        mine = time_ours(ours, options.preset, text, options.steps, options.threads, skip)
+        ratios.append(mine / theirs)
+        print(f"round {number}: nanoGPT {theirs:.1f} ms a step, ours {mine:.1f} ms: {mine / theirs:.3f}", flush=True)
+    print(f"ours takes {statistics.median(ratios):.3f} of nanoGPT's time (median of {len(ratios)} rounds)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
