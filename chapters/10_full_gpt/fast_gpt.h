@@ -9,9 +9,9 @@
 
 namespace verse {
 
-/// GPT-2's GELU and its derivative in one go. LibTorch's kernel for it takes three times as long on a CPU, because it
-/// goes through the hyperbolic tangent twice; x times the sigmoid of 2 sqrt(2/pi) (x + 0.044715 x^3) is the same
-/// function, and what its derivative needs is at hand while it is computed.
+/// GPT-2's GELU for training on a CPU. LibTorch's kernel goes through the hyperbolic tangent twice, forward and
+/// backward; x times the sigmoid of 2 sqrt(2/pi) (x + 0.044715 x^3) is the same function, and its derivative is at hand
+/// while it is computed. Elsewhere, and where no gradient is asked for, it is LibTorch's.
 torch::Tensor fast_gelu_tanh(const torch::Tensor& x);
 
 /// Chapter 4's GPT, entered by the same doors, with the same parameters under the same names. Only how it computes

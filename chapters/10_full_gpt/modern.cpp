@@ -134,42 +134,43 @@ void Muon::set_state(const std::vector<std::pair<std::string, torch::Tensor>>& s
   for (std::size_t i = 0; i < momenta_.size(); ++i) momenta_[i].copy_(state[i].second);
 }
 
-PairedOptimizer::PairedOptimizer(std::unique_ptr<Optimizer> first, double first_share,
-                                 std::unique_ptr<Optimizer> second, double second_share)
-    : first_(std::move(first)), second_(std::move(second)), first_share_(first_share), second_share_(second_share) {
-  for (const auto* optimizer : {first_.get(), second_.get()}) {
-    parameters_.insert(parameters_.end(), optimizer->parameters().begin(), optimizer->parameters().end());
+GroupedOptimizer::GroupedOptimizer(std::vector<Group> groups) : groups_(std::move(groups)) {
+  for (const Group& group : groups_) {
+    const auto& parameters = group.optimizer->parameters();
+    parameters_.insert(parameters_.end(), parameters.begin(), parameters.end());
   }
 }
 
-void PairedOptimizer::step(double learning_rate) {
-  first_->step(learning_rate * first_share_);
-  second_->step(learning_rate * second_share_);
+void GroupedOptimizer::step(double learning_rate) {
+  for (Group& group : groups_) group.optimizer->step(learning_rate * group.share);
 }
 
-void PairedOptimizer::step_by(const torch::Tensor& learning_rate) {
-  auto& first = dynamic_cast<RecordableOptimizer&>(*first_);
-  auto& second = dynamic_cast<RecordableOptimizer&>(*second_);
-  first.step_by(learning_rate * first_share_);
-  second.step_by(learning_rate * second_share_);
+void GroupedOptimizer::step_by(const torch::Tensor& learning_rate) {
+  for (Group& group : groups_) {
+    dynamic_cast<RecordableOptimizer&>(*group.optimizer).step_by(learning_rate * group.share);
+  }
 }
 
-std::vector<std::pair<std::string, torch::Tensor>> PairedOptimizer::state() const {
+std::vector<std::pair<std::string, torch::Tensor>> GroupedOptimizer::state() const {
   std::vector<std::pair<std::string, torch::Tensor>> state;
-  for (const auto& [name, tensor] : first_->state()) state.emplace_back("matrices." + name, tensor);
-  for (const auto& [name, tensor] : second_->state()) state.emplace_back("rest." + name, tensor);
+  for (const Group& group : groups_) {
+    for (const auto& [name, tensor] : group.optimizer->state()) state.emplace_back(group.name + "." + name, tensor);
+  }
   return state;
 }
 
-void PairedOptimizer::set_state(const std::vector<std::pair<std::string, torch::Tensor>>& state) {
+void GroupedOptimizer::set_state(const std::vector<std::pair<std::string, torch::Tensor>>& state) {
   // Each gets back what it gave, under the names that it gave it.
-  std::vector<std::pair<std::string, torch::Tensor>> first, second;
-  for (const auto& [name, tensor] : state) {
-    const auto dot = name.find('.') + 1;
-    (name.rfind("matrices.", 0) == 0 ? first : second).emplace_back(name.substr(dot), tensor);
+  std::size_t taken = 0;
+  for (Group& group : groups_) {
+    std::vector<std::pair<std::string, torch::Tensor>> own;
+    for (const auto& [name, tensor] : state) {
+      if (name.rfind(group.name + ".", 0) == 0) own.emplace_back(name.substr(group.name.size() + 1), tensor);
+    }
+    group.optimizer->set_state(own);
+    taken += own.size();
   }
-  first_->set_state(first);
-  second_->set_state(second);
+  if (taken != state.size()) throw UsageError("an optimizer's state has more than belongs there");
 }
 
 }  // namespace verse

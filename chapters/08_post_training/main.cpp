@@ -1,0 +1,224 @@
+/// @file
+/// Chapter 8's program: one base, taught to answer in two ways and by rewards, and measured on problems that it has not
+/// seen.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "05_training/checkpoint.h"
+#include "05_training/training.h"
+#include "07_sampling/sampling.h"
+#include "08_post_training/chat.h"
+#include "08_post_training/experiments.h"
+#include "08_post_training/fine_tune.h"
+#include "08_post_training/respond.h"
+#include "08_post_training/reward.h"
+#include "common/corpus.h"
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "common/plot.h"
+#include "common/program.h"
+#include "common/text.h"
+
+namespace verse {
+namespace {
+
+/// How much of the validation part says well enough what the models still know of the text.
+constexpr std::int64_t kTextToMeasure = 20000;
+
+/// Part 1: what enters the vocabulary, and what that does to the base.
+void show_growing(Workshop& workshop, const torch::Tensor& validation) {
+  const auto& names = workshop.vocabulary().added_names();
+  fmt::print("The base knows {} characters; {} tokens are added: {}\n", workshop.vocabulary().base().size(),
+             names.size(), fmt::join(names, " "));
+  auto grown = workshop.start();
+  auto empty = workshop.start();
+  {
+    const torch::NoGradGuard no_gradients;
+    empty->token_embedding.narrow(0, workshop.base()->options.vocabulary_size, workshop.vocabulary().added()).zero_();
+  }
+  fmt::print("{} parameters become {}; each old one keeps its name, its value and, but for the table, its shape\n",
+             with_commas(workshop.base()->parameter_count()), with_commas(grown->parameter_count()));
+  fmt::print("Its loss on the text it was trained for, in nats a character\n");
+  fmt::print("  {:.3f}  before\n  {:.3f}  with the new rows around the mean of the old\n  {:.3f}  with new rows of 0\n",
+             evaluate(workshop.base(), validation, 16), evaluate(grown, validation, 16),
+             evaluate(empty, validation, 16));
+}
+
+/// Part 2: a problem in every form, and what is learned of it.
+void show_forms(Workshop& workshop) {
+  Random random(workshop.recipe().seed);
+  const auto problem = draw_problem(workshop.recipe().task, Split::train, random);
+  const auto bad = spoil(problem, workshop.recipe().task, Damage::slip, random);
+  fmt::print("\nOne problem in three forms, and with a slip; below, which tokens the loss looks at\n");
+  for (const auto& [shown, form] :
+       std::vector<std::pair<Problem, Form>>{{problem, Form::answer}, {problem, Form::chain}, {bad, Form::chain}}) {
+    const auto tokens = format_problem(shown, form, workshop.vocabulary());
+    const auto learned = response_mask(torch::tensor(tokens).unsqueeze(0), workshop.vocabulary().special())[0];
+    std::string marks;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const auto width = workshop.vocabulary().decode({tokens[i]}).size();
+      marks += std::string(width, learned[static_cast<std::int64_t>(i)].item<bool>() ? '^' : ' ');
+    }
+    fmt::print("  {}\n  {}\n", workshop.vocabulary().decode(tokens), marks);
+  }
+}
+
+/// Part 3: the table, and what the last model writes where the base wrote a play.
+void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch::Tensor& validation,
+                const SharedOptions& shared, const Plots& plots) {
+  const auto& recipe = workshop.recipe();
+  auto answering = recipe;
+  answering.form = Form::answer;
+  struct Line {
+    std::string name;
+    GPT model;
+  };
+  std::vector<Line> lines = {{"base", workshop.start()}};
+  fmt::print(stderr, "fine-tuning on answers alone\n");
+  lines.push_back({"answer alone", workshop.tuned(answering)});
+  fmt::print(stderr, "fine-tuning on chains of thought\n");
+  lines.push_back({"chain of thought", workshop.tuned(recipe)});
+  fmt::print(stderr, "rewarding right answers\n");
+  lines.push_back({"chain of thought, GRPO", workshop.tuned(recipe)});
+  const auto rewards = reinforce(lines.back().model, workshop.vocabulary(), reinforcing);
+
+  fmt::print("\n{} sums that none of them has seen, right in % with 95 % intervals; tokens said; loss on the text\n",
+             workshop.problems(recipe.task).size());
+  fmt::print("  {:<24}{:<24}{:<24}{:>8}{:>10}\n", "", "most probable token", "drawn at temperature 1", "tokens",
+             "loss");
+  for (auto& line : lines) {
+    expect_same_architecture(workshop.base(), line.model);
+    const auto best = workshop.measured(line.model, recipe.task), drawn = workshop.measured(line.model, recipe.task, 1);
+    fmt::print("  {:<24}{:<24}{:<24}{:>8.1f}{:>10.2f}\n", line.name, best.text(), drawn.text(), best.tokens,
+               evaluate(line.model, validation, 16));
+    std::fflush(stdout);
+  }
+
+  // One round is 128 samples, which scatter; ten of them together say more.
+  constexpr std::size_t kRounds = 10;
+  fmt::print("\nWhile GRPO learned, over {} rounds each: the share of right samples, and of groups of two minds\n",
+             kRounds);
+  Series curve{"right samples", {}}, split{"groups of two minds", {}};
+  for (std::size_t first = 0; first < rewards.size(); first += kRounds) {
+    const std::size_t last = std::min(rewards.size(), first + kRounds);
+    const auto rounds = static_cast<double>(last - first);
+    double right = 0, of_two_minds = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      right += 100 * rewards[i].reward / rounds;
+      of_two_minds += 100 * rewards[i].split_groups / rounds;
+    }
+    const auto step = rewards[last - 1].step;
+    curve.points.emplace_back(static_cast<double>(step), right);
+    split.points.emplace_back(static_cast<double>(step), of_two_minds);
+    fmt::print("  to step {:>4}  {:>5.1f} %  {:>5.1f} %\n", step, right, of_two_minds);
+  }
+  if (plots)
+    plot_lines(*plots / "ch08-grpo.svg", {"Sums of two three-digit numbers", "step", "%", false, false},
+               {curve, split});
+
+  const auto& problem = workshop.problems(recipe.task).front();
+  fmt::print("\nAsked {}:\n", problem.question);
+  Random random(shared.seed);
+  for (auto& line : lines) {
+    const auto row = format_question(workshop.vocabulary().encode(problem.question), workshop.vocabulary().special());
+    const auto response = respond(line.model, {row}, workshop.vocabulary().special(), {}, random).front();
+    auto text = workshop.vocabulary().decode(response);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    fmt::print("  {:<24}{}\n", line.name, text);
+  }
+  for (auto* line : {&lines.front(), &lines.back()}) {
+    SamplingOptions options;
+    const auto prompt = workshop.vocabulary().encode(kPrompt);
+    const auto made = generate(line->model, prompt, 150, options, random);
+    fmt::print("\n-- {}, from the start of a line\n{}\n", line->name, workshop.vocabulary().decode(made));
+  }
+}
+
+TrainedModel base_for(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared, bool quick) {
+  if (line.given("run")) {
+    auto trained = load_model(line.text("run"));
+    if (trained.model->options.context < 64)
+      throw UsageError(
+          fmt::format("the chapter's problems need a context of 64, the run has {}", trained.model->options.context));
+    trained.model->to(shared.device.device);
+    return trained;
+  }
+  BaseOptions options;
+  options.seed = shared.seed;
+  options.steps = line.given("base-steps") ? line.integer("base-steps", 1) : (quick ? 20 : options.steps);
+  if (quick) options.layers = 2, options.width = 32, options.heads = 2;
+  fmt::print(stderr, "no --run given: training a base on {} for {} steps\n", corpus.name, options.steps);
+  auto trained = train_base(corpus, options, shared.device.device);
+  if (line.given("save")) save_model(line.folder("save"), *trained.model, trained.tokenizer);
+  return trained;
+}
+
+int run(int argc, char** argv) {
+  prepare_cuda();
+  std::string names = "all";
+  for (const auto& experiment : all_experiments()) names += ", " + experiment.name;
+  CommandLine line("chapter 8", "Teaches a base model to answer, and measures what each way of teaching is worth.");
+  line.add()("run", "a folder with a trained base; without it a small one is trained", cxxopts::value<std::string>(),
+             "RUN");
+  line.add()("save", "a folder to keep the base in that is trained here", cxxopts::value<std::string>(), "RUN");
+  line.add()("base-steps", "training steps of that base", cxxopts::value<std::string>(), "N");
+  line.add()("steps", "steps of each fine-tuning", cxxopts::value<std::string>(), "N");
+  line.add()("learning-rate", "of each fine-tuning, at its peak", cxxopts::value<std::string>(), "X");
+  line.add()("rewarded-steps", "steps of GRPO", cxxopts::value<std::string>(), "N");
+  line.add()("problems", "unseen problems to measure with", cxxopts::value<std::string>(), "N");
+  line.add()("experiment", "instead of the table: " + names, cxxopts::value<std::string>(), "NAME");
+  line.add()("plots", "a folder to draw into", cxxopts::value<std::string>(), "FOLDER");
+  line.add()("quick", "everything small: shows that it runs, not how good it is");
+  const auto shared = line.parse(argc, argv);
+  const bool quick = line.on("quick");
+
+  FineTuning recipe;
+  recipe.seed = shared.seed;
+  if (quick) recipe.task.digits = 2;
+  recipe.steps = line.given("steps") ? line.integer("steps", 1) : (quick ? 30 : recipe.steps);
+  if (line.given("learning-rate")) recipe.learning_rate = line.number("learning-rate", 0, 1);
+  Reinforcing reinforcing;
+  reinforcing.task = recipe.task;
+  reinforcing.seed = shared.seed;
+  reinforcing.steps =
+      line.given("rewarded-steps") ? line.integer("rewarded-steps", 1) : (quick ? 4 : reinforcing.steps);
+  const auto problems = line.given("problems") ? line.integer("problems", 1, 100000) : (quick ? 8 : 1000);
+  const auto wanted = line.given("experiment") ? line.text("experiment") : "";
+  const auto& experiments = all_experiments();
+  if (!wanted.empty() && wanted != "all" &&
+      std::none_of(experiments.begin(), experiments.end(), [&](const auto& one) { return one.name == wanted; }))
+    throw UsageError(fmt::format("there is no experiment \"{}\"; there are {}", wanted, names));
+  const Plots plots = line.given("plots") ? Plots(line.folder("plots")) : Plots();
+  catch_interrupts();
+
+  const auto corpus = load_corpus(shared.data);
+  auto base = base_for(line, corpus, shared, quick);
+  const auto text = base.tokenizer.encode_tensor(corpus.validation);
+  const auto validation = text.narrow(0, 0, std::min(text.size(0), kTextToMeasure)).to(shared.device.device);
+  recipe.row_length = std::min(recipe.row_length, base.model->options.context);
+  Workshop workshop(std::move(base), recipe, problems, shared.seed);
+  if (!wanted.empty()) {
+    for (const auto& experiment : experiments)
+      if (wanted == "all" || wanted == experiment.name) experiment.run(workshop, plots);
+    return 0;
+  }
+  show_growing(workshop, validation);
+  show_forms(workshop);
+  show_table(workshop, reinforcing, validation, shared, plots);
+  return 0;
+}
+
+}  // namespace
+}  // namespace verse
+
+int main(int argc, char** argv) {
+  return verse::run_program([&] { return verse::run(argc, argv); });
+}

@@ -1,0 +1,65 @@
+#include "09_multimodal/images.h"
+
+#include <fmt/format.h>
+
+#include "02_embeddings/embeddings.h"
+#include "04_blocks/blocks.h"
+#include "common/error.h"
+
+namespace verse {
+
+torch::Tensor cut_patches(const torch::Tensor& pictures, std::int64_t size) {
+  const std::int64_t batch = pictures.size(0), channels = pictures.size(1);
+  const std::int64_t height = pictures.size(2), width = pictures.size(3);
+  if (size < 1 || height % size != 0 || width % size != 0)
+    throw UsageError(fmt::format("patches of {} x {} do not tile a picture of {} x {}", size, size, height, width));
+  //! [9.1]
+  // Exercise 9.1: Patches. Read "ch09-patches" in README.md, then replace the next line; make hint-9.1 helps.
+  throw NotImplemented("9.1");
+  //! [9.1]
+}
+
+torch::Tensor join_patches(const torch::Tensor& patches, std::int64_t size, std::int64_t height, std::int64_t width) {
+  const std::int64_t batch = patches.size(0), channels = patches.size(2) / (size * size);
+  //! [9.2]
+  // Exercise 9.2. Read "ch09-patches" in README.md, then replace the next line; make hint-9.2 helps.
+  throw NotImplemented("9.2");
+  //! [9.2]
+}
+
+//! [patch-encoder]
+PatchEncoder::PatchEncoder(const PatchEncoderOptions& given) : options(given) {
+  expand = register_module("expand", std::make_shared<LinearProjection>(options.features, options.hidden));
+  contract = register_module("contract", std::make_shared<LinearProjection>(options.hidden, options.width));
+  places = register_parameter("places", torch::randn({options.patches, options.width}) * 0.02);
+  times = register_parameter("times", torch::randn({options.frames, options.width}) * 0.02);
+}
+//! [patch-encoder]
+
+torch::Tensor PatchEncoder::forward(const torch::Tensor& input) {
+  //! [9.3]
+  // Exercise 9.3: The projector. Read "ch09-projector" in README.md, then replace the next line; make hint-9.3 helps.
+  throw NotImplemented("9.3");
+  //! [9.3]
+}
+
+torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& tokens, std::int64_t placeholder,
+                               const torch::Tensor& vectors) {
+  const auto waiting = (tokens == placeholder).sum(-1);  // [batch]
+  if (!waiting.eq(vectors.size(1)).all().item<bool>())
+    throw UsageError(
+        fmt::format("{} vectors for a text with {} placeholders", vectors.size(1), waiting.max().item<std::int64_t>()));
+  //! [9.4]
+  // Exercise 9.4. Read "ch09-placeholders" in README.md, then replace the next line; make hint-9.4 helps.
+  throw NotImplemented("9.4");
+  //! [9.4]
+}
+
+torch::Tensor text_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const Markers& markers) {
+  //! [9.5]
+  // Exercise 9.5. Read "ch09-loss" in README.md, then replace the next line; make hint-9.5 helps.
+  throw NotImplemented("9.5");
+  //! [9.5]
+}
+
+}  // namespace verse

@@ -1,0 +1,87 @@
+/// @file
+/// Chapter 9's program: pictures, clips, sound, frames and a student, each by itself.
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "05_training/checkpoint.h"
+#include "09_multimodal/parts.h"
+#include "09_multimodal/sound.h"
+#include "09_multimodal/wav.h"
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "common/program.h"
+
+namespace verse {
+
+namespace {
+
+using Part = std::pair<const char*, void (*)(const PartSetting&)>;
+constexpr std::array<Part, 5> kParts = {{{"images", show_images},
+                                         {"clips", show_clips},
+                                         {"sound", show_sound},
+                                         {"frames", show_frames},
+                                         {"distillation", show_distillation}}};
+
+/// A file's log-mel spectrogram as numbers, a frame a line, so that another program can compare.
+void print_log_mel(const std::string& path) {
+  const auto sound = read_wav(path);
+  MelOptions options;
+  options.sample_rate = sound.sample_rate;
+  options.highest = static_cast<double>(sound.sample_rate) / 2;
+  const auto mel = log_mel(torch::tensor(sound.samples).to(torch::kFloat64), options).contiguous();
+  const auto value = mel.accessor<double, 2>();
+  for (std::int64_t frame = 0; frame < mel.size(0); ++frame)
+    for (std::int64_t band = 0; band < mel.size(1); ++band)
+      fmt::print("{:.9f}{}", value[frame][band], band + 1 < mel.size(1) ? ' ' : '\n');
+}
+
+int run(int argc, char** argv) {
+  prepare_cuda();
+  CommandLine line("chapter 9", "Reads pictures, clips and sound, writes frames, and lets a student learn.");
+  line.add()("part", "images, clips, sound, frames or distillation; without it, all of them",
+             cxxopts::value<std::string>(), "NAME");
+  line.add()("quick", "a few steps of everything, to see that it runs; the figures mean nothing");
+  line.add()("run", "a folder with a trained model, to be the teacher; without it one is trained",
+             cxxopts::value<std::string>(), "RUN");
+  line.add()("plots", "a folder for pictures", cxxopts::value<std::string>(), "FOLDER");
+  line.add()("sounds", "a folder for WAV files to listen to", cxxopts::value<std::string>(), "FOLDER");
+  line.add()("read", "a WAV file of Morse code of your own; the part on sound reads it, after its training",
+             cxxopts::value<std::string>(), "FILE");
+  line.add()("log-mel", "print a WAV file's log-mel spectrogram and nothing else", cxxopts::value<std::string>(),
+             "FILE");
+  PartSetting setting;
+  setting.shared = line.parse(argc, argv);
+  if (line.given("log-mel")) {
+    print_log_mel(line.text("log-mel"));
+    return 0;
+  }
+  setting.quick = line.on("quick");
+  if (line.given("run")) setting.run = line.text("run");
+  if (line.given("plots")) setting.plots = line.folder("plots");
+  if (line.given("sounds")) setting.sounds = line.folder("sounds");
+  if (line.given("read")) setting.message = line.text("read");
+  const auto wanted = line.given("part") ? line.text("part") : std::string(setting.message ? "sound" : "");
+  bool known = wanted.empty();
+  for (const auto& [name, show] : kParts) known = known || wanted == name;
+  if (!known) throw UsageError(fmt::format("--part is images, clips, sound, frames or distillation, got '{}'", wanted));
+  if (setting.run) load_model(*setting.run);  // what is no teacher is refused before any time is spent
+  catch_interrupts();
+  for (const auto& [name, show] : kParts)
+    if (wanted.empty() || wanted == name) {
+      torch::manual_seed(setting.shared.seed);  // a part gives the same figures alone as among the others
+      show(setting);
+    }
+  return 0;
+}
+
+}  // namespace
+}  // namespace verse
+
+int main(int argc, char** argv) {
+  return verse::run_program([&] { return verse::run(argc, argv); });
+}

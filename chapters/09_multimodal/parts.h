@@ -1,0 +1,37 @@
+#pragma once
+
+/// @file
+/// Chapter 9: the program's parts, each an experiment that stands by itself.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "common/program.h"
+
+namespace verse {
+
+/// What every part is told.
+struct PartSetting {
+  SharedOptions shared;
+  bool quick = false;                            ///< a few steps, to see that everything runs; the figures mean nothing
+  std::optional<std::filesystem::path> plots;    ///< a folder for pictures
+  std::optional<std::filesystem::path> run;      ///< a teacher's run folder
+  std::optional<std::filesystem::path> sounds;   ///< a folder for WAV files to listen to
+  std::optional<std::filesystem::path> message;  ///< a WAV file of the learner's own
+};
+
+void show_images(const PartSetting& setting);        ///< pictures to captions
+void show_clips(const PartSetting& setting);         ///< eight frames to the direction of motion
+void show_sound(const PartSetting& setting);         ///< Morse code to letters
+void show_frames(const PartSetting& setting);        ///< a tune's letters to mel frames
+void show_distillation(const PartSetting& setting);  ///< a student and its teacher
+
+/// A heading of a part or of one of its tables.
+void print_heading(const std::string& text);
+
+/// A line with how many of some trials came out right, in per cent with the 95 % interval.
+void print_share(const std::string& what, std::int64_t hits, std::int64_t trials);
+
+}  // namespace verse

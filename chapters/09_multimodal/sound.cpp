@@ -1,0 +1,44 @@
+#include "09_multimodal/sound.h"
+
+#include <cmath>
+#include <vector>
+
+#include "common/error.h"
+
+namespace verse {
+
+double hertz_to_mel(double hertz) {
+  return 2595.0 * std::log10(1.0 + hertz / 700.0);
+}
+
+double mel_to_hertz(double mel) {
+  return 700.0 * (std::pow(10.0, mel / 2595.0) - 1.0);
+}
+
+torch::Tensor hann_window(std::int64_t length, const torch::TensorOptions& options) {
+  return torch::hann_window(length, /*periodic=*/true, options);
+}
+
+torch::Tensor power_spectrogram(const torch::Tensor& samples, const MelOptions& options) {
+  //! [9.6]
+  // Exercise 9.6: A spectrogram. Read "ch09-spectrogram" in README.md, then replace the next line; make hint-9.6 helps.
+  throw NotImplemented("9.6");
+  //! [9.6]
+}
+
+torch::Tensor mel_filter_bank(const MelOptions& options) {
+  const auto real = torch::TensorOptions(torch::kFloat64);
+  //! [9.7]
+  // Exercise 9.7: The mel filter bank. Read "ch09-mel" in README.md, then replace the next line; make hint-9.7 helps.
+  throw NotImplemented("9.7");
+  //! [9.7]
+}
+
+torch::Tensor log_mel(const torch::Tensor& samples, const MelOptions& options) {
+  //! [9.8]
+  // Exercise 9.8: Log-mel. Read "ch09-mel" in README.md, then replace the next line; make hint-9.8 helps.
+  throw NotImplemented("9.8");
+  //! [9.8]
+}
+
+}  // namespace verse

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Runs chapter 9's program as a user would, mistakes included.
+
+usage: command_line_test.py PROGRAM [unittest arguments]
+"""
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import wave
+
+PROGRAM = None
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def wav(self, name, seconds=0.5, rate=8000, bytes_a_sample=2):
+        count = int(seconds * rate)
+        with wave.open(self.path(name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(bytes_a_sample)
+            file.setframerate(rate)
+            if bytes_a_sample == 2:
+                samples = [int(9000 * math.sin(0.5 * i)) for i in range(count)]
+                file.writeframes(struct.pack(f"<{count}h", *samples))
+            else:
+                file.writeframes(bytes(count * bytes_a_sample))
+        return self.path(name)
+
+    def refused(self, *arguments):
+        """One line, status 2, and nothing on standard output. Returns the line."""
+        done = run(*arguments)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr
+
+    def test_unknown_parts_and_flags(self):
+        self.assertIn("images, clips, sound, frames or distillation", self.refused("--part", "smells"))
+        self.refused("--no-such-flag")
+
+    def test_files_that_are_no_sounds(self):
+        with open(self.path("text.wav"), "w") as file:
+            file.write("RIFF and then nothing of the kind, at some length")
+        with open(self.wav("whole.wav"), "rb") as file:
+            whole = file.read()
+        with open(self.path("cut.wav"), "wb") as file:
+            file.write(whole[:1000])
+        for flag in ("--log-mel", "--read"):
+            self.assertIn("no WAV file", self.refused(flag, self.path("text.wav")))
+            self.assertIn("cut short", self.refused(flag, self.path("cut.wav")))
+            self.assertIn("16-bit", self.refused(flag, self.wav("bytes.wav", bytes_a_sample=1)))
+            self.refused(flag, self.path("missing.wav"))
+            self.refused(flag, self.folder.name)
+
+    def test_sounds_that_this_ear_does_not_hear(self):
+        self.assertIn("8000", self.refused("--read", self.wav("fast.wav", rate=16000)))
+        self.assertIn("seconds", self.refused("--read", self.wav("long.wav", seconds=6)))
+
+    def test_log_mel_is_printed_a_frame_a_line(self):
+        done = run("--log-mel", self.wav("tone.wav", seconds=0.5))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 4000 // 128 + 1)
+        self.assertEqual({len(line.split()) for line in lines}, {32})
+
+    def test_a_teacher_that_is_not_there(self):
+        self.assertIn("nowhere", self.refused("--part", "distillation", "--run", self.path("nowhere")))
+
+
+if __name__ == "__main__":
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

@@ -1,0 +1,138 @@
+/// @file
+/// Sound files, and the sounds that the chapter renders.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "09_multimodal/sounds.h"
+#include "09_multimodal/wav.h"
+#include "common/error.h"
+#include "common/files.h"
+#include "tests/common/temporary_folder.h"
+
+namespace verse {
+namespace {
+
+TEST(Wav, ReadsWhatItWrote) {
+  const TemporaryFolder folder;
+  Sound sound;
+  sound.sample_rate = 11025;
+  sound.samples = {0.0F, 0.5F, -0.25F, 1.0F / 32768, -1.0F, 32767.0F / 32768};
+  write_wav(folder.path() / "a.wav", sound);
+  const auto read = read_wav(folder.path() / "a.wav");
+  EXPECT_EQ(read.sample_rate, 11025);
+  EXPECT_EQ(read.samples, sound.samples) << "each is a whole number of 32,768ths";
+}
+
+TEST(Wav, HasTheBytesOfTheFormat) {
+  const TemporaryFolder folder;
+  write_wav(folder.path() / "a.wav", {8000, {0.5F, -0.5F}});
+  const auto bytes = read_file(folder.path() / "a.wav");
+  // By hand, from the format: "RIFF", 40, "WAVE", "fmt ", 16, PCM, 1 channel, 8000, 16000, 2, 16, "data", 4, samples.
+  const std::string expected(
+      "RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x04\0\0\0\0\x40\0\xc0", 48);
+  EXPECT_EQ(bytes, expected);
+}
+
+TEST(Wav, CutsOffWhatIsTooLoud) {
+  const TemporaryFolder folder;
+  write_wav(folder.path() / "a.wav", {8000, {2.0F, -2.0F}});
+  const auto read = read_wav(folder.path() / "a.wav");
+  EXPECT_EQ(read.samples.at(0), 32767.0F / 32768);
+  EXPECT_EQ(read.samples.at(1), -1.0F);
+}
+
+TEST(Wav, TakesTheMeanOfTheChannelsAndPassesOverOtherChunks) {
+  const TemporaryFolder folder;
+  const std::string bytes(
+      "RIFF\x38\0\0\0WAVELIST\x03\0\0\0abc\0fmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data\x04\0\0\0"
+      "\0\x40\0\x20",
+      60);
+  write_file_atomically(folder.path() / "a.wav", bytes);
+  const auto read = read_wav(folder.path() / "a.wav");
+  ASSERT_EQ(read.samples.size(), 1U);
+  EXPECT_EQ(read.samples[0], 0.375F) << "of 0.5 and 0.25";
+}
+
+/// What is said of a file with these bytes.
+std::string complaint(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.path() / "a.wav", bytes);
+  try {
+    read_wav(folder.path() / "a.wav");
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
+TEST(Wav, RefusesWhatItCannotReadInOneLine) {
+  const TemporaryFolder folder;
+  write_wav(folder.path() / "a.wav", {8000, std::vector<float>(100, 0.1F)});
+  const auto good = read_file(folder.path() / "a.wav");
+  const auto changed = [&](std::size_t place, char value) {
+    auto bytes = good;
+    bytes[place] = value;
+    return bytes;
+  };
+  EXPECT_EQ(complaint(good), "nothing");
+  EXPECT_NE(complaint("").find("no WAV file"), std::string::npos);
+  EXPECT_NE(complaint("a text that is long enough to be read").find("no WAV file"), std::string::npos);
+  EXPECT_NE(complaint(good.substr(0, 120)).find("cut short"), std::string::npos);
+  EXPECT_NE(complaint(good.substr(0, 40)).find("damaged"), std::string::npos);
+  EXPECT_NE(complaint(changed(20, 3)).find("kind 3"), std::string::npos) << "floating-point samples";
+  EXPECT_NE(complaint(changed(34, 8)).find("8 bits"), std::string::npos);
+  EXPECT_NE(complaint(changed(22, 0)).find("0 channels"), std::string::npos);
+  EXPECT_NE(complaint(changed(36, 'x')).find("damaged"), std::string::npos) << "no chunk of samples";
+  for (std::size_t length = 0; length < good.size(); ++length) {
+    const auto said = complaint(good.substr(0, length));
+    EXPECT_NE(said, "nothing") << length;
+    EXPECT_EQ(said.find('\n'), std::string::npos) << length;
+  }
+  EXPECT_THROW(read_wav(folder.path() / "missing.wav"), UsageError);
+}
+
+TEST(Morse, SoundsAsItIsSpelled) {
+  Random random(1);
+  MorseStyle style;
+  style.unit = 0.1;  // 800 samples
+  style.lead = 0;
+  const auto samples = render_morse("an", style, random);
+  // a is .- and n is -. : 1 + 1 + 3 + 3 units, then 3 + 1 + 1 + 3.
+  ASSERT_EQ(samples.size(), 16U * 800);
+  const std::string expected = "x.xxx...xxx.x...";
+  std::string heard;
+  for (std::size_t unit = 0; unit < 16; ++unit) {
+    double power = 0;
+    for (std::size_t i = 0; i < 800; ++i) power += std::pow(samples[unit * 800 + i], 2) / 800;
+    heard += power > 0.05 ? 'x' : '.';
+  }
+  EXPECT_EQ(heard, expected);
+  EXPECT_EQ(morse_code('q'), "--.-");
+  EXPECT_THROW(morse_code('Q'), UsageError);
+  EXPECT_THROW(render_morse("a b", style, random), UsageError);
+}
+
+TEST(Noise, HasThePowerThatItIsGiven) {
+  Random random(2);
+  std::vector<float> samples(200000, 0.0F);
+  add_noise(samples, 0.5, 10, random);
+  double power = 0;
+  for (const float sample : samples) power += std::pow(sample, 2) / 200000;
+  // A tone of 0.5 has 0.125; ten decibels below it is 0.0125. Over 200,000 samples the estimate wanders by 0.3 %.
+  EXPECT_NEAR(power, 0.0125, 0.0125 * 0.015);
+}
+
+TEST(Tune, IsInTune) {
+  EXPECT_NEAR(note_hertz('a'), 880, 0.01);  // the scale begins on c'' = 523.25
+  EXPECT_THROW(note_hertz('h'), UsageError);
+  EXPECT_EQ(render_tune({440, 880}, 0.1, 0.5).size(), 1600U);
+}
+
+}  // namespace
+}  // namespace verse
