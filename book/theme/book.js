@@ -110,6 +110,12 @@
     const script = src => new Promise((done, failed) => document.head.append(el("script", { src, onload: done, onerror: failed })));
     const load = () => loading || (loading = script("lunr.min.js").then(() => script("search-index.js")).then(() => {
       documents = window.VERSE_INDEX;
+      // lunr tells the nodes of its word tree apart by edges and numbers written without a gap, so that words of digits can
+      // be taken for one another, and a search then ends in an error. With gaps they cannot.
+      lunr.TokenSet.prototype.toString = function () {
+        const edges = Object.keys(this.edges).sort();
+        return (this.final ? "1" : "0") + edges.map(label => "|" + label + ":" + this.edges[label].id).join("");
+      };
       index = lunr(function () {
         this.ref("i"); this.field("title", { boost: 8 }); this.field("page", { boost: 3 }); this.field("text"); this.field("extra", { boost: 2 });
         documents.forEach((d, i) => this.add({ i, title: d[1].includes("_") ? d[1] + " " + d[1].replace(/_/g, " ") : d[1], page: d[2], text: d[3], extra: d[5] }, { boost: d[4] === "book" ? 1.5 : d[4] === "other" ? .3 : 1 }));
