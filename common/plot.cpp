@@ -292,7 +292,8 @@ void plot_lines(const std::filesystem::path& svg, const PlotText& text, const st
                 const std::vector<Level>& levels) {
   const std::string script = fmt::format(
       "set encoding utf8\nset terminal svg noenhanced size 720,450 dynamic font 'sans-serif,13'\n"
-      "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\nset xlabel offset 0,0.7\n"
+      "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\nset xlabel offset "
+      "0,0.7\n"
       "set grid linecolor rgb '{}' linewidth 0.3 dashtype solid\n",
       kQuiet);
   write_svg(svg, script + line_script(text, series, levels, false), text);

@@ -325,8 +325,7 @@ void print_sample(const GPT& model, const Setting& setting) {
   const auto logits_of = [&](const torch::Tensor& tokens) {
     return GPT(model)->forward(tokens.to(setting.shared.device.device));
   };
-  const auto tokens =
-      speak(logits_of, starting_token(setting.tokenizer), length, model->options.context, random);
+  const auto tokens = speak(logits_of, starting_token(setting.tokenizer), length, model->options.context, random);
   fmt::print("{}\n", setting.tokenizer.decode(tokens));
 }
 

@@ -292,7 +292,8 @@ void write_record(const std::filesystem::path& path) {
     for (std::size_t i = 0; i < exercise->cases().size(); ++i) {
       const std::string key = record_key(exercise->id(), exercise->cases()[i].name);
       const Answers answers = collect(nullptr, [&](Answers& into) { exercise->run_linked(i, into); });
-      if (answers.ended_early()) throw std::runtime_error(key + ": the reference itself does not get through the check");
+      if (answers.ended_early())
+        throw std::runtime_error(key + ": the reference itself does not get through the check");
       auto& entry = index[key] = {{"answers", nlohmann::json::array()}, {"parameters", nlohmann::json::array()}};
       for (const auto& answer : answers.all()) {
         nlohmann::json item = {{"name", answer.name},
