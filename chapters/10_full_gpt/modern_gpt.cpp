@@ -18,7 +18,7 @@ namespace {
 constexpr double kMatrixScale = 0.5;
 
 /// Muon's learning rate is the run's; AdamW takes these shares of it.
-constexpr double kTableShare = 0.4, kHeadShare = 0.2, kShiftShare = 0.8;
+constexpr double kTableShare = 0.4, kHeadShare = 0.2, kShiftShare = 2.0;
 constexpr double kMatrixShare = 0.12;  ///< where AdamW has to move the matrices too
 
 /// max(0, x)^2, and 2 max(0, x) for the way back: two passes over memory instead of six.
