@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <type_traits>
@@ -187,13 +188,30 @@ DevicePeak card_peak(const std::string& name, bool bfloat16) {
     double bfloat16, float32;
   };
   static constexpr Card cards[] = {
-      {"B200", 2250, 1125},   {"H200", 989, 494.5}, {"H100 PCIe", 756, 378}, {"H100 NVL", 835.5, 417.5},
-      {"H100", 989, 494.5},   {"A100", 312, 156},   {"L40S", 362, 183},      {"L4", 121, 60},
-      {"A40", 149.7, 74.8},   {"A10G", 70, 35},     {"A10", 125, 62.5},      {"RTX 4090", 165.2, 82.6},
-      {"RTX 3090", 71, 35.6}, {"V100", 0, 15.7},    {"T4", 0, 8.1},          {"P100", 0, 9.3},
+      {"B200", 2250, 1125},
+      {"GH200", 989, 494.5},
+      {"H200", 989, 494.5},
+      {"H100 PCIe", 756, 378},
+      {"H100 NVL", 835.5, 417.5},
+      {"H100", 989, 494.5},
+      {"A100", 312, 156},
+      {"L40S", 362, 183},
+      {"L4", 121, 60},
+      {"A40", 149.7, 74.8},
+      {"A10G", 70, 35},
+      {"A10", 125, 62.5},
+      {"RTX 4090", 165.2, 82.6},
+      {"RTX 3090", 71, 35.6},
+      {"V100", 0, 15.7},
+      {"T4", 0, 8.1},
+      {"P100", 0, 9.3},
   };
   for (const Card& card : cards) {
-    if (name.find(card.name) == std::string::npos) continue;
+    // As a word of its own: an A4000 is no A40.
+    const auto at = name.find(card.name);
+    if (at == std::string::npos) continue;
+    const char after = name.c_str()[at + std::strlen(card.name)];
+    if ((at > 0 && name[at - 1] != ' ') || (after != '\0' && after != ' ' && after != '-')) continue;
     const double peak = bfloat16 ? card.bfloat16 : card.float32;
     return {name, peak > 0 ? std::optional(1e12 * peak) : std::nullopt};
   }

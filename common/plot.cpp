@@ -316,7 +316,7 @@ void plot_bars(const std::filesystem::path& svg, const PlotText& text,
     if (!std::isfinite(value) || value < 0) throw std::runtime_error("a bar needs a length of 0 or more");
     range.include(value);
     names.push_back(name);
-    data += fmt::format("{:.8g} {} {}\n", value, i, quote(fmt::format("{:.3g}", value)));
+    data += fmt::format("{:.8g} {} {:.3g}\n", value, i, value);
   }
   const std::string script = fmt::format(
       "set encoding utf8\nset terminal svg noenhanced size 720,{} dynamic font 'sans-serif,13'\n"

@@ -14,7 +14,7 @@
 namespace verse {
 
 /// The token that every program begins its text after: a line end (kPrompt), or, where the text has no lines, the first
-/// of its characters.
+/// character of its vocabulary.
 inline std::int64_t starting_token(const Tokenizer& tokenizer) {
   const auto& known = tokenizer.vocabulary();
   const char32_t line_end = decode_utf8(kPrompt).back();

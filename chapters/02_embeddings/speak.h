@@ -15,7 +15,8 @@
 
 namespace verse {
 
-/// A model as a function: tokens [1, time], int64, on the CPU, to logits [1, time, vocabulary].
+/// A model as a function: tokens [batch, time], int64, on the CPU, to logits [batch, time,
+/// vocabulary].
 using LogitsFunction = std::function<torch::Tensor(const torch::Tensor& tokens)>;
 
 /// Writes `count` tokens after `first`, each drawn with the probability that the model gives it, from what the last

@@ -140,9 +140,8 @@ bool train_small_gpt(GPT& model, const Setting& setting) {
 }
 //! [train-small-gpt]
 
-//! [gradient-noise]
-/// How far the gradients of batches of one size lie from the mean of all, as a share of its length, and how many
-/// characters a second they come from.
+/// How far the gradients of batches of one size lie from the mean of the largest ones, as a share of its length, and
+/// how many characters a second they come from.
 void show_batch_sizes(GPT& model, const Setting& setting) {
   constexpr int kBatches = 16;
   Random random(setting.shared.seed);
@@ -178,7 +177,6 @@ void show_batch_sizes(GPT& model, const Setting& setting) {
                with_commas(static_cast<std::int64_t>(std::llround(read / seconds[i]))));
   }
 }
-//! [gradient-noise]
 
 /// Part 5: the model speaks. Chapter 7 does this properly; here each character is drawn as the model has it.
 void speak(GPT& model, const Setting& setting) {

@@ -38,10 +38,10 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-double future_influence(const Model& model, const torch::Tensor& tokens, std::int64_t position,
+double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
                         std::int64_t vocabulary_size) {
   //! [6.6]
-  // Exercise 6.6. Read "ch06-broken" in README.md, then replace the next line; make hint-6.6 helps.
+  // Exercise 6.6. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.6 helps.
   throw NotImplemented("6.6");
   //! [6.6]
 }

@@ -13,13 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "02_embeddings/speak.h"
 #include "06_loss_stages/loss_stages.h"
 #include "common/metrics.h"
 
 namespace verse {
-
-/// A model as a function: tokens [batch, time], int64, to logits [batch, time, vocabulary].
-using Model = std::function<torch::Tensor(const torch::Tensor& tokens)>;
 
 /// What a run has left behind. What its program did wrong is not written in it.
 struct RunRecord {
@@ -76,7 +74,7 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
 /// How much what comes later changes what a model says now: the largest change of any logit at the positions before
 /// `position` when the tokens from there on are replaced by their neighbours in the vocabulary. (Exercise 6.6)
 /// @param tokens [1, time], int64 @return 0 within rounding for a model that sees only the past
-double future_influence(const Model& model, const torch::Tensor& tokens, std::int64_t position,
+double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
                         std::int64_t vocabulary_size);
 
 /// The share of a text's characters that equal the one before.
@@ -115,7 +113,8 @@ Finding is_stuck(const RunRecord& run);
 Finding warmup_missing(const RunRecord& run);
 
 /// Was the learning rate too high? (Exercise 6.12) A run that is stuck, and whose training loss was lower while the
-/// rate was still rising (below nine tenths of the highest) than at some time from there on, by more than 0.05. Where
+/// rate was still rising (below nine tenths of the highest) than at some time from there on, by more than 0.05; a
+/// loss that is no number is worse than any. Where
 /// no row is from that time: unknown. What is_stuck() cannot tell or denies is the answer too.
 Finding learning_rate_too_high(const RunRecord& run);
 

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "05_training/checkpoint.h"
 #include "05_training/training.h"
@@ -85,7 +86,7 @@ void show_stages(const Corpus& corpus, const LossLandmarks& landmarks) {
 void show_texts(const torch::Tensor& train, const Tokenizer& tokenizer, std::int64_t count, std::uint64_t seed) {
   const auto* tokens = train.const_data_ptr<std::int64_t>();
   const std::int64_t characters = train.size(0);
-  const auto begin = tokenizer.vocabulary().front() == U'\n' ? std::int64_t{0} : tokens[0];
+  const std::int64_t begin = starting_token(tokenizer);
   for (int order = 0; order <= 4; ++order) {
     Random random(seed);
     std::vector<std::int64_t> text = {begin};

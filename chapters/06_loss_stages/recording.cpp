@@ -149,7 +149,7 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
   if (interrupted()) throw Interrupted("stopped; nothing was recorded");
 
   // What can only be asked while the program is there: the probe, and a text.
-  const Model model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };
+  const LogitsFunction model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };
   run.future_influence =
       future_influence(model, validation_.narrow(0, 0, kContext).unsqueeze(0), kContext / 2, tokenizer_.size());
   Random random(plan_.seed);
@@ -238,7 +238,7 @@ void question_model(const std::filesystem::path& folder, const Corpus& corpus, R
   run.landmarks.floor = corpus.floor;
 
   const std::int64_t context = model->options.context;
-  const Model logits_of = [&model](const torch::Tensor& tokens) { return model->forward(tokens); };
+  const LogitsFunction logits_of = [&model](const torch::Tensor& tokens) { return model->forward(tokens); };
   if (context >= 2 && validation.size(0) >= context) {
     run.future_influence =
         future_influence(logits_of, validation.narrow(0, 0, context).unsqueeze(0), context / 2, tokenizer.size());

@@ -48,12 +48,14 @@ struct RecordingPlan {
 
 /// Trains with a fault, and notes what its author would see: both losses (as the faulty program measures them), the
 /// gradient's norm, what the model says about a text whose end was changed, and how it writes.
+/// @throws UsageError for a text that is too short, Interrupted when it is stopped
 RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan);
 
-/// Writes `metrics.csv`, `evidence.json` and `sample.txt` into a folder.
+/// Writes `metrics.csv`, `evidence.json` and `sample.txt` into a folder. @throws as write_file_atomically()
 void save_record(const std::filesystem::path& folder, const RunRecord& record);
 
-/// Reads a run's folder: one of save_record(), or one of chapter 10, whose model is asked for what was not recorded.
+/// Reads a run's folder: one of save_record(), or one of chapter 10 with a model of GPT-2's parts
+/// and single characters, which is asked for what was not recorded.
 /// @param corpus the text that it was trained on, where the folder has no evidence.json
 /// @throws UsageError for a folder without a metrics.csv, or with a file that is damaged or of another kind.
 RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus);

@@ -17,15 +17,6 @@ namespace verse {
 
 namespace {
 
-/// The last row that has the number asked for.
-template <typename Field>
-const Metrics* last_with(const std::vector<Metrics>& rows, Field field) {
-  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    if ((*row).*field) return &*row;
-  }
-  return nullptr;
-}
-
 std::string show(const std::optional<double>& number, int digits = 3) {
   return number ? fmt::format("{:.{}f}", *number, digits) : "not recorded";
 }
@@ -34,9 +25,12 @@ const char* word_for(Finding finding) {
   return finding == Finding::yes ? "yes" : finding == Finding::no ? "no" : "cannot tell";
 }
 
+/// The last of a loss that was recorded.
 std::optional<double> last_loss(const RunRecord& run, std::optional<double> Metrics::*loss) {
-  const Metrics* row = last_with(run.rows, loss);
-  return row ? (*row).*loss : std::nullopt;
+  for (auto row = run.rows.rbegin(); row != run.rows.rend(); ++row) {
+    if ((*row).*loss) return (*row).*loss;
+  }
+  return std::nullopt;
 }
 
 std::string escape(const std::string& text) {
@@ -77,8 +71,7 @@ Report examine(const RunRecord& run) {
   const auto first = run.rows.empty() ? std::nullopt : run.rows.front().validation_loss;
   const auto train_loss = last_loss(run, &Metrics::train_loss);
   const auto validation_loss = last_loss(run, &Metrics::validation_loss);
-  double peak = 0;
-  for (const Metrics& row : run.rows) peak = std::max(peak, row.learning_rate.value_or(0));
+  const double peak = highest_rate(run);
   const std::string stuck =
       fmt::format("training loss at the end {}, two-character entropy {:.3f}", show(train_loss), run.landmarks.pairs);
 

@@ -230,6 +230,10 @@ void choose(Workshop& workshop, const Plots&) {
       {workshop.measured(model, recipe.task).text(), workshop.measured(model, recipe.task, 1).text()});
   Random random(recipe.seed);
   const auto pairs = collect_pairs(model, workshop.vocabulary(), recipe.task, 400, 6, random);
+  if (pairs.empty()) {
+    row("no pairs", {"it is always right, or never"});
+    return;
+  }
   const auto mean_scores = [&] {
     const torch::NoGradGuard no_gradients;
     const auto scores = score_pairs(model, workshop.vocabulary(), pairs);

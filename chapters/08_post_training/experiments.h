@@ -51,8 +51,10 @@ class Workshop {
   std::map<std::string, std::vector<Problem>> problems_;
 };
 
-/// An experiment: prints its table and draws its plot, where it has one, into a folder.
+/// The folder to draw into, where one is given.
 using Plots = std::optional<std::filesystem::path>;
+
+/// An experiment: prints its table and draws its plot, where it has one.
 struct Experiment {
   std::string name;
   std::string purpose;  ///< for --help

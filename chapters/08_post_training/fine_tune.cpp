@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -27,7 +28,6 @@ StepListener shown_by(Progress& progress, const std::function<void(std::int64_t)
 
 }  // namespace
 
-//! [forms]
 std::vector<std::int64_t> format_problem(const Problem& problem, Form form, const ChatVocabulary& vocabulary) {
   Turn turn;
   turn.question = vocabulary.encode(problem.question);
@@ -36,7 +36,6 @@ std::vector<std::int64_t> format_problem(const Problem& problem, Form form, cons
   if (form == Form::filler) turn.chain->assign(turn.chain->size(), vocabulary.special().filler);
   return format_turn(turn, vocabulary.special());
 }
-//! [forms]
 
 ExampleSource::ExampleSource(const FineTuning& options, const ChatVocabulary& vocabulary)
     : options_(options), vocabulary_(vocabulary), random_(options.seed) {}
@@ -66,7 +65,6 @@ Packed ExampleSource::next() {
   return pack(examples, options_.row_length, vocabulary_.special().filler);
 }
 
-//! [supervised_loss]
 torch::Tensor supervised_loss(GPT& model, const Packed& rows, const SpecialTokens& special, bool hides_chain) {
   const auto device = model->token_embedding.device();
   auto mask = packed_mask(rows.owners);
@@ -75,7 +73,6 @@ torch::Tensor supervised_loss(GPT& model, const Packed& rows, const SpecialToken
   const auto moved = to_device(rows, device);
   return masked_loss(packed_logits(model, moved, mask.to(device)), moved.tokens, learned);
 }
-//! [supervised_loss]
 
 //! [fine_tune]
 std::int64_t fine_tune(GPT& model, const ChatVocabulary& vocabulary, const FineTuning& options,

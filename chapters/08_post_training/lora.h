@@ -18,8 +18,8 @@ namespace verse {
 /// y = W x + b + (alpha / rank) * up (down x).
 class LoraProjection : public Projection {
  public:
-  /// `down` is normal with deviation 1 / sqrt(inputs), `up` is 0: at first the correction corrects nothing. The wrapped
-  /// projection's parameters stop asking for gradients.
+  /// `down` is normal with standard deviation 1 / sqrt(inputs), `up` is 0: at first the correction corrects nothing.
+  /// The wrapped projection's parameters stop asking for gradients.
   /// @throws UsageError for a rank below 1.
   LoraProjection(std::shared_ptr<LinearProjection> wrapped, std::int64_t rank, double alpha);
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "01_tokenizer/prompt.h"
 #include "05_training/checkpoint.h"
 #include "05_training/training.h"
 #include "07_sampling/sampling.h"
@@ -57,7 +58,7 @@ void show_forms(Workshop& workshop) {
   Random random(workshop.recipe().seed);
   const auto problem = draw_problem(workshop.recipe().task, Split::train, random);
   const auto bad = spoil(problem, workshop.recipe().task, Damage::slip, random);
-  fmt::print("\nOne problem in three forms, and with a slip; below, which tokens the loss looks at\n");
+  fmt::print("\nOne problem in two forms, and with a slip; below, which tokens the loss looks at\n");
   for (const auto& [shown, form] :
        std::vector<std::pair<Problem, Form>>{{problem, Form::answer}, {problem, Form::chain}, {bad, Form::chain}}) {
     const auto tokens = format_problem(shown, form, workshop.vocabulary());
@@ -136,8 +137,7 @@ void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch:
   }
   for (auto* line : {&lines.front(), &lines.back()}) {
     SamplingOptions options;
-    const auto prompt = workshop.vocabulary().encode(kPrompt);
-    const auto made = generate(line->model, prompt, 150, options, random);
+    const auto made = generate(line->model, {starting_token(workshop.vocabulary().base())}, 150, options, random);
     fmt::print("\n-- {}, from the start of a line\n{}\n", line->name, workshop.vocabulary().decode(made));
   }
 }

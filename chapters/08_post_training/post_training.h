@@ -16,7 +16,7 @@
 
 namespace verse {
 
-/// The deviation of a new token's row around the mean of the old ones; GPT-2's for every table.
+/// The standard deviation of a new token's row around the mean of the old ones; GPT-2's for every table.
 inline constexpr double kNewRowDeviation = 0.02;
 
 /// The base model with more tokens at the end of its vocabulary. (Exercise 8.1)
@@ -47,7 +47,8 @@ std::vector<std::int64_t> format_question(const std::vector<std::int64_t>& quest
 torch::Tensor response_mask(const torch::Tensor& tokens, const SpecialTokens& special);
 
 /// Mean cross-entropy in nats over the learned tokens alone, each predicted from the logits one position before it.
-/// (Exercise 8.4) A token at position 0 is predicted by nobody and never counts.
+/// (Exercise 8.4) A token at position 0 is predicted by nobody and never counts;
+/// where no token counts, the mean is NaN.
 /// @param logits [rows, time, vocabulary] @param tokens [rows, time], int64
 /// @param learned [rows, time], bool: as response_mask() gives it, about the tokens themselves
 /// @return a scalar that gradients flow through

@@ -9,6 +9,7 @@
 
 #include "07_sampling/sampling.h"
 #include "08_post_training/post_training.h"
+#include "common/statistics.h"
 
 namespace verse {
 
@@ -123,28 +124,12 @@ Reading read_response(const Tokens& response, const ChatVocabulary& vocabulary) 
   return reading;
 }
 
-//! [wilson]
-namespace {
-
-/// Both ends of Wilson's interval: the shares that the count does not contradict at 95 %.
-std::pair<double, double> wilson(double hits, double of) {
-  constexpr double kZ = 1.959964;  // 2.5 % of a normal distribution lie beyond it on either side
-  if (of <= 0) return {0, 1};
-  const double share = hits / of, z2 = kZ * kZ;
-  const double centre = (share + z2 / (2 * of)) / (1 + z2 / of);
-  const double reach = kZ / (1 + z2 / of) * std::sqrt(share * (1 - share) / of + z2 / (4 * of * of));
-  return {std::max(0.0, centre - reach), std::min(1.0, centre + reach)};
-}
-
-}  // namespace
-//! [wilson]
-
 double Share::low() const {
-  return wilson(static_cast<double>(hits), static_cast<double>(of)).first;
+  return wilson_interval(hits, of).low;
 }
 
 double Share::high() const {
-  return wilson(static_cast<double>(hits), static_cast<double>(of)).second;
+  return wilson_interval(hits, of).high;
 }
 
 std::string Share::text() const {
@@ -169,11 +154,15 @@ Share measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vec
   for (const auto& problem : problems) {
     std::map<std::string, int> counts;
     std::string best;
+    int most = 0;
     for (std::int64_t vote = 0; vote < votes; ++vote, ++next) {
       const auto reading = read_response(responses[next], vocabulary);
       share.tokens += static_cast<double>(responses[next].size());
       if (!reading.finished) continue;
-      if (++counts[reading.answer] > (best.empty() ? 0 : counts[best])) best = reading.answer;
+      const int count = ++counts[reading.answer];
+      if (count <= most) continue;
+      most = count;
+      best = reading.answer;
     }
     share.hits += best == problem.answer ? 1 : 0;
     ++share.of;

@@ -111,10 +111,9 @@ PairLogProbabilities score_pairs(GPT& model, const ChatVocabulary& vocabulary, c
 }
 
 void prefer(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Pair>& pairs, const Preferring& options) {
-  if (pairs.empty()) throw UsageError("there are no pairs to learn from: the model is always right, or never");
+  if (pairs.empty()) throw std::invalid_argument("there are no pairs to learn from");
   auto reference = copy_of(model);
   Random random(options.seed);
-  //! [prefer]
   const auto next_loss = [&] {
     std::vector<Pair> drawn;
     for (std::int64_t i = 0; i < options.pairs; ++i)
@@ -128,7 +127,6 @@ void prefer(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Pair
     }
     return dpo_loss(score_pairs(model, vocabulary, drawn), frozen, options.beta);
   };
-  //! [prefer]
   learn(model, next_loss, options.steps, options.learning_rate, 2 * options.pairs);
   model->eval();
 }

@@ -40,7 +40,6 @@ std::string read_off(const std::vector<int>& results) {
   return answer;
 }
 
-//! [columns]
 /// Adds column by column, units first, as on paper.
 Problem solve_sum(const std::string& question, const Slip& slip) {
   const auto numbers = numbers_of(question);
@@ -63,7 +62,6 @@ Problem solve_sum(const std::string& question, const Slip& slip) {
   }
   return {question, fmt::format("{}", fmt::join(steps, ",")), read_off(results)};
 }
-//! [columns]
 
 /// Walks through the word and says after each letter how many there have been.
 Problem solve_count(const std::string& question, const Slip& slip) {

@@ -39,6 +39,7 @@ enum class Split { train, validation, test };
 Split split_of(const std::string& question);
 
 /// A problem of a split; each of the split's numbers, or words, is equally likely.
+/// @throws UsageError for numbers, digits or letters out of range.
 Problem draw_problem(const TaskOptions& options, Split split, Random& random);
 
 /// Different problems, none equal to another. @throws std::invalid_argument where there are not enough of them.

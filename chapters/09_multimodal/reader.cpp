@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
+#include "01_tokenizer/prompt.h"
 #include "02_embeddings/embeddings.h"
 #include "07_sampling/sampling.h"
 #include "common/corpus.h"
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "common/progress.h"
+#include "common/statistics.h"
 
 namespace verse {
 namespace {
@@ -116,8 +119,13 @@ std::vector<std::string> write_texts(SenseReader& reader, const Script& script, 
     extras.mask = step.mask;
     extras.cache = &cache;
     const auto positions = i == 0 ? step.positions : step.positions + (reader->room - count);
-    const auto logits = reader->gpt->forward_embedded(x, positions, extras);      // [batch, time, vocabulary]
-    written.push_back(logits.select(1, -1).argmax(-1));                           // [batch]
+    auto logits = reader->gpt->forward_embedded(x, positions, extras).select(1, -1);  // [batch, vocabulary]
+
+    // What stands for a sense, or for nothing, is never written.
+    for (const auto token : {reader->markers.placeholder, reader->markers.padding}) {
+      logits.select(1, token).fill_(-std::numeric_limits<float>::infinity());
+    }
+    written.push_back(logits.argmax(-1));                                         // [batch]
     x = embed_tokens(reader->gpt->token_embedding, written.back().unsqueeze(1));  // [batch, 1, width]
   }
   const auto tokens = torch::stack(written, 1).cpu();  // [batch, longest]
@@ -128,12 +136,8 @@ std::vector<std::string> write_texts(SenseReader& reader, const Script& script, 
 //! [write-texts]
 
 Share share_of(std::int64_t hits, std::int64_t trials) {
-  constexpr double z = 1.959964;
-  const auto n = static_cast<double>(trials);
-  const double p = static_cast<double>(hits) / n, spread = z * z / n;
-  const double centre = (p + spread / 2) / (1 + spread);
-  const double half = z * std::sqrt(p * (1 - p) / n + spread / (4 * n)) / (1 + spread);
-  return {p, centre - half, centre + half};
+  const Interval interval = wilson_interval(hits, trials);
+  return {static_cast<double>(hits) / static_cast<double>(trials), interval.low, interval.high};
 }
 
 Mean mean_of(const std::vector<double>& values) {
@@ -149,7 +153,7 @@ Mean mean_of(const std::vector<double>& values) {
 
 void speak(GPT& model, const Tokenizer& tokenizer, std::int64_t count, std::uint64_t seed) {
   Random random(seed);
-  const auto tokens = generate(model, tokenizer.encode(kPrompt), count, {}, random);
+  const auto tokens = generate(model, {starting_token(tokenizer)}, count, {}, random);
   fmt::print("{}\n", tokenizer.decode(tokens));
 }
 

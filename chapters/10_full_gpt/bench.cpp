@@ -263,8 +263,7 @@ int bench_command(int argc, char** argv) {
 
   fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, torch::get_num_threads());
   const double peak = measured_peak(device, bfloat16);
-  fmt::print("a product of {0} x {0}: {1:.1f} thousand million operations/s at best\n", with_commas(kProductSize),
-             1e-9 * peak);
+  fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(kProductSize), 1e-9 * peak);
   std::vector<Rung> rungs;
   if (line.on("ladder")) {
     // In turn, several times over, so that whatever else the machine does falls on all alike.
@@ -291,8 +290,9 @@ int bench_command(int argc, char** argv) {
                100 * operations / seconds / peak, first / seconds);
     bars.emplace_back(rung.name, 1e3 * seconds);
   }
-  if (const auto bytes = peak_memory(device))
-    fmt::print("\nat most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
+  // On the ladder, every form has a process of its own.
+  const auto bytes = line.on("ladder") ? std::nullopt : peak_memory(device);
+  if (bytes) fmt::print("\nat most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
   if (line.given("plot")) {
     plot_bars(line.text("plot"),
               {fmt::format("A training step of preset {} on {}", recipe.preset,

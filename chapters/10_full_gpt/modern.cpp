@@ -13,8 +13,8 @@ namespace verse {
 
 namespace {
 
-/// The polynomials a, b, c of the three rounds: the best for singular values from 0.02 to 1 (see muon_polynomials in
-/// the tests, which derives them).
+/// The polynomials a, b, c of the three rounds: the best for singular values from 0.02 to 1 (held against the
+/// definition in modern_reference_test.cpp).
 constexpr std::array<std::array<double, 3>, 3> kPolynomials{{
     {7.7110, -22.1138, 16.2487},
     {3.2153, -2.4112, 0.5013},

@@ -152,6 +152,8 @@ torch::Tensor ModernGPTImpl::norm(const torch::Tensor& x) const {
 //! [modern-forward]
 torch::Tensor ModernGPTImpl::forward_embedded(const torch::Tensor& embedded, const torch::Tensor& positions,
                                               const ForwardExtras& extras) {
+  if (!positions.defined() || positions.dim() != 1) throw UsageError("this model asks for positions, one a token");
+
   // Positions are turns, the same in every layer, or a table as in GPT-2.
   torch::Tensor x = embedded, turns;  // [batch, time, width], [time, 1, 1, head_width / 2]
   if (!has(Part::rotary)) {

@@ -62,6 +62,9 @@ class ModernGPTImpl : public GPTImpl {
   /// @throws UsageError for heads that do not divide the width, or heads of an odd number of features.
   explicit ModernGPTImpl(const GPTOptions& options, std::set<Part> without = {});
 
+  /// As GPTImpl's, but that positions turn the heads: they have to be given, [time]. `blocks` and `final_norm` are
+  /// empty.
+  /// @throws UsageError for positions of another kind
   torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
                                  const ForwardExtras& extras = {}) override;
 

@@ -93,7 +93,8 @@ void add_recipe_flags(CommandLine& line) {
       value()->default_value("demo"), "NAME");
   add("steps", "training steps", value(), "N");
   add("batch-size", "windows in a batch", value(), "N");
-  add("accumulate", "parts that a batch is cut into where memory is short; the gradient is the same", value(), "N");
+  add("accumulate", "at most so many parts of a batch, where memory is short; without dropout the gradient is the same",
+      value(), "N");
   add("context", "characters in a window", value(), "N");
   add("layers", "blocks", value(), "N");
   add("heads", "attention heads; they divide the width", value(), "N");
@@ -188,9 +189,9 @@ nlohmann::ordered_json to_json(const Recipe& recipe) {
       {"eval-batches", recipe.evaluate_batches},
       {"precision", recipe.precision},
       {"seed", recipe.seed},
+      {"accumulate", recipe.accumulate},
   };
   if (recipe.model.exact_gelu) json["exact-gelu"] = true;
-  if (recipe.accumulate != 1) json["accumulate"] = recipe.accumulate;
   if (recipe.modern) {
     json["modern"] = true;
     json["without"] = nlohmann::ordered_json::array();
@@ -225,7 +226,7 @@ Recipe recipe_from_json(const nlohmann::ordered_json& json) {
   json.at("eval-batches").get_to(recipe.evaluate_batches);
   json.at("precision").get_to(recipe.precision);
   json.at("seed").get_to(recipe.seed);
-  if (json.contains("accumulate")) json.at("accumulate").get_to(recipe.accumulate);
+  recipe.accumulate = json.value("accumulate", std::int64_t{1});
   if (json.contains("modern")) {
     json.at("modern").get_to(recipe.modern);
     for (const auto& name : json.at("without")) recipe.without.insert(part_named(name.get<std::string>()));

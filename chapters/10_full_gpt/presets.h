@@ -22,7 +22,7 @@ struct Recipe {
   std::string preset = "demo";
   GPTOptions model;  ///< its vocabulary comes from the text
   std::int64_t batch_size = 12;
-  std::int64_t accumulate = 1;  ///< parts that a batch is cut into where memory is short; the gradient is the same
+  std::int64_t accumulate = 1;  ///< parts that a batch is cut into where memory is short
   Schedule schedule;
   AdamWOptions adamw;
   double gradient_clip = 1.0;

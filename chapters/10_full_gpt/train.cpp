@@ -126,18 +126,18 @@ class Training {
     if (device_.is_cuda() && recipe().precision == "auto") {
       return "float32 (this GPU has no bfloat16 of its own; --precision bf16 asks for it all the same)";
     }
-    return "float32";
+    return device_.is_cuda() ? "float32, its products in TF32 where the card has it" : "float32";
   }
 
   /// How much of the machine was used: operations a second, their share of what it could do, and memory.
   void show_use(double tokens_per_second) const {
     const double operations = training_operations_per_token(recipe().model.shape()) * tokens_per_second;
-    fmt::print(", {:.1f} thousand million operations/s\n", 1e-9 * operations);
+    fmt::print(", {:.1f} GFLOP/s\n", 1e-9 * operations);
     if (device_.is_cuda()) {
       const DevicePeak peak = device_peak(device_, bfloat16_);
       if (peak.operations) {
-        fmt::print("that is {:.1f} % of what {} can do at best, {:.0f} million million\n",
-                   100 * operations / *peak.operations, peak.name, 1e-12 * *peak.operations);
+        fmt::print("that is {:.1f} % of what {} can do at best, {:.0f} TFLOP/s\n", 100 * operations / *peak.operations,
+                   peak.name, 1e-12 * *peak.operations);
       } else {
         fmt::print("what {} could do at best is not known here\n", peak.name);
       }
@@ -434,6 +434,10 @@ std::string device_name(const DeviceChoice& choice) {
 LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
   const std::filesystem::path place = line.text("from");
   LoadedRun start = load_run(place);
+  if (dynamic_cast<ModernGPTImpl*>(start.model.get()) != nullptr) {
+    throw UsageError(
+        fmt::format("--from goes on with a model of GPT-2's parts, and {} is one of speedrun's", place.string()));
+  }
   identity.tokenizer_file = read_file(place / "tokenizer.json");
   GPTOptions& shape = identity.recipe.model;
   shape = start.model->options;

@@ -56,7 +56,7 @@ struct StepSettings {
 
 /// A whole step: windows, loss, gradients, clipping, optimizer.
 ///
-/// On a GPU of this speed, a step's thousand operations take longer to be asked for than to be done. So the first few
+/// On a fast GPU, a step's thousand operations take longer to be asked for than to be done. So the first few
 /// steps are taken one operation at a time, one more is recorded, and all that follow are the recording, played back:
 /// one request a step. What changes from step to step, the windows' places and the learning rate, lies in tensors that
 /// are filled before.
@@ -71,9 +71,6 @@ class TrainingStep {
 
   /// What there is to say about the recording, once: that it works, or why it does not. Empty otherwise.
   std::string news();
-
-  /// Gives the recording up, and what it holds in memory; the next steps are recorded anew.
-  void forget() { recording_.reset(); }
 
  private:
   void work();

@@ -79,7 +79,7 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-double future_influence(const Model& model, const torch::Tensor& tokens, std::int64_t position,
+double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
                         std::int64_t vocabulary_size) {
   //! [6.6]
   // The same text with another end.
@@ -181,15 +181,17 @@ Finding learning_rate_too_high(const RunRecord& run) {
 
   // While the rate was rising, the loss had come down further than it stood when the rate was highest, or later.
   const double peak = highest_rate(run);
-  double least_before = std::numeric_limits<double>::infinity(), most_after = 0;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double least_before = infinity, most_after = 0;
   bool before = true;
   for (const Metrics& row : run.rows) {
     if (!row.learning_rate || !row.train_loss) continue;
+    const double loss = std::isfinite(*row.train_loss) ? *row.train_loss : infinity;  // nothing is worse than no number
     before = before && *row.learning_rate < 0.9 * peak;
     if (before) {
-      least_before = std::min(least_before, *row.train_loss);
+      least_before = std::min(least_before, loss);
     } else {
-      most_after = std::max(most_after, *row.train_loss);
+      most_after = std::max(most_after, loss);
     }
   }
   if (std::isinf(least_before)) return Finding::unknown;

@@ -407,7 +407,7 @@ Find warmup_with(const WarmupSlip& slip) {
 /// learning_rate_too_high() on its own, with a switch for each slip.
 struct RateSlip {
   bool though_it_learned = false, stuck_is_enough = false, no_margin = false, missing_is_no = false;
-  bool any_rise = false, end_for_worst = false;
+  bool any_rise = false, end_for_worst = false, no_number_is_fine = false;
 };
 
 Find rate_with(const RateSlip& slip) {
@@ -421,10 +421,13 @@ Find rate_with(const RateSlip& slip) {
     for (const Metrics& row : run.rows) {
       if (!row.learning_rate || !row.train_loss) continue;
       before = before && *row.learning_rate < 0.9 * peak;
-      if (before) least = std::min(least, *row.train_loss);
-      if (!before) most = slip.end_for_worst ? *row.train_loss : std::max(most, *row.train_loss);
-      rise = std::max(rise, *row.train_loss - least_so_far);
-      least_so_far = std::min(least_so_far, *row.train_loss);
+      const double loss = std::isfinite(*row.train_loss) || slip.no_number_is_fine
+                              ? *row.train_loss
+                              : std::numeric_limits<double>::infinity();
+      if (before) least = std::min(least, loss);
+      if (!before) most = slip.end_for_worst ? loss : std::max(most, loss);
+      rise = std::max(rise, loss - least_so_far);
+      least_so_far = std::min(least_so_far, loss);
     }
     if (slip.any_rise) return yes_if(rise > 0.05);
     if (std::isinf(least)) return slip.missing_is_no ? Finding::no : Finding::unknown;
@@ -445,6 +448,8 @@ Find rate_with(const RateSlip& slip) {
                      answers);
                  const auto trembles = [](std::int64_t step) { return step <= 60 ? 3.30 : 3.32; };
                  ask(find, "stuck, a rise of 0.02", run_with(trembles, warmed_up), answers);
+                 const auto falls_apart = [](std::int64_t step) { return step <= 100 ? 3.2 : nan; };
+                 ask(find, "no number from step 110 on", run_with(falls_apart, warmed_up), answers);
                })
         .check("recorded_runs", ask_recorded_runs)
         .mistake("though_it_learned", rate_with({.though_it_learned = true}))
@@ -452,7 +457,8 @@ Find rate_with(const RateSlip& slip) {
         .mistake("no_margin", rate_with({.no_margin = true}))
         .mistake("missing_is_no", rate_with({.missing_is_no = true}))
         .mistake("a_rise_at_any_rate", rate_with({.any_rise = true}))
-        .mistake("end_for_worst", rate_with({.end_for_worst = true}));
+        .mistake("end_for_worst", rate_with({.end_for_worst = true}))
+        .mistake("no_number_is_fine", rate_with({.no_number_is_fine = true}));
 
 }  // namespace
 }  // namespace verse

@@ -306,7 +306,7 @@ MeasureHealth health_with(const HealthSlip& slip) {
 // 6.6
 // ------------------------------------------------------------------------------------------------------------------
 
-using FutureInfluence = std::function<double(const Model&, const Tensor&, std::int64_t, std::int64_t)>;
+using FutureInfluence = std::function<double(const LogitsFunction&, const Tensor&, std::int64_t, std::int64_t)>;
 
 /// future_influence() on its own, with a switch for each slip.
 struct FutureSlip {
@@ -315,30 +315,31 @@ struct FutureSlip {
 };
 
 FutureInfluence influence_with(const FutureSlip& slip) {
-  return [slip](const Model& model, const Tensor& tokens, std::int64_t position, std::int64_t vocabulary_size) {
-    const torch::NoGradGuard no_gradients;
-    const auto said = model(tokens).clone();
-    auto changed = slip.input_changed ? tokens : tokens.clone();
-    const std::int64_t time = tokens.size(1);
-    auto end = slip.changes_the_past      ? changed.slice(1, 0, position)
-               : slip.only_the_last_token ? changed.slice(1, time - 1)
-               : slip.one_position_less   ? changed.slice(1, position + 1)
-                                          : changed.slice(1, position);
-    if (!slip.same_end) end.copy_((end + 1) % vocabulary_size);
-    auto difference = said - model(changed);
-    if (!slip.signed_difference) difference = difference.abs();
-    if (slip.from_here_on) {
-      difference = difference.slice(1, position);
-    } else if (!slip.all_positions) {
-      difference = difference.slice(1, 0, position);
-    }
-    return (slip.mean ? difference.mean() : difference.max()).item<double>();
-  };
+  return
+      [slip](const LogitsFunction& model, const Tensor& tokens, std::int64_t position, std::int64_t vocabulary_size) {
+        const torch::NoGradGuard no_gradients;
+        const auto said = model(tokens).clone();
+        auto changed = slip.input_changed ? tokens : tokens.clone();
+        const std::int64_t time = tokens.size(1);
+        auto end = slip.changes_the_past      ? changed.slice(1, 0, position)
+                   : slip.only_the_last_token ? changed.slice(1, time - 1)
+                   : slip.one_position_less   ? changed.slice(1, position + 1)
+                                              : changed.slice(1, position);
+        if (!slip.same_end) end.copy_((end + 1) % vocabulary_size);
+        auto difference = said - model(changed);
+        if (!slip.signed_difference) difference = difference.abs();
+        if (slip.from_here_on) {
+          difference = difference.slice(1, position);
+        } else if (!slip.all_positions) {
+          difference = difference.slice(1, 0, position);
+        }
+        return (slip.mean ? difference.mean() : difference.max()).item<double>();
+      };
 }
 
 /// A model of seven tokens: each position's logits are its own token's row, plus `ahead` times the row of the token
 /// `distance` later, less `behind` times the row before.
-Model looking(double ahead, std::int64_t distance, double behind) {
+LogitsFunction looking(double ahead, std::int64_t distance, double behind) {
   return [=](const Tensor& tokens) {
     const auto rows = normal_input({7, 7}, 66).index({tokens});  // [batch, time, vocabulary]
     const auto zeros = torch::zeros_like(rows);

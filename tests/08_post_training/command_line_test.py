@@ -46,6 +46,13 @@ class CommandLine(unittest.TestCase):
             self.assertNotIn("training a base", done.stderr.decode())
             self.assertIn("rank 8, merged", done.stdout.decode())
 
+    def test_every_experiment_runs(self):
+        with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
+            done = run("--quick", "--threads", 1, "--experiment", "all", "--plots", folder)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            for title in ("At equal tokens said", "Direct preference optimization", "LoRA", "Longer numbers"):
+                self.assertIn(title, done.stdout.decode())
+
     def test_mistakes_end_with_one_clear_line(self):
         for arguments, words in (
             (["--experiment", "wishes"], ["wishes", "quality"]),

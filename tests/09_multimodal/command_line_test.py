@@ -77,6 +77,13 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(len(lines), 4000 // 128 + 1)
         self.assertEqual({len(line.split()) for line in lines}, {32})
 
+    def test_every_part_runs(self):
+        for part in ("images", "clips", "sound", "frames", "distillation"):
+            with self.subTest(part=part):
+                done = run("--quick", "--part", part, "--threads", 1, "--plots", self.folder.name)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertGreater(len(done.stdout.splitlines()), 3)
+
     def test_a_teacher_that_is_not_there(self):
         self.assertIn("nowhere", self.refused("--part", "distillation", "--run", self.path("nowhere")))
 

@@ -271,6 +271,26 @@ class CommandLine(unittest.TestCase):
             os.rename(self.text + ".away", self.text)
         self.assertEqual(snapshot(run_folder), before)
 
+    def test_another_architecture_is_trained_cut_off_and_speaks(self):
+        base = ["train", "--preset", "speedrun", *TINY[:-2], "--data", self.text, "--steps", 6, "--eval-every", 3]
+        whole, cut = self.place("modern"), self.place("modern-cut")
+        done = run(*base, "--out", whole)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = run(*base, "--out", cut, "--stop-at-loss", 100)  # reached at the first look
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual(tensors(os.path.join(cut, "state.safetensors")), tensors(os.path.join(whole, "state.safetensors")))
+        done = run("train", "--out", cut, "--resume", "--stop-at-loss", 0.001)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(tensors(os.path.join(cut, "model.safetensors")), tensors(os.path.join(whole, "model.safetensors")))
+        done = run("generate", "--run", whole, "--max-new-tokens", 20, "--seed", 7)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreaterEqual(len(done.stdout), 20)
+        self.refused(["train", "--from", whole, "--data", self.text, "--out", self.place("on")], "one of speedrun's")
+
+    def test_accumulation_may_not_change_either(self):
+        run_folder = self.copy(self.stopped)
+        self.refused(["train", "--out", run_folder, "--resume", "--accumulate", "2"], "accumulate 1")
+
     def test_a_folder_that_exists_is_refused(self):
         run_folder = self.copy(self.stopped)
         before = snapshot(run_folder)

@@ -221,6 +221,7 @@ TEST(ContinueTexts, SortsPromptsOfAllLengths) {
 TEST(ChooseThreads, ChoosesOneOrTheOther) {
   GPT model = decided_model();
   const int threads = torch::get_num_threads();
+  torch::set_num_threads(3);  // neither of the two
   choose_threads(model, 1, 2);
   EXPECT_TRUE(torch::get_num_threads() == 1 || torch::get_num_threads() == 2);
   choose_threads(model, 1, 1);

@@ -190,6 +190,9 @@ TEST(CardPeak, IsTheDataSheets) {
   EXPECT_EQ(card_peak("NVIDIA L40S", true).operations, 362e12);
   EXPECT_EQ(card_peak("Tesla T4", false).operations, 8.1e12);
   EXPECT_FALSE(card_peak("Tesla T4", true).operations.has_value());
+  for (const char* unknown : {"NVIDIA RTX A4000", "NVIDIA L40", "Quadro T400", "NVIDIA RTX A1000"}) {
+    EXPECT_FALSE(card_peak(unknown, false).operations.has_value()) << unknown;
+  }
   EXPECT_FALSE(card_peak("NVIDIA GeForce GT 710", false).operations.has_value());
   EXPECT_GT(*peak_memory(torch::kCPU), 10'000'000) << "LibTorch alone takes more";
 }
