@@ -48,10 +48,11 @@ class Drawing {
       }
   }
   void write(const std::filesystem::path& path, double width, double height, const std::string& title) const {
-    write_file_atomically(path, fmt::format("<svg role=\"img\" shape-rendering=\"crispEdges\" viewBox=\"0 0 {:.0f} {:.0f}\" "
-                                            "xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\">\n"
-                                            "<title>{}</title>\n{}</svg>\n",
-                                            width, height, title, body_));
+    write_file_atomically(path,
+                          fmt::format("<svg role=\"img\" shape-rendering=\"crispEdges\" viewBox=\"0 0 {:.0f} {:.0f}\" "
+                                      "xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\">\n"
+                                      "<title>{}</title>\n{}</svg>\n",
+                                      width, height, title, body_));
   }
 
  private:

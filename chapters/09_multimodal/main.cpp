@@ -48,6 +48,8 @@ int run(int argc, char** argv) {
   line.add()("quick", "a few steps of everything, to see that it runs; the figures mean nothing");
   line.add()("run", "a folder with a trained model, to be the teacher; without it one is trained",
              cxxopts::value<std::string>(), "RUN");
+  line.add()("characters", "how much of the text students read; 0 for all that their teacher read",
+             cxxopts::value<std::string>()->default_value("10000"), "N");
   line.add()("plots", "a folder for pictures", cxxopts::value<std::string>(), "FOLDER");
   line.add()("sounds", "a folder for WAV files to listen to", cxxopts::value<std::string>(), "FOLDER");
   line.add()("read", "a WAV file of Morse code of your own; the part on sound reads it, after its training",
@@ -62,6 +64,11 @@ int run(int argc, char** argv) {
   }
   setting.quick = line.on("quick");
   if (line.given("run")) setting.run = line.text("run");
+  setting.characters = line.integer("characters", 0, 1'000'000'000);
+  if (setting.characters > 0 && setting.characters <= kLessonContext)
+    throw UsageError(
+        fmt::format("--characters {} has no room for a window of {} and its target: {} or more, or 0 for all",
+                    setting.characters, kLessonContext, kLessonContext + 1));
   if (line.given("plots")) setting.plots = line.folder("plots");
   if (line.given("sounds")) setting.sounds = line.folder("sounds");
   if (line.given("read")) setting.message = line.text("read");

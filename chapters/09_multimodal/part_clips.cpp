@@ -131,7 +131,8 @@ void show_clips(const PartSetting& setting) {
     draw_pictures(*setting.plots / "ch09-clip.svg", frames, names, kPatchSide);
   }
   print_heading("The same GPT with no clip, from the start of a line");
-  speak(reader->gpt, script.tokenizer(), options.context - 1, setting.shared.seed);
+  speak(reader->gpt, script.tokenizer(), options.context - 1, setting.shared.seed,
+        /*on_one_line=*/true);
 }
 
 }  // namespace verse

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,21 +22,21 @@
 namespace verse {
 namespace {
 
-constexpr std::int64_t kContext = 64;
 constexpr double kTemperature = 2.0;
 constexpr double kShare = 0.9;
 
 /// What the lesson is about.
 struct Lesson {
   Tokenizer tokenizer;
-  torch::Tensor train;       // [characters], int64
+  torch::Tensor train;       // [characters], int64: what the teacher reads
+  torch::Tensor short_text;  // [characters]: its beginning, or all of it; what students read
   torch::Tensor validation;  // [characters]
 };
 
 GPT make_model(const Tokenizer& tokenizer, std::int64_t layers, std::int64_t width) {
   GPTOptions options;
   options.vocabulary_size = tokenizer.size();
-  options.context = kContext;
+  options.context = kLessonContext;
   options.layers = layers;
   options.heads = 4;
   options.width = width;
@@ -56,8 +57,9 @@ GPT train_teacher(const Lesson& lesson, const PartSetting& setting) {
   Random random(setting.shared.seed + 400);
   teacher->train();
   const LearningPlan plan{setting.quick ? 20 : 1000, 16, 3e-3};
-  learn(teacher->parameters(), plan, plan.batch_size * kContext,
-        [&](std::int64_t) { return batch_loss(teacher, draw_batch(lesson.train, plan.batch_size, kContext, random)); });
+  learn(teacher->parameters(), plan, plan.batch_size * kLessonContext, [&](std::int64_t) {
+    return batch_loss(teacher, draw_batch(lesson.train, plan.batch_size, kLessonContext, random));
+  });
   return teacher;
 }
 
@@ -71,8 +73,8 @@ GPT train_student(const Lesson& lesson, GPT* teacher, std::uint64_t seed, bool q
   Random random(seed);
   student->train();
   const LearningPlan plan{quick ? 20 : 600, 16, 3e-3};
-  learn(student->parameters(), plan, plan.batch_size * kContext, [&](std::int64_t) {
-    const auto batch = draw_batch(lesson.train, plan.batch_size, kContext, random);
+  learn(student->parameters(), plan, plan.batch_size * kLessonContext, [&](std::int64_t) {
+    const auto batch = draw_batch(lesson.short_text, plan.batch_size, kLessonContext, random);
     if (teacher == nullptr) return batch_loss(student, batch);
     torch::Tensor taught;
     {
@@ -98,15 +100,17 @@ void show_distillation(const PartSetting& setting) {
     if (loaded.tokenizer.vocabulary() != tokenizer.vocabulary())
       throw UsageError(fmt::format("{} knows other characters than {}: name the text that it was trained on by --data",
                                    setting.run->string(), corpus.name));
-    if (loaded.model->options.context < kContext)
+    if (loaded.model->options.context < kLessonContext)
       throw UsageError(fmt::format("{} reads {} characters at once; a teacher needs {} or more", setting.run->string(),
-                                   loaded.model->options.context, kContext));
+                                   loaded.model->options.context, kLessonContext));
     teacher = loaded.model;
   }
-  Lesson lesson{std::move(tokenizer), {}, {}};
+  Lesson lesson{std::move(tokenizer), {}, {}, {}};
   const auto device = setting.shared.device.device;
   lesson.train = lesson.tokenizer.encode_tensor(corpus.train).to(device);
   lesson.validation = lesson.tokenizer.encode_tensor(corpus.validation).to(device);
+  const std::int64_t all = lesson.train.size(0);
+  lesson.short_text = lesson.train.slice(0, 0, setting.characters == 0 ? all : std::min(setting.characters, all));
   if (setting.run)
     teacher->to(device);
   else
@@ -130,6 +134,9 @@ void show_distillation(const PartSetting& setting) {
   fmt::print("  student: {} layer, {} wide, {} parameters; temperature {}, {:.0f} % of its loss from the teacher\n",
              last->options.layers, last->options.width, with_commas(last->parameter_count()), kTemperature,
              100 * kShare);
+  fmt::print("  {}the students read {} characters\n",
+             setting.run ? "" : fmt::format("the teacher read {} characters, ", with_commas(all)),
+             with_commas(lesson.short_text.size(0)));
   print_heading("Validation loss, nats a character; three seeds, and the mean with its 95 % interval");
   const auto row = [](const std::string& name, const std::vector<double>& values) {
     const auto mean = mean_of(values);

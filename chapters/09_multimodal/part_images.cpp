@@ -164,7 +164,7 @@ void show_images(const PartSetting& setting) {
              reader->gpt->options.width, with_commas(reader->gpt->parameter_count()),
              with_commas(all - reader->gpt->parameter_count()));
 
-  LearningPlan plan{setting.quick ? 40 : 2000, 32, 3e-3};
+  LearningPlan plan{setting.quick ? 40 : 3000, 32, 3e-3};
   fmt::print("  {} steps of {} pictures, each drawn anew\n", with_commas(plan.steps), plan.batch_size);
   std::fflush(stdout);
   learn(reader, plan, [&](std::int64_t) {
@@ -176,7 +176,8 @@ void show_images(const PartSetting& setting) {
   print_heading("Pictures of unseen combinations");
   show_attention(reader, script, split, setting);
   print_heading("The same GPT with no picture, from the start of a line");
-  speak(reader->gpt, script.tokenizer(), reader->gpt->options.context - 1, setting.shared.seed);
+  speak(reader->gpt, script.tokenizer(), reader->gpt->options.context - 1, setting.shared.seed,
+        /*on_one_line=*/true);
 }
 
 }  // namespace verse

@@ -187,17 +187,17 @@ void show_noise(SenseReader& reader, const Script& script, const PartSetting& se
   words.title = "Morse code read from sound, by noise";
   words.x_label = "noise below the tone, decibels";
   words.y_label = "letters wrong, per cent";
-  plot_lines(*setting.plots / "ch09-noise.svg", words, {errors}, {{"5 %", 5}});
+  plot_lines(*setting.plots / "ch09-noise.svg", words, {errors}, {{"one letter in twenty", 5}});
 }
 
-/// Where each letter listened: one message, its spectrogram over the attention of its letters.
+/// Where each letter listened: one message that training never saw, its spectrogram over its letters' attention.
 void show_listening(SenseReader& reader, const Script& script, const PartSetting& setting) {
   const torch::NoGradGuard no_gradients;
   Random random(setting.shared.seed + 7);
-  const std::string text = "line";
+  const std::string text = draw_text(kLetters, /*testing=*/true, random);
   const auto recording = record({text}, 30, 30, random);
   const auto written = write_texts(reader, script, recording.mel, kLetters + 2).front();
-  fmt::print("\n  a message of its own: {} is read as {}\n", text, written);
+  fmt::print("\n  one more of them, with noise 30 dB below the tone: {} is read as {}\n", text, written);
   const std::int64_t vectors = recording.mel.size(1) / kFramesOfAVector;
   std::vector<torch::Tensor> weights;
   ForwardExtras extras;
@@ -212,7 +212,7 @@ void show_listening(SenseReader& reader, const Script& script, const PartSetting
       const auto style = draw_style(random);
       auto samples = render_morse(text, style, random);
       add_noise(samples, style.loudness, decibels, random);
-      write_wav(*setting.sounds / fmt::format("line-{:.0f}-dB.wav", decibels), {kSampleRate, samples});
+      write_wav(*setting.sounds / fmt::format("{}-{:.0f}-dB.wav", text, decibels), {kSampleRate, samples});
     }
     fmt::print(stderr, "wrote three sounds into {}\n", setting.sounds->string());
   }
@@ -266,7 +266,8 @@ void show_sound(const PartSetting& setting) {
     fmt::print("\n  {} is read as: {}\n", setting.message->string(),
                write_texts(reader, script, own, kLetters + 2).front());
   print_heading("The same GPT with no sound, from the start of a line");
-  speak(reader->gpt, script.tokenizer(), reader->gpt->options.context - 1, setting.shared.seed);
+  speak(reader->gpt, script.tokenizer(), reader->gpt->options.context - 1, setting.shared.seed,
+        /*on_one_line=*/true);
 }
 
 }  // namespace verse

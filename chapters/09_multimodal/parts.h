@@ -12,12 +12,16 @@
 
 namespace verse {
 
+/// How many characters students and their teacher see at once.
+constexpr std::int64_t kLessonContext = 64;
+
 /// What every part is told.
 struct PartSetting {
   SharedOptions shared;
   bool quick = false;                            ///< a few steps, to see that everything runs; the figures mean nothing
   std::optional<std::filesystem::path> plots;    ///< a folder for pictures
   std::optional<std::filesystem::path> run;      ///< a teacher's run folder
+  std::int64_t characters = 10'000;              ///< of text that students read; 0 for all of it
   std::optional<std::filesystem::path> sounds;   ///< a folder for WAV files to listen to
   std::optional<std::filesystem::path> message;  ///< a WAV file of the learner's own
 };

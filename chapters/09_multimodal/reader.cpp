@@ -151,10 +151,14 @@ Mean mean_of(const std::vector<double>& values) {
   return {mean, kStudent[values.size() - 2] * std::sqrt(squares / (n - 1) / n)};
 }
 
-void speak(GPT& model, const Tokenizer& tokenizer, std::int64_t count, std::uint64_t seed) {
+void speak(GPT& model, const Tokenizer& tokenizer, std::int64_t count, std::uint64_t seed, bool on_one_line) {
   Random random(seed);
   const auto tokens = generate(model, {starting_token(tokenizer)}, count, {}, random);
-  fmt::print("{}\n", tokenizer.decode(tokens));
+  std::string text = tokenizer.decode(tokens);
+  if (on_one_line) {
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) text.replace(at, 1, "↵");
+  }
+  fmt::print("{}\n", text);
 }
 
 }  // namespace verse

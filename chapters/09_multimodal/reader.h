@@ -96,7 +96,7 @@ struct Mean {
 };
 Mean mean_of(const std::vector<double>& values);
 
-/// Continues kPrompt by chapter 7's loop and prints it.
-void speak(GPT& model, const Tokenizer& tokenizer, std::int64_t count, std::uint64_t seed);
+/// Continues kPrompt by chapter 7's loop and prints it. @param on_one_line line ends are shown as ↵
+void speak(GPT& model, const Tokenizer& tokenizer, std::int64_t count, std::uint64_t seed, bool on_one_line = false);
 
 }  // namespace verse

@@ -179,7 +179,7 @@ std::vector<std::pair<std::string, Form>> ladder_forms(torch::Device device, boo
     form.keeps_memory = true;
     forms.emplace_back("+ freed memory kept", form);
     form.fast_model = true;
-    forms.emplace_back("+ GELU by our own function", form);
+    forms.emplace_back("+ attention and GELU of our own", form);
   }
   if (bfloat16) {
     form.bfloat16 = true;

@@ -10,6 +10,10 @@
 #include <memory>
 #include <numbers>
 
+#include "03_attention/attention.h"
+#include "10_full_gpt/eight_at_once.h"
+#include "10_full_gpt/fast_dropout.h"
+
 namespace verse {
 
 namespace {
@@ -64,9 +68,23 @@ class FastGelu : public torch::autograd::Function<FastGelu> {
 }  // namespace
 
 torch::Tensor fast_gelu_tanh(const torch::Tensor& x) {
-  static const bool eight_at_a_time = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool ours = eight_at_a_time && x.requires_grad() && x.is_cpu() && x.scalar_type() == torch::kFloat32;
+  const bool ours = eight_at_once() && x.requires_grad() && x.is_cpu() && x.scalar_type() == torch::kFloat32;
   return ours ? FastGelu::apply(x) : torch::gelu(x, "tanh");
+}
+
+torch::Tensor FastGPTImpl::attend(CausalSelfAttentionImpl& attention, const torch::Tensor& x, std::int64_t time,
+                                  const torch::Tensor& mask) const {
+  const double dropout = is_training() ? options.dropout : 0.0;
+  const auto parts = attention.query_key_value->forward(x).view({-1, time, 3 * options.width});
+  torch::Tensor mixed;  // [batch, time, width]
+  if (!mask.defined() && attends_fast(parts, options.heads, dropout)) {
+    mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
+  } else {
+    const auto apart = parts.chunk(3, -1);
+    mixed = merge_heads(attend_fused(split_heads(apart[0], options.heads), split_heads(apart[1], options.heads),
+                                     split_heads(apart[2], options.heads), mask, dropout));
+  }
+  return fast_dropout(attention.output->forward(mixed.view_as(x)), dropout);
 }
 
 //! [fast-forward]
@@ -75,18 +93,19 @@ torch::Tensor FastGPTImpl::forward_embedded(const torch::Tensor& embedded, const
   if (!options.fused || options.exact_gelu || extras.cache != nullptr || extras.weights != nullptr) {
     return GPTImpl::forward_embedded(embedded, positions, extras);
   }
-  AttentionExtras own;
-  own.mask = extras.mask;
   auto x = embedded;
   if (positions.defined()) x = x + torch::embedding(position_embedding, positions);
-  x = torch::dropout(x, options.dropout, is_training());
+  x = fast_dropout(x, options.dropout, is_training());
+  // A row a position: for a matrix, LibTorch adds the bias within the product.
+  x = x.reshape({-1, options.width});
   for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
     auto& block = blocks->at<BlockImpl>(layer);
-    x = x + block.attention->forward(block.attention_norm->forward(x), own);
+    x = x + attend(*block.attention, block.attention_norm->forward(x), embedded.size(1), extras.mask);
     const auto hidden = fast_gelu_tanh(block.mlp->expand->forward(block.mlp_norm->forward(x)));
-    x = x + torch::dropout(block.mlp->contract->forward(hidden), options.dropout, is_training());
+    x = x + fast_dropout(block.mlp->contract->forward(hidden), options.dropout, is_training());
   }
-  return torch::nn::functional::linear(final_norm->forward(x), token_embedding);
+  const auto logits = torch::nn::functional::linear(final_norm->forward(x), token_embedding);
+  return logits.view({embedded.size(0), embedded.size(1), -1});
 }
 //! [fast-forward]
 

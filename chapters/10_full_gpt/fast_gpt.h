@@ -22,6 +22,12 @@ class FastGPTImpl : public GPTImpl {
 
   torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
                                  const ForwardExtras& extras = {}) override;
+
+ private:
+  /// Attention over positions in rows. @param x [batch time, width] @param time positions of a text
+  /// @param mask as AttentionExtras has it, or undefined @return [batch time, width]
+  torch::Tensor attend(CausalSelfAttentionImpl& attention, const torch::Tensor& x, std::int64_t time,
+                       const torch::Tensor& mask) const;
 };
 
 /// A FastGPT where a GPT is expected.

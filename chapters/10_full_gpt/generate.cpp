@@ -138,15 +138,21 @@ int generate_command(int argc, char** argv) {
       "top-k", "only the K most probable", value(), "K")("top-p", "only the most probable that reach P together",
                                                          value(), "P")("greedy", "always the most probable")(
       "no-cache", "read the whole context again for each token; the text is the same, the wait is longer")(
-      "timing", "say at the end how long the writing took");
+      "precision", "of the weights: fp32, or bf16 for a GPU that has it: half as much to read, two or three digits",
+      value()->default_value("fp32"), "NAME")("timing", "say at the end how long the writing took");
   const SharedOptions shared = line.parse(argc, argv);
   if (!line.given("run")) throw UsageError("generate needs --run, the folder of a run");
   const SamplingOptions options = read_options(line);
   const std::int64_t count = line.integer("max-new-tokens", 1, std::numeric_limits<std::int32_t>::max());
   const auto prompts = read_prompts(line);
 
+  const std::string precision = line.text("precision");
+  if (precision != "fp32" && precision != "bf16") {
+    throw UsageError(fmt::format("--precision must be fp32 or bf16, not \"{}\"", precision));
+  }
+
   LoadedRun run = load_run(line.text("run"));
-  run.model->to(shared.device.device);
+  run.model->to(shared.device.device, precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   // What a prompt has that the model does not know is said before anything is written.
   for (const auto& prompt : prompts) {
     if (run.codec->encode(prompt).empty()) throw UsageError(fmt::format("the prompt \"{}\" has no tokens", prompt));

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <typeinfo>
 
+#include "10_full_gpt/row_product.h"
 #include "common/error.h"
 #include "common/projection.h"
 
@@ -16,15 +17,17 @@ namespace verse {
 
 namespace {
 
-/// The two parameters of a projection, its matrix as [inputs, outputs]; undefined where it is none of chapter 4's.
-std::pair<torch::Tensor, torch::Tensor> laid_out(const std::shared_ptr<Projection>& projection) {
-  const auto linear = std::dynamic_pointer_cast<LinearProjection>(projection);
-  if (!linear || !linear->bias.defined()) return {};
-  return {linear->weight.t().contiguous(), linear->bias};
+/// A projection of chapter 4's; null for any other.
+std::shared_ptr<LinearProjection> plain(const std::shared_ptr<Projection>& projection) {
+  return std::dynamic_pointer_cast<LinearProjection>(projection);
 }
 
-torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& shift) {
-  return torch::layer_norm(x, gain.sizes(), gain, shift);
+torch::Tensor project(const LinearProjection& projection, const torch::Tensor& x) {
+  return project_rows(x, projection.weight, projection.bias);
+}
+
+torch::Tensor normed(const LayerNorm& norm, const torch::Tensor& x) {
+  return torch::layer_norm(x, norm->weight.sizes(), norm->weight, norm->bias);
 }
 
 }  // namespace
@@ -48,7 +51,7 @@ std::pair<torch::Tensor, torch::Tensor> BlockCache::append(const torch::Tensor& 
 Cache make_block_cache(GPTImpl& model, std::int64_t batch) {
   const GPTOptions& options = model.options;
   const auto block =
-      torch::empty({options.layers, 2, batch, options.heads, options.context, options.width / options.heads},
+      torch::zeros({options.layers, 2, batch, options.heads, options.context, options.width / options.heads},
                    model.token_embedding.options().requires_grad(false));
   Cache cache;
   for (std::int64_t layer = 0; layer < options.layers; ++layer) {
@@ -57,69 +60,102 @@ Cache make_block_cache(GPTImpl& model, std::int64_t batch) {
   return cache;
 }
 
-Decoder::Decoder(GPT model, std::int64_t batch) : model_(std::move(model)) {
+Decoder::Decoder(GPT model, std::int64_t batch, std::optional<bool> same_each_time) : model_(std::move(model)) {
   const c10::InferenceMode no_gradients;
+  const torch::Device device = model_->token_embedding.device();
+  same_each_time_ = same_each_time.value_or(device.is_cuda());
+  token_ = torch::zeros({batch}, torch::dtype(torch::kInt64).device(device));
+  place_ = torch::zeros({1}, token_.options());
+  places_ = torch::arange(model_->options.context, token_.options());
+  logits_ = torch::zeros({batch, model_->options.vocabulary_size}, model_->token_embedding.options());
   cache_ = make_block_cache(*model_, batch);
   const GPTImpl& given = *model_;
   if (typeid(given) != typeid(GPTImpl)) return;
   for (const auto& module : *model_->blocks) {
     auto& block = *module->as<BlockImpl>();
-    Layer layer;
-    layer.attention_gain = block.attention_norm->weight;
-    layer.attention_shift = block.attention_norm->bias;
-    layer.mlp_gain = block.mlp_norm->weight;
-    layer.mlp_shift = block.mlp_norm->bias;
-    std::tie(layer.query_key_value, layer.query_key_value_bias) = laid_out(block.attention->query_key_value);
-    std::tie(layer.output, layer.output_bias) = laid_out(block.attention->output);
-    std::tie(layer.expand, layer.expand_bias) = laid_out(block.mlp->expand);
-    std::tie(layer.contract, layer.contract_bias) = laid_out(block.mlp->contract);
-    for (const auto* matrix : {&layer.query_key_value, &layer.output, &layer.expand, &layer.contract}) {
-      if (!matrix->defined()) {  // a projection that somebody has wrapped
-        layers_.clear();
-        return;
-      }
+    Layer layer{block.attention_norm,           block.mlp_norm,           plain(block.attention->query_key_value),
+                plain(block.attention->output), plain(block.mlp->expand), plain(block.mlp->contract)};
+    if (!layer.query_key_value || !layer.output || !layer.expand || !layer.contract) {  // somebody has wrapped one
+      layers_.clear();
+      return;
     }
     layers_.push_back(std::move(layer));
   }
 }
 
 void Decoder::forget() {
-  for (auto& layer : cache_) static_cast<BlockCache&>(*layer).clear();
+  for (std::size_t layer = 0; layer < cache_.size(); ++layer) cache(layer).clear();
 }
 
 torch::Tensor Decoder::read(const torch::Tensor& tokens) {
   const c10::InferenceMode no_gradients;
-  if (tokens.size(1) == 1 && !layers_.empty()) return read_one(tokens);
+  if (tokens.size(1) == 1 && !layers_.empty()) {
+    const std::int64_t context = model_->options.context;
+    if (cache_.front()->length() >= context)
+      throw UsageError(fmt::format("the context of {} positions is full", context));
+    return same_each_time_ ? read_one_as_recorded(tokens) : read_one(tokens);
+  }
   ForwardExtras extras;
   extras.cache = &cache_;
   return model_->forward(tokens, extras).select(1, tokens.size(1) - 1);
 }
 
 //! [read-one]
-torch::Tensor Decoder::read_one(const torch::Tensor& tokens) {
+torch::Tensor Decoder::through_blocks(torch::Tensor x, const Attend& attend) {
   const GPTOptions& options = model_->options;
-  const std::int64_t batch = tokens.size(0), place = cache_.front()->length(),
-                     head_width = options.width / options.heads;
-  if (place >= options.context) throw UsageError(fmt::format("the context of {} positions is full", options.context));
-  auto x = model_->token_embedding.index_select(0, tokens.view({batch})) +
-           model_->position_embedding[place];  // [batch, width]
+  const std::int64_t batch = x.size(0), head_width = options.width / options.heads;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    const auto parts = torch::addmm(layer.query_key_value_bias, norm(x, layer.attention_gain, layer.attention_shift),
-                                    layer.query_key_value)
-                           .view({batch, 3, options.heads, 1, head_width});
-    const auto [keys, values] = cache_[i]->append(parts.select(1, 1), parts.select(1, 2));
-    const auto mixed = at::scaled_dot_product_attention(parts.select(1, 0), keys, values);  // [batch, heads, 1, head]
+    const auto parts = project(*layer.query_key_value, normed(layer.attention_norm, x));  // [batch, 3 width]
+    const auto mixed = attend(i, parts.view({batch, 3, options.heads, 1, head_width}));
+    x = x + project(*layer.output, mixed.reshape({batch, options.width}));
 
-    // What a projection writes into the stream is added by the product itself.
-    x.add_(layer.output_bias).addmm_(mixed.reshape({batch, options.width}), layer.output);
-    auto hidden = torch::addmm(layer.expand_bias, norm(x, layer.mlp_gain, layer.mlp_shift), layer.expand);
+    auto hidden = project(*layer.expand, normed(layer.mlp_norm, x));
     at::gelu_(hidden, options.exact_gelu ? "none" : "tanh");  // [batch, 4 width]
-    x.add_(layer.contract_bias).addmm_(hidden, layer.contract);
+    x = x + project(*layer.contract, hidden);
   }
-  return torch::linear(norm(x, model_->final_norm->weight, model_->final_norm->bias), model_->token_embedding);
+  return project_rows(normed(model_->final_norm, x), model_->token_embedding);
+}
+
+torch::Tensor Decoder::read_one(const torch::Tensor& tokens) {
+  const std::int64_t place = cache_.front()->length();
+  const auto x = model_->token_embedding.index_select(0, tokens.flatten()) + model_->position_embedding[place];
+  return through_blocks(x, [this](std::size_t layer, const torch::Tensor& parts) {
+    const auto [keys, values] = cache(layer).append(parts.select(1, 1), parts.select(1, 2));
+    return at::scaled_dot_product_attention(parts.select(1, 0), keys, values);
+  });
 }
 //! [read-one]
+
+//! [read-recorded]
+/// read_one() in a form that is the same each time: attention sees the whole cache, of which a mask hides what is not
+/// there yet, and new keys go to the place that a tensor names.
+void Decoder::work() {
+  const auto seen = (places_ <= place_).view({1, 1, 1, -1});  // [1, 1, 1, context]
+  const auto x = model_->token_embedding.index_select(0, token_) + model_->position_embedding.index_select(0, place_);
+  logits_.copy_(through_blocks(x, [&](std::size_t layer, const torch::Tensor& parts) {
+    auto keys = cache(layer).keys(), values = cache(layer).values();
+    keys.index_copy_(2, place_, parts.select(1, 1));
+    values.index_copy_(2, place_, parts.select(1, 2));
+    return at::scaled_dot_product_attention(parts.select(1, 0), keys, values, seen);
+  }));
+}
+
+torch::Tensor Decoder::read_one_as_recorded(const torch::Tensor& tokens) {
+  constexpr std::int64_t kWarmUp = 3;  // steps in which libraries choose their algorithms
+  token_.copy_(tokens.flatten());
+  place_.fill_(cache_.front()->length());
+  std::string problem;  // a text that is written a little slower needs no explanation
+  if (steps_taken_++ == kWarmUp) recording_ = Recording::make([this] { work(); }, problem);
+  if (recording_ != nullptr) {
+    recording_->play();
+  } else {
+    work();
+  }
+  for (std::size_t layer = 0; layer < cache_.size(); ++layer) cache(layer).one_more();
+  return logits_;
+}
+//! [read-recorded]
 
 std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
                                                          const std::vector<std::vector<std::int64_t>>& prompts,

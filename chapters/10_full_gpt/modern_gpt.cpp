@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "03_attention/attention.h"
+#include "10_full_gpt/fast_gpt.h"
 #include "10_full_gpt/training_step.h"
 #include "common/error.h"
 
@@ -216,7 +217,7 @@ torch::Tensor ModernGPTImpl::attend(const Layer& layer, const torch::Tensor& x, 
 torch::Tensor ModernGPTImpl::think(const Layer& layer, const torch::Tensor& x) const {
   auto hidden = torch::nn::functional::linear(x, layer.expand);  // [batch, time, 4 width]
   if (!has(Part::squared_relu)) {
-    hidden = options.fused ? torch::gelu(hidden, "tanh") : gelu_tanh(hidden);
+    hidden = options.fused ? fast_gelu_tanh(hidden) : gelu_tanh(hidden);
   } else {
     hidden = options.fused ? squared_relu(hidden) : torch::relu(hidden).square();
   }

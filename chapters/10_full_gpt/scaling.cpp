@@ -41,7 +41,7 @@ struct Point {
 Point train_one(Recipe recipe, const torch::Tensor& text, const torch::Tensor& validation, torch::Device device) {
   torch::manual_seed(recipe.seed);
   Random random(recipe.seed);
-  GPT model = modern_gpt(recipe.model);
+  GPT model = modern_gpt(recipe.model, recipe.without);
   model->to(device);
   const auto optimizer = modern_optimizer(dynamic_cast<ModernGPTImpl&>(*model), recipe.adamw);
   StepSettings settings;

@@ -51,6 +51,7 @@ class CommandLine(unittest.TestCase):
     def test_unknown_parts_and_flags(self):
         self.assertIn("images, clips, sound, frames or distillation", self.refused("--part", "smells"))
         self.refused("--no-such-flag")
+        self.assertIn("65", self.refused("--characters", 64))
 
     def test_files_that_are_no_sounds(self):
         with open(self.path("text.wav"), "w") as file:

@@ -151,6 +151,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(together.stdout, b"--------\n".join(alone))
         self.assertEqual(run(*arguments, "--prompt", "ANNA", "--seed", 7, "--no-cache").stdout, alone[0])
         self.assertEqual(run(*arguments, "--prompt", "ANNA", "--seed", 7, "--threads", 2).stdout, alone[0])
+        halved = run(*arguments, "--prompt", "ANNA", "--seed", 7, "--precision", "bf16")
+        self.assertEqual(halved.returncode, 0, halved.stderr)
+        self.assertTrue(halved.stdout.startswith(b"ANNA"))
+        self.refused([*arguments, "--precision", "fp8"], "--precision", "bf16", "fp8")
         prompts = self.write("prompts", "ANNA\n\nOTTO: café\nLine\n".encode())
         alone = [run(*arguments, "--prompt", prompt, "--seed", 7 + i).stdout
                  for i, prompt in enumerate(("ANNA", "OTTO: café", "Line"))]

@@ -11,6 +11,7 @@
 
 #include "01_tokenizer/tokenizer.h"
 #include "10_full_gpt/generate.h"
+#include "10_full_gpt/row_product.h"
 #include "common/error.h"
 #include "common/projection.h"
 
@@ -71,6 +72,51 @@ TEST(BlockCache, ReturnsWhatAGrowingCacheReturns) {
   EXPECT_TRUE(torch::equal(block.append(key, key).first, key));
 }
 
+TEST(ProjectRows, EqualsLinear) {
+  // Sums of up to 1,537 products of numbers near 1, in another order; counts that no power of 2 divides.
+  for (const std::int64_t inputs : {1, 31, 32, 100, 1537}) {
+    for (const std::int64_t outputs : {1, 7, 300}) {
+      for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{3}, kFewRows, kFewRows + 1}) {
+        torch::manual_seed(static_cast<std::uint64_t>(inputs + outputs + rows));
+        const auto x = torch::randn({rows, inputs}), weight = torch::randn({outputs, inputs}),
+                   bias = torch::randn({outputs});
+        const torch::NoGradGuard no_gradients;
+        const auto exact = torch::linear(x.to(torch::kFloat64), weight.to(torch::kFloat64), bias.to(torch::kFloat64));
+        const double tolerance = 1e-6 * static_cast<double>(inputs + 1);
+        const auto off = [&](const torch::Tensor& got) { return (got - exact).abs().max().item<double>(); };
+        EXPECT_EQ(project_rows(x, weight, bias).scalar_type(), torch::kFloat32);
+        EXPECT_LE(off(project_rows(x, weight, bias)), tolerance) << inputs << " to " << outputs << ", rows " << rows;
+        EXPECT_LE(off(project_rows(x, weight) + bias), tolerance) << "without a bias";
+        const auto across = weight.t().contiguous().t();  // the same matrix, lying the other way
+        EXPECT_LE(off(project_rows(x, across, bias)), tolerance) << "a matrix that does not lie row by row";
+      }
+    }
+  }
+  const auto x = torch::randn({2, 8}, torch::kFloat64), weight = torch::randn({3, 8}, torch::kFloat64);
+  EXPECT_TRUE(torch::equal(project_rows(x, weight), torch::linear(x, weight))) << "other numbers are LibTorch's";
+}
+
+TEST(ProjectRows, LeavesGradientsToLinear) {
+  const auto x = torch::randn({1, 40}), weight = torch::randn({3, 40}).requires_grad_();
+  project_rows(x, weight).sum().backward();
+  ASSERT_TRUE(weight.grad().defined());
+  EXPECT_TRUE(torch::allclose(weight.grad(), x.expand({3, 40})));
+}
+
+TEST(ProjectRows, HasTheSameBitsOnAnyNumberOfThreads) {
+  const torch::NoGradGuard no_gradients;
+  torch::manual_seed(8);
+  const auto x = torch::randn({2, 384}), weight = torch::randn({1536, 384}), bias = torch::randn({1536});
+  const int threads = torch::get_num_threads();
+  torch::set_num_threads(1);
+  const auto one = project_rows(x, weight, bias);
+  for (const int several : {2, 3}) {
+    torch::set_num_threads(several);
+    EXPECT_TRUE(torch::equal(project_rows(x, weight, bias), one)) << several;
+  }
+  torch::set_num_threads(threads);
+}
+
 TEST(BlockCache, LiesInOneBlock) {
   GPT model = decided_model();
   const Cache cache = make_block_cache(*model, 2);
@@ -91,18 +137,20 @@ TEST(Decoder, EqualsTheForwardPass) {
         const auto tokens = some_tokens(batch, 16);
         const torch::NoGradGuard no_gradients;
         const auto expected = model->forward(tokens);  // [batch, 16, vocabulary]
-        Decoder decoder(model, batch);
-        for (int round = 0; round < 2; ++round) {
-          expect_near(decoder.read(tokens.narrow(1, 0, 5)), expected.select(1, 4), "the prompt");
-          for (std::int64_t t = 5; t < 16; ++t) {
-            expect_near(decoder.read(tokens.narrow(1, t, 1)), expected.select(1, t), "a token");
+        for (const bool same_each_time : {false, true}) {
+          Decoder decoder(model, batch, same_each_time);
+          for (int round = 0; round < 2; ++round) {
+            expect_near(decoder.read(tokens.narrow(1, 0, 5)), expected.select(1, 4), "the prompt");
+            for (std::int64_t t = 5; t < 16; ++t) {
+              expect_near(decoder.read(tokens.narrow(1, t, 1)), expected.select(1, t), "a token");
+            }
+            EXPECT_THROW(decoder.read(tokens.narrow(1, 0, 1)), UsageError) << "the context is full";
+            decoder.forget();
           }
-          EXPECT_THROW(decoder.read(tokens.narrow(1, 0, 1)), UsageError) << "the context is full";
-          decoder.forget();
+          // From the first token on, and in two pieces.
+          expect_near(decoder.read(tokens.narrow(1, 0, 1)), expected.select(1, 0), "the first token");
+          expect_near(decoder.read(tokens.narrow(1, 1, 6)), expected.select(1, 6), "a piece");
         }
-        // From the first token on, and in two pieces.
-        expect_near(decoder.read(tokens.narrow(1, 0, 1)), expected.select(1, 0), "the first token");
-        expect_near(decoder.read(tokens.narrow(1, 1, 6)), expected.select(1, 6), "a piece");
       }
     }
   }
@@ -177,7 +225,8 @@ TEST(GenerateTogether, IsTheSameOnOneThreadAndTwo) {
 
 TEST(GenerateTogether, GivesEachTextWhatItWouldGetAlone) {
   GPT model = decided_model();
-  const std::vector<Tokens> prompts = {{1, 2, 3}, {12, 0, 5}, {1, 2, 3}, {7, 7, 7}};
+  const std::vector<Tokens> prompts = {{1, 2, 3}, {12, 0, 5}, {1, 2, 3}, {7, 7, 7}, {0, 1, 0}, {4, 4, 9}};
+  ASSERT_GT(prompts.size(), static_cast<std::size_t>(kFewRows)) << "alone by our product, together by LibTorch's";
   std::vector<Random> randoms;
   for (std::uint64_t row = 0; row < prompts.size(); ++row) randoms.emplace_back(10 + row);
   SamplingOptions options;

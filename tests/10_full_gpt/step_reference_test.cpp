@@ -5,9 +5,14 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "03_attention/attention.h"
 #include "05_training/checkpoint.h"
+#include "10_full_gpt/fast_dropout.h"
 #include "10_full_gpt/fast_gpt.h"
 #include "10_full_gpt/modern_gpt.h"
 #include "10_full_gpt/presets.h"
@@ -212,8 +217,29 @@ TEST(Presets, RefuseWhatJsonCannotHold) {
   EXPECT_NE(refused("--stop-at-loss", "inf").find("--stop-at-loss"), std::string::npos);
   EXPECT_EQ(refused("--grad-clip", "1000"), "");
   EXPECT_NE(refused("--without", "muon").find("speedrun"), std::string::npos);
+  EXPECT_NE(refused("--with", "squared-relu").find("speedrun"), std::string::npos);
   EXPECT_NE(refused("--without", "wings").find("token-shift"), std::string::npos);
   EXPECT_NE(refused("--accumulate", "13").find("--batch-size"), std::string::npos);
+}
+
+TEST(Presets, ChooseTheirPartsByFlags) {
+  const auto without = [](std::vector<std::string> words) {
+    CommandLine line("test", "a test");
+    add_recipe_flags(line);
+    words.insert(words.begin(), "test");
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    line.parse(static_cast<int>(words.size()), arguments.data());
+    Recipe recipe = preset("speedrun");
+    apply_recipe_flags(line, recipe);
+    return recipe.without;
+  };
+  using Parts = std::set<Part>;
+  EXPECT_EQ(without({}), Parts{Part::squared_relu});
+  EXPECT_EQ(without({"--with", "squared-relu"}), Parts{});
+  EXPECT_EQ(without({"--without", "muon,rotary"}), (Parts{Part::muon, Part::rotary, Part::squared_relu}));
+  EXPECT_EQ(without({"--without", "muon", "--with", "squared-relu"}), Parts{Part::muon});
 }
 
 TEST(FastGPT, EqualsTheClearForm) {
@@ -239,6 +265,119 @@ TEST(FastGPT, EqualsTheClearForm) {
     EXPECT_LE((parameter.value().grad() - others[parameter.key()].grad()).abs().max().item<double>(), 1e-5)
         << parameter.key();
   }
+}
+
+TEST(FastDropout, DropsTheShareItIsToldAndKeepsTheMean) {
+  constexpr std::int64_t kCount = 1'000'000;
+  const auto ones = torch::ones({kCount});
+  for (const double share : {0.1, 0.2, 0.5}) {
+    for (const std::uint64_t seed : {0ULL, 1ULL, 2ULL, 0x123456789abcdefULL}) {
+      const auto dropped = drop(ones, {share, seed});
+      const auto kept = (dropped != 0).to(torch::kFloat64);
+      // Five deviations of a binomial: once in a million.
+      const double deviation = std::sqrt(share * (1 - share) / static_cast<double>(kCount));
+      EXPECT_NEAR(kept.mean().item<double>(), 1 - share, 5 * deviation) << "seed " << seed;
+      EXPECT_NEAR(dropped.max().item<double>(), 1 / (1 - share), 1e-6);
+      // Neighbours, near and far, do not know of one another.
+      for (const std::int64_t apart : {1, 2, 8, 64, 384, 65'536}) {
+        const auto one = kept.narrow(0, 0, kCount - apart) - (1 - share),
+                   other = kept.narrow(0, apart, kCount - apart) - (1 - share);
+        EXPECT_NEAR((one * other).mean().item<double>() / (share * (1 - share)), 0, 5e-3)
+            << apart << " apart, seed " << seed;
+      }
+    }
+  }
+  const Drops one{0.5, 1}, other{0.5, 2}, high{0.5, 1ULL << 33};
+  EXPECT_TRUE(torch::equal(drop(ones, one), drop(ones, one)));
+  for (const std::int64_t apart : {0, 1, 2, 3}) {
+    const auto mine = drop(ones, one).narrow(0, apart, kCount - 3), its = drop(ones, other).narrow(0, 0, kCount - 3);
+    EXPECT_NEAR((mine == its).to(torch::kFloat64).mean().item<double>(), 0.5, 5e-3) << "shifted by " << apart;
+  }
+  for (const auto& another : {other, high}) {
+    EXPECT_NEAR((drop(ones, one) == drop(ones, another)).to(torch::kFloat64).mean().item<double>(), 0.5, 5e-3);
+  }
+  EXPECT_TRUE(torch::equal(drop(ones.narrow(0, 0, 100), one, 700), drop(ones, one).narrow(0, 700, 100)))
+      << "a place's fate does not depend on where one begins to ask";
+}
+
+TEST(FastDropout, IsDrawnFromLibTorchsGeneratorAndGoesBackByTheSameDrops) {
+  const auto x = torch::linspace(1, 2, 50'000).requires_grad_();
+  torch::manual_seed(6);
+  const auto first = fast_dropout(x, 0.3), second = fast_dropout(x, 0.3);
+  torch::manual_seed(6);
+  EXPECT_TRUE(torch::equal(fast_dropout(x, 0.3), first)) << "an equal seed";
+  EXPECT_FALSE(torch::equal(second, first)) << "each call drops others";
+  first.sum().backward();
+  EXPECT_LE((x.grad() * x.detach() - first.detach()).abs().max().item<double>(), 1e-6);
+  EXPECT_TRUE(fast_dropout(x, 0.3, /*training=*/false).is_same(x));
+  EXPECT_TRUE(fast_dropout(x, 0).is_same(x));
+}
+
+TEST(AttendDropping, EqualsTheClearFormWithTheSameDrops) {
+  constexpr std::int64_t kHeads = 2, kWidth = 16;
+  // A few weights, computed at once, and more than fit, a text at a time.
+  for (const bool few : {true, false}) {
+    const std::int64_t texts = few ? 3 : 2, time = few ? 20 : 520;
+    ASSERT_EQ(texts * kHeads * time * time <= kFewWeights, few);
+    torch::manual_seed(9);
+    const auto parts = torch::randn({texts, time, 3 * kWidth});
+    const auto weights = torch::randn({texts, time, kWidth});
+    for (const double share : {0.0, 0.3}) {
+      const Drops drops{share, 77};
+      const auto factors = drop(torch::ones({texts, kHeads, time, time}), drops);
+      const auto run = [&](bool fast) {
+        const auto leaf = parts.clone().requires_grad_();
+        torch::Tensor mixed;
+        if (fast) {
+          mixed = attend_dropping(leaf, kHeads, drops);
+        } else {
+          const auto apart = leaf.chunk(3, -1);
+          const auto scores = attention_scores(split_heads(apart[0], kHeads), split_heads(apart[1], kHeads));
+          const auto looks = attention_weights(scores, causal_mask(time, time)) * factors;
+          mixed = merge_heads(torch::matmul(looks, split_heads(apart[2], kHeads)));
+        }
+        (mixed * weights).sum().backward();
+        return std::pair{mixed.detach(), leaf.grad()};
+      };
+      const auto [clear, clear_gradient] = run(false);
+      const auto [fast, fast_gradient] = run(true);
+      EXPECT_GT(clear_gradient.abs().max().item<double>(), 1.0) << "too flat to show a difference";
+      // Sums of up to 520 products of numbers near 1, in float32, in another order.
+      EXPECT_LE((clear - fast).abs().max().item<double>(), 1e-5) << share;
+      EXPECT_LE((clear_gradient - fast_gradient).abs().max().item<double>(), 5e-5) << share;
+    }
+  }
+}
+
+TEST(FastGPT, DropsInTrainingAndOnlyThere) {
+  GPTOptions options;
+  options.vocabulary_size = 11;
+  options.context = 300;
+  options.layers = 2;
+  options.heads = 4;
+  options.width = 16;
+  options.fused = true;
+  options.dropout = 0.5;
+  torch::manual_seed(3);
+  GPT fast = fast_gpt(options);
+  // So many that threads share them, in attention too.
+  const auto tokens = torch::randint(11, {4, 300}, torch::kInt64);
+  ASSERT_GT(4 * 4 * 300 * 300, kFewWeights);
+  const int threads = torch::get_num_threads();
+  const auto after_seed = [&](std::uint64_t seed) {
+    torch::manual_seed(seed);
+    return fast->forward(tokens).detach();
+  };
+  fast->train();
+  const auto one = after_seed(1);
+  EXPECT_FALSE(torch::equal(after_seed(2), one));
+  torch::set_num_threads(threads == 1 ? 2 : 1);
+  // Other drops would show: logits are some tenths. Products may be added up in another order.
+  EXPECT_GT((after_seed(2) - one).abs().max().item<double>(), 0.01);
+  EXPECT_LE((after_seed(1) - one).abs().max().item<double>(), 1e-5) << "the same drops on another number of threads";
+  torch::set_num_threads(threads);
+  fast->eval();
+  EXPECT_TRUE(torch::equal(after_seed(2), after_seed(1)));
 }
 
 TEST(FastGelu, EqualsTheClearForm) {

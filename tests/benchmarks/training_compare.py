@@ -4,8 +4,9 @@
 usage: training_compare.py OURS NANOGPT_FOLDER PYTHON TEXT [--rounds 3] [--steps 300] [--threads N] [--preset small]
 
 OURS is build/solution_10; PYTHON an interpreter that can import torch, numpy and requests. nanoGPT runs eager, in
-float32. Each round is one run of each; of a run's steps the first 30 are left out, and the median of the rest counts.
-Both print a time per step: nanoGPT its log line, ours the rate in metrics.csv.
+float32. Each round is one run of each; of a run's steps the first 30 are left out, and of the rest the median over
+means of ten steps counts: ours has a line for each ten in metrics.csv, and nanoGPT's log, which has one a step, is
+averaged in the same way.
 """
 
 import argparse
@@ -21,6 +22,13 @@ SHAPES = {
     "small": {"block_size": 64, "batch_size": 12, "n_layer": 4, "n_head": 4, "n_embd": 128, "dropout": 0.0},
     "shakespeare": {"block_size": 256, "batch_size": 64, "n_layer": 6, "n_head": 6, "n_embd": 384, "dropout": 0.2},
 }
+
+
+def run_quietly(command):
+    """Runs a program whose output is of interest only where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr.strip()}")
 
 
 def prepare(nanogpt, python, text):
@@ -40,16 +48,15 @@ def time_nanogpt(nanogpt, python, shape, steps, threads, skip):
          "--dtype=float32", *flags],
         cwd=nanogpt, env=environment, capture_output=True, text=True, check=True)
     times = [float(found) for found in re.findall(r"time ([0-9.]+)ms", run.stdout)]
-    return statistics.median(times[skip:])
+    return statistics.median(statistics.mean(times[i : i + 10]) for i in range(skip, len(times) - 9, 10))
 
 
 def time_ours(program, shape, text, steps, threads, skip):
     with tempfile.TemporaryDirectory() as folder:
         run = os.path.join(folder, "run")
-        subprocess.run(
+        run_quietly(
             [program, "train", "--preset", shape, "--data", text, "--out", run, "--steps", str(steps), "--eval-every",
-             "1000000", "--eval-batches", "1", "--precision", "fp32", "--device", "cpu", "--threads", str(threads)],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "1000000", "--eval-batches", "1", "--precision", "fp32", "--device", "cpu", "--threads", str(threads)])
         with open(os.path.join(run, "metrics.csv"), newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["tokens_per_second"] and int(row["step"]) > skip]
     tokens = SHAPES[shape]["batch_size"] * SHAPES[shape]["block_size"]
@@ -70,7 +77,9 @@ def main():
 
     ours, text = os.path.abspath(options.ours), os.path.abspath(options.text)
     prepare(options.nanogpt, options.python, text)
-    skip = min(30, options.steps // 3)
+    skip = min(30, options.steps // 30 * 10)  # whole lines of metrics.csv
+    if options.steps < skip + 10:
+        parser.error(f"--steps {options.steps} is too few: 10 or more")
     ratios = []
     for number in range(1, options.rounds + 1):
         theirs = time_nanogpt(options.nanogpt, options.python, options.preset, options.steps, options.threads, skip)
