@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <torch/torch.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +29,7 @@
 #include "common/interrupt.h"
 #include "common/program.h"
 #include "common/random.h"
+#include "common/safetensors.h"
 
 namespace verse {
 namespace {
@@ -138,6 +140,24 @@ std::vector<std::pair<std::string, RunRecord>> named_runs(const std::string& fol
   return runs;
 }
 
+/// The text that a run has learned from: what --data names; else the file that the run's own state names; else the
+/// play. @throws UsageError where that file is gone
+Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& shared) {
+  const auto state = folder / "state.safetensors";
+  if (shared.data || !std::filesystem::exists(state)) return load_corpus(shared.data);
+  const auto metadata = load_tensors(state).metadata;
+  const auto found = metadata.find("run");
+  const auto run = nlohmann::json::parse(found == metadata.end() ? "" : found->second, nullptr, /*exceptions=*/false);
+  const nlohmann::json::json_pointer place("/text/file");
+  if (!run.is_object() || !run.contains(place) || !run.at(place).is_string()) return load_corpus({});
+  const std::filesystem::path file = run.at(place).get<std::string>();
+  if (!std::filesystem::exists(file)) {
+    throw UsageError(
+        fmt::format("{} has learned from {}, which is gone: name that text by --data", folder.string(), file.string()));
+  }
+  return load_corpus(file);
+}
+
 /// A run, and everything that can be said about it.
 void show_run(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared) {
   const std::filesystem::path folder = line.text("run");
@@ -215,12 +235,11 @@ int run(int argc, char** argv) {
       "warmup", "of --record", cxxopts::value<std::string>()->default_value("100"), "N");
   const auto shared = line.parse(argc, argv);
   const auto sample = line.integer("sample", 0, 100000);
-  const auto corpus = load_corpus(shared.data);
-
   if (line.given("run")) {
-    show_run(line, corpus, shared);
+    show_run(line, text_of_run(line.text("run"), shared), shared);
     return 0;
   }
+  const auto corpus = load_corpus(shared.data);
   if (line.given("record")) {
     record(line, corpus, shared);
     return 0;

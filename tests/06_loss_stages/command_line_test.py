@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Runs chapter 6's program on run folders as a user would, mistakes included.
+
+usage: command_line_test.py PROGRAM [unittest arguments]
+"""
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = None
+RUNS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "chapters", "06_loss_stages", "runs")
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.page = os.path.join(self.folder.name, "page.html")
+
+    def refused(self, *arguments):
+        """One line, status 2, and nothing on standard output. Returns the line."""
+        done = run(*arguments)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr
+
+    def copy_of(self, name):
+        place = os.path.join(self.folder.name, name)
+        shutil.copytree(os.path.join(RUNS, name), place)
+        return place
+
+    def write_state(self, place, text):
+        """A state as chapter 10's runs have it, with nothing in it but what the run says of its text."""
+        header = json.dumps({"__metadata__": {"run": json.dumps({"text": text})}}).encode()
+        with open(os.path.join(place, "state.safetensors"), "wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header)
+
+    def test_recorded_runs_are_named(self):
+        for name, verdict in (("play-healthy-1", "Healthy"), ("shakespeare-50000-overfitting", "Overfitting: validation was best")):
+            done = run(os.path.join(RUNS, name), "--report", self.page)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue(done.stdout.startswith(verdict), done.stdout[:200])
+            with open(self.page, encoding="utf-8") as file:
+                self.assertIn("<svg", file.read())
+
+    def test_metrics_that_cannot_be_read(self):
+        place = self.copy_of("play-healthy-1")
+        metrics = os.path.join(place, "metrics.csv")
+        with open(metrics, "w", encoding="utf-8") as file:
+            file.write("a,b,c\n1,2,3\n")
+        self.assertIn("metrics.csv", self.refused(place, "--report", self.page))
+        self.assertFalse(os.path.exists(self.page))
+        self.refused(os.path.join(self.folder.name, "no-such-run"))
+
+    def test_a_run_is_read_on_the_text_that_it_has_learned_from(self):
+        place = self.copy_of("play-healthy-1")
+        text = os.path.join(self.folder.name, "rhyme.txt")
+        with open(text, "w", encoding="utf-8") as file:
+            file.write("It takes a text of some length to count what follows which.\n" * 400)
+        self.write_state(place, {"name": "rhyme.txt", "file": text})
+        os.remove(os.path.join(place, "evidence.json"))
+        self.assertIn("on rhyme.txt", run(place, "--report", self.page).stdout)
+        self.write_state(place, {"name": "the play"})
+        self.assertIn("on the play", run(place, "--report", self.page).stdout)
+        os.remove(text)
+        self.write_state(place, {"name": "rhyme.txt", "file": text})
+        refusal = self.refused(place, "--report", self.page)
+        self.assertIn("rhyme.txt", refusal)
+        self.assertIn("--data", refusal)
+
+
+if __name__ == "__main__":
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
