@@ -294,6 +294,12 @@ Tensor masked(const Tensor& predictions, const Tensor& targets, const Tensor& co
                  [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
                    return masked(logits, tokens, (tokens != markers.placeholder) & (tokens != markers.padding));
                  })
+        .mistake("cut_but_not_shifted",
+                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
+                   const auto targets = tokens.slice(1, 0, -1);
+                   return masked(logits.slice(1, 0, -1), targets,
+                                 (targets != markers.placeholder) & (targets != markers.padding));
+                 })
         .mistake("mask_of_the_inputs",
                  [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
                    const auto inputs = tokens.slice(1, 0, -1);
