@@ -195,8 +195,9 @@ torch::Tensor attend_dropping(const torch::Tensor& parts, std::int64_t heads, co
   return AttendDropping::apply(parts.contiguous(), heads, drops);
 }
 
-bool attends_fast(const torch::Tensor& parts, std::int64_t heads, double share) {
-  return drops_fast(parts) && (share > 0 || Cut(parts, heads).few());
+bool attends_fast(const torch::Tensor& x, std::int64_t time, std::int64_t heads, double share) {
+  const std::int64_t weights = x.numel() / x.size(-1) * heads * time;
+  return drops_fast(x) && (share > 0 || weights <= kFewWeights);
 }
 
 }  // namespace verse

@@ -42,7 +42,7 @@ torch::Tensor attend_dropping(const torch::Tensor& parts, std::int64_t heads, co
 constexpr std::int64_t kFewWeights = 1 << 20;
 
 /// Whether that is faster than LibTorch's kernel, which has no dropout on a CPU, and is made for long texts.
-/// @param parts as above @param share that is dropped
-bool attends_fast(const torch::Tensor& parts, std::int64_t heads, double share);
+/// @param x what is to be attended to, [..., width] @param time positions of a text @param share that is dropped
+bool attends_fast(const torch::Tensor& x, std::int64_t time, std::int64_t heads, double share);
 
 }  // namespace verse

@@ -75,15 +75,13 @@ torch::Tensor fast_gelu_tanh(const torch::Tensor& x) {
 torch::Tensor FastGPTImpl::attend(CausalSelfAttentionImpl& attention, const torch::Tensor& x, std::int64_t time,
                                   const torch::Tensor& mask) const {
   const double dropout = is_training() ? options.dropout : 0.0;
-  const auto parts = attention.query_key_value->forward(x).view({-1, time, 3 * options.width});
-  torch::Tensor mixed;  // [batch, time, width]
-  if (!mask.defined() && attends_fast(parts, options.heads, dropout)) {
-    mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
-  } else {
-    const auto apart = parts.chunk(3, -1);
-    mixed = merge_heads(attend_fused(split_heads(apart[0], options.heads), split_heads(apart[1], options.heads),
-                                     split_heads(apart[2], options.heads), mask, dropout));
+  if (mask.defined() || !attends_fast(x, time, options.heads, dropout)) {
+    AttentionExtras extras;
+    extras.mask = mask;
+    return attention.forward(x.view({-1, time, options.width}), extras).view_as(x);
   }
+  const auto parts = attention.query_key_value->forward(x).view({-1, time, 3 * options.width});
+  const auto mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
   return fast_dropout(attention.output->forward(mixed.view_as(x)), dropout);
 }
 
