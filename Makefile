@@ -1,6 +1,6 @@
 # Chapter and Verse: every command. `make help` shows them.
 #
-# In a target's name N stands for a chapter (0 to 10) and N.M for an exercise. Each target sets up what it needs, once.
+# In a target's name N stands for a chapter (0 to 12) and N.M for an exercise. Each target sets up what it needs, once.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -18,13 +18,13 @@ two = $(shell seq -f '%02.0f' '$(1)' '$(1)' 2>/dev/null || echo none)
 
 .PHONY: help
 help:
-	@echo "Chapter and Verse: train a GPT from scratch in C++. N is a chapter (0 to 10), N.M an exercise."
+	@echo "Chapter and Verse: train a GPT from scratch in C++. N is a chapter (0 to 12), N.M an exercise."
 	@echo
 	@echo "See it work"
 	@echo "  make demo              train a small GPT on text (about two minutes), watch its loss, hear it talk"
 	@echo "  make book              render the book into build/book/html/index.html"
 	@echo
-	@echo "Learn: read chapters/NN_name/README.md (or the book), fill in a stub, check it"
+	@echo "Learn: read chapters/NN_name/chapter.md (or the book), fill in a stub, check it"
 	@echo "  make test-chapter-N    check your exercises of chapter N; says what is wrong and where to read"
 	@echo "  make chapter-N         build and run chapter N with your code"
 	@echo "  make hint-N.M          the next hint for an exercise; there are three"
@@ -78,11 +78,11 @@ verse-built: configure
 
 .PHONY: demo data
 demo: configure
-	@$(call build_targets,solution_10)
+	@$(call build_targets,solution_12)
 	@rm -rf $(BUILD)/demo
-	@$(BUILD)/solution_10 train --preset demo --out $(BUILD)/demo $(ARGS)
+	@$(BUILD)/gpt train --preset demo --out $(BUILD)/demo $(ARGS)
 	@echo "The run is in $(BUILD)/demo (loss.svg is its curve). Let it go on talking:" >&2
-	@echo "  build/solution_10 generate --run $(BUILD)/demo --prompt \"KING\" --max-new-tokens 300 --seed 7" >&2
+	@echo "  build/gpt generate --run $(BUILD)/demo --prompt \"KING\" --max-new-tokens 300 --seed 7" >&2
 
 data:
 	@data/fetch

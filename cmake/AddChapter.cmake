@@ -1,11 +1,12 @@
 # add_chapter(NN_name)
 #
 # Declares a chapter by its folder's name. Every .cpp in solutions/NN_name is a file with exercises: it is compiled from there for the
-# reference, and its namesake in chapters/NN_name for the learner. main.cpp and every other .cpp in chapters/NN_name are given: compiled
-# once, they serve both, as do the tests (tests/NN_name/*_test.cpp; those named *reference_test.cpp are for the reference alone).
+# reference, and its namesake in chapters/NN_name for the learner. main.cpp and every .cpp below chapters/NN_name/given are given:
+# compiled once, they serve both, as do the tests (tests/NN_name/*_test.cpp; those named *reference_test.cpp are for the reference alone).
 #
 # Makes: solution_NN, test_solution_NN (part of `all`), chapter_NN, test_chapter_NN (built when asked for: a learner's file may not
-# compile). A chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
+# compile). PROGRAM name gives the files of the two programs names of their own, name and my-name; the course's names are links to
+# them. WITHOUT NN ... leaves chapters out that this one does not stand on. Otherwise a chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
 # VERSE_LEARNER_CHAPTERS (those whose exercises all pass), the reference's for the rest.
 
 set(VERSE_CHAPTERS "" CACHE INTERNAL "chapters declared so far")
@@ -55,35 +56,35 @@ function(verse_program name)
 endfunction()
 
 function(add_chapter folder)
+  cmake_parse_arguments(PARSE_ARGV 1 chapter "" "PROGRAM" "WITHOUT")
   string(SUBSTRING ${folder} 0 2 number)
   set(chapter_dir "${PROJECT_SOURCE_DIR}/chapters/${folder}")
   file(GLOB bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/solutions/${folder}"
        "${PROJECT_SOURCE_DIR}/solutions/${folder}/*.cpp")
-  if(NOT bodies)
-    return()  # a chapter that is still to be written
-  endif()
-
-  # What is given: all that has no namesake with exercises.
-  file(GLOB given_sources CONFIGURE_DEPENDS RELATIVE "${chapter_dir}" "${chapter_dir}/*.cpp")
-  list(REMOVE_ITEM given_sources main.cpp ${bodies})
+  file(GLOB_RECURSE given_sources CONFIGURE_DEPENDS "${chapter_dir}/given/*.cpp")
 
   # The same file names twice: the reference's bodies, and the learner's.
   list(TRANSFORM bodies PREPEND "${PROJECT_SOURCE_DIR}/solutions/${folder}/" OUTPUT_VARIABLE reference_bodies)
   list(TRANSFORM bodies PREPEND "${VERSE_LEARNER_ROOT}/chapters/${folder}/" OUTPUT_VARIABLE learner_bodies)
-  verse_objects(reference_${number} SOURCES ${reference_bodies})
+  set(reference "")
+  if(bodies)
+    verse_objects(reference_${number} SOURCES ${reference_bodies})
+    set(reference reference_${number})
+  endif()
   set(learner_there ON)
   foreach(body IN LISTS learner_bodies)
     if(NOT EXISTS "${body}")
       set(learner_there OFF)  # before the first `make stubs`
     endif()
   endforeach()
-  if(learner_there)
+  set(learner ${reference})
+  if(learner_there AND bodies)
     verse_objects(learner_${number} LEARNER SOURCES ${learner_bodies})
+    set(learner learner_${number})
   endif()
 
   set(given "")
   if(given_sources)
-    list(TRANSFORM given_sources PREPEND "${chapter_dir}/")
     verse_objects(given_${number} SOURCES ${given_sources})
     set(given given_${number})
   endif()
@@ -92,11 +93,16 @@ function(add_chapter folder)
   set(below "")
   set(below_for_learner "")
   foreach(earlier IN LISTS VERSE_CHAPTERS)
-    list(APPEND below reference_${earlier})
+    if(earlier IN_LIST chapter_WITHOUT)
+      continue()
+    endif()
+    if(TARGET reference_${earlier})
+      list(APPEND below reference_${earlier})
+    endif()
     math(EXPR plain "1${earlier} - 100")  # 3 for 03
     if(plain IN_LIST VERSE_LEARNER_CHAPTERS AND TARGET learner_${earlier})
       list(APPEND below_for_learner learner_${earlier})
-    else()
+    elseif(TARGET reference_${earlier})
       list(APPEND below_for_learner reference_${earlier})
     endif()
     if(TARGET given_${earlier})
@@ -108,10 +114,23 @@ function(add_chapter folder)
   # The chapter's program.
   if(EXISTS "${chapter_dir}/main.cpp")
     verse_objects(main_${number} SOURCES "${chapter_dir}/main.cpp")
-    verse_program(solution_${number} OBJECTS main_${number} ${given} reference_${number} ${below})
+    verse_program(solution_${number} OBJECTS main_${number} ${given} ${reference} ${below})
     if(learner_there)
-      verse_program(chapter_${number} LEARNER OBJECTS main_${number} ${given} learner_${number} ${below_for_learner})
+      verse_program(chapter_${number} LEARNER OBJECTS main_${number} ${given} ${learner} ${below_for_learner})
     endif()
+  endif()
+
+  if(chapter_PROGRAM)
+    foreach(pair "solution_${number}:${chapter_PROGRAM}" "chapter_${number}:my-${chapter_PROGRAM}")
+      string(REPLACE ":" ";" pair "${pair}")
+      list(GET pair 0 target)
+      list(GET pair 1 file)
+      if(TARGET ${target})
+        set_target_properties(${target} PROPERTIES OUTPUT_NAME ${file})
+        add_custom_command(TARGET ${target} POST_BUILD
+          COMMAND ${CMAKE_COMMAND} -E create_symlink ${file} "${CMAKE_BINARY_DIR}/${target}" VERBATIM)
+      endif()
+    endforeach()
   endif()
 
   # Scripts that run the chapter's program as a user would.
@@ -134,7 +153,7 @@ function(add_chapter folder)
     set(checks checks_${number})
     if(learner_there)
       verse_program(test_chapter_${number} TEST LEARNER
-                    OBJECTS ${checks} ${given} learner_${number} ${below_for_learner})
+                    OBJECTS ${checks} ${given} ${learner} ${below_for_learner})
     endif()
   endif()
   if(tests OR reference_tests)
@@ -143,7 +162,7 @@ function(add_chapter folder)
       target_link_libraries(reference_checks_${number} PRIVATE verse_check)
       list(APPEND checks reference_checks_${number})
     endif()
-    verse_program(test_solution_${number} TEST OBJECTS ${checks} ${given} reference_${number} ${below})
+    verse_program(test_solution_${number} TEST OBJECTS ${checks} ${given} ${reference} ${below})
     add_test(NAME test_solution_${number} COMMAND test_solution_${number})
     # What the reference answers on the tests' seeded inputs is what the learner's answers are held against.
     if(tests)

@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "common/error.h"
-#include "common/files.h"
-#include "common/text.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/text.h"
 
 namespace verse {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "common/play.h"
+#include "common/play/play.h"
 
 namespace verse {
 

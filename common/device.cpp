@@ -11,7 +11,7 @@
 #include <system_error>
 #include <type_traits>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -17,7 +17,7 @@
 #include <regex>
 #include <stdexcept>
 
-#include "common/files.h"
+#include "common/base/files.h"
 
 extern char** environ;
 

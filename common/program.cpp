@@ -13,7 +13,7 @@
 #include <new>
 #include <string_view>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BOOK = HERE.parent
-CHAPTER = "chapters/03_attention/README.md"
-OTHER = "chapters/05_training/README.md"
+CHAPTER = "chapters/03_attention/chapter.md"
+OTHER = "chapters/05_training/chapter.md"
 MANIFEST = "chapters/03_attention/exercises.toml"
 SOLUTION = "solutions/03_attention/attention.cpp"
 
@@ -55,7 +55,7 @@ BREAKS = [
     ("an exercise's mark", replace(SOLUTION, "//! [3.1]", "//! [3.9]", 2), MANIFEST, r"\[3\.1\]"),
     ("an anchor", replace(CHAPTER, "{#ch03-mask}", "{#ch03-masks}"), OTHER, "ch03-mask"),
     ("a link to an anchor", replace(CHAPTER, "(#ch05-schedule)", "(#ch05-schedules)"), CHAPTER, "ch05-schedules"),
-    ("a link to a page", replace(CHAPTER, "../05_training/README.md", "../06_training/README.md"), CHAPTER, "06_training"),
+    ("a link to a page", replace(CHAPTER, "../05_training/chapter.md", "../06_training/chapter.md"), CHAPTER, "06_training"),
     ("a formula", replace(CHAPTER, r"\sqrt{d}} \right)", r"\sqrt{d}} \rihgt)"), CHAPTER, "formula"),
     ("a formula that is not closed", append(CHAPTER, "It costs $x and more."), CHAPTER, "dollar"),
     ("a formula in a hint", replace(MANIFEST, r"$\\sqrt{d}$", r"$\\sqr{d}$"), MANIFEST, "formula"),
@@ -148,7 +148,7 @@ def main():
         size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
         verdict("at most 15 MB", size < 15 * 2**20, size)
         remove(OTHER)(root)
-        replace(CHAPTER, "See also [the schedule](#ch05-schedule) and [chapter 5](../05_training/README.md).", "")(root)
+        replace(CHAPTER, "See also [the schedule](#ch05-schedule) and [chapter 5](../05_training/chapter.md).", "")(root)
         code, output = build(root)
         verdict("a chapter whose prose is not written yet is no mistake", code == 0, output)
     compiler = shutil.which("clang++") or shutil.which("g++")

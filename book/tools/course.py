@@ -40,7 +40,7 @@ class Source:
 class Chapter:
     number: str
     folder: str
-    path: str      # of README.md, from the root
+    path: str      # of chapter.md, from the root
     manifest: dict
     manifest_path: str
     label: str     # "ch03"
@@ -61,9 +61,9 @@ class Course:
         return sorted({p for pattern in patterns for p in self.root.glob(pattern) if p.is_file()})
 
     def _read_sources(self):
-        files = self._glob("common/*.h", "common/*.cpp", "chapters/*/*.h", "chapters/*/main.cpp", "solutions/*/*.h",
-                           "solutions/*/*.cpp", "book/sample/*.cpp")
-        given = [f for f in self._glob("chapters/*/*.cpp") if f.name != "main.cpp" and
+        files = self._glob("common/**/*.h", "common/**/*.cpp", "chapters/*/*.h", "chapters/*/given/**/*.h",
+                           "chapters/*/main.cpp", "solutions/*/*.h", "solutions/*/*.cpp", "book/sample/*.cpp")
+        given = [f for f in self._glob("chapters/*/*.cpp", "chapters/*/given/**/*.cpp") if f.name != "main.cpp" and
                  not (self.root / "solutions" / f.parent.name / f.name).exists()]
         for file in sorted({*files, *given}):
             path = file.relative_to(self.root).as_posix()
@@ -93,11 +93,11 @@ class Course:
             return {}
 
     def _read_chapters(self):
-        for readme in self._glob("chapters/[0-9][0-9]_*/README.md"):
+        for readme in self._glob("chapters/[0-9][0-9]_*/chapter.md"):
             folder = readme.parent.name
             manifest_path = f"chapters/{folder}/exercises.toml"
             manifest = self._manifest(manifest_path) if (self.root / manifest_path).exists() else {}
-            chapter = Chapter(str(int(folder[:2])), folder, f"chapters/{folder}/README.md", manifest, manifest_path,
+            chapter = Chapter(str(int(folder[:2])), folder, f"chapters/{folder}/chapter.md", manifest, manifest_path,
                               "ch" + folder[:2])
             self.chapters.append(chapter)
             self._read_exercises(manifest, manifest_path, folder, chapter)
@@ -146,4 +146,9 @@ class Course:
         else:
             tries = [name, f"book/sample/{name}"]
         tries += [f"solutions/{name}", f"chapters/{name}"]
-        return next((self.sources[t] for t in tries if t in self.sources), None)
+        if found := next((self.sources[t] for t in tries if t in self.sources), None):
+            return found
+        # What a chapter is given lies in rooms of its own; the file's name is enough there.
+        below = f"chapters/{chapter.folder}/given/" if chapter else "chapters/"
+        given = [path for path in self.sources if path.startswith(below) and path.endswith("/" + name)]
+        return self.sources[given[0]] if len(given) == 1 else None

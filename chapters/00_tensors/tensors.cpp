@@ -1,6 +1,6 @@
 #include "00_tensors/tensors.h"
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -12,14 +12,14 @@
 #include <string>
 #include <vector>
 
-#include "01_tokenizer/merges.h"
-#include "01_tokenizer/prompt.h"
+#include "01_tokenizer/given/merges.h"
+#include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "common/corpus.h"
-#include "common/error.h"
+#include "common/base/error.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

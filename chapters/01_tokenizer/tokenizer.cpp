@@ -8,8 +8,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "common/error.h"
-#include "common/text.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/random.h"
+#include "common/base/random.h"
 
 namespace verse {
 

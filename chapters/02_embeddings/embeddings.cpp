@@ -1,6 +1,6 @@
 #include "02_embeddings/embeddings.h"
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

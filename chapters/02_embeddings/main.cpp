@@ -7,13 +7,13 @@
 #include <cmath>
 #include <vector>
 
-#include "01_tokenizer/prompt.h"
+#include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

@@ -62,7 +62,7 @@ class LayerCache {
   /// @param key, value [batch, heads, time, head_width] @return two of [batch, heads, length, head_width]
   virtual std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) = 0;
 
-  /// What a layer wants to know of the last position beside that: nothing for most, but chapter 10 has layers that look
+  /// What a layer wants to know of the last position beside that: nothing for most, but chapter 12 has layers that look
   /// one token back. It means nothing while length() is 0.
   std::vector<torch::Tensor> last;
 };

@@ -146,7 +146,7 @@ class GPTImpl : public torch::nn::Module {
   LayerNorm final_norm{nullptr};
 
  protected:
-  /// For a GPT that is built of other parts and entered by the same doors (chapter 10): it keeps the options and leaves
+  /// For a GPT that is built of other parts and entered by the same doors (chapter 12): it keeps the options and leaves
   /// the rest to whoever derives from it.
   struct OtherParts {};
   GPTImpl(const GPTOptions& given, OtherParts) : options(given) {}

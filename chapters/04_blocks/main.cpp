@@ -17,19 +17,19 @@
 #include <utility>
 #include <vector>
 
-#include "01_tokenizer/prompt.h"
+#include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
-#include "02_embeddings/speak.h"
+#include "02_embeddings/given/speak.h"
 #include "04_blocks/blocks.h"
 #include "04_blocks/stacks.h"
 #include "common/corpus.h"
-#include "common/error.h"
+#include "common/base/error.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/progress.h"
-#include "common/random.h"
-#include "common/text.h"
+#include "common/base/progress.h"
+#include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

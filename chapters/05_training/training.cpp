@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "02_embeddings/embeddings.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

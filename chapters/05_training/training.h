@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "04_blocks/blocks.h"
-#include "common/random.h"
+#include "common/base/random.h"
 
 namespace verse {
 

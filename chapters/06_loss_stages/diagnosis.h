@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "02_embeddings/speak.h"
+#include "02_embeddings/given/speak.h"
 #include "06_loss_stages/loss_stages.h"
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 
 namespace verse {
 
@@ -72,7 +72,7 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
                                             const std::vector<torch::Tensor>& before);
 
 /// How much what comes later changes what a model says now: the largest change of any logit at the positions before
-/// `position` when the tokens from there on are replaced by their neighbours in the vocabulary. (Exercise 6.6)
+/// `position` when the tokens from there on are replaced by their neighbours in the vocabulary. (Exercise 6.7)
 /// @param tokens [1, time], int64 @return 0 within rounding for a model that sees only the past
 double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
                         std::int64_t vocabulary_size);
@@ -80,7 +80,7 @@ double future_influence(const LogitsFunction& model, const torch::Tensor& tokens
 /// The share of a text's characters that equal the one before.
 double repeated_share(const std::string& text);
 
-/// Was the model given a bad start? (Exercise 6.7) Before the first step it should guess: its validation loss is ln V.
+/// Was the model given a bad start? (Exercise 6.6) Before the first step it should guess: its validation loss is ln V.
 /// More than 0.5 nats above that, or no number at all, it is sure of things that it cannot know. Without a first row of
 /// step 0: unknown.
 Finding bad_initialisation(const RunRecord& run);
@@ -107,12 +107,12 @@ double highest_rate(const RunRecord& run);
 /// runs that are not below it yet, and for those without a training loss at the end. Given, not an exercise.
 Finding is_stuck(const RunRecord& run);
 
-/// Was a high learning rate reached without a warm-up? (Exercise 6.11) A run that is stuck, and whose first recorded
+/// Was a high learning rate reached without a warm-up? (Exercise 6.12) A run that is stuck, and whose first recorded
 /// learning rate, within the first twentieth of its steps, is above nine tenths of the highest one. Where nothing is
 /// recorded that early: unknown. What is_stuck() cannot tell or denies is the answer too.
 Finding warmup_missing(const RunRecord& run);
 
-/// Was the learning rate too high? (Exercise 6.12) A run that is stuck, and whose training loss was lower while the
+/// Was the learning rate too high? (Exercise 6.11) A run that is stuck, and whose training loss was lower while the
 /// rate was still rising (below nine tenths of the highest) than at some time from there on, by more than 0.05; a
 /// loss that is no number is worse than any. Where
 /// no row is from that time: unknown. What is_stuck() cannot tell or denies is the answer too.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -16,19 +16,19 @@
 #include <utility>
 #include <vector>
 
-#include "01_tokenizer/prompt.h"
+#include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
-#include "05_training/checkpoint.h"
+#include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
-#include "06_loss_stages/checkups.h"
+#include "06_loss_stages/given/checkups.h"
 #include "06_loss_stages/loss_stages.h"
-#include "06_loss_stages/recording.h"
-#include "06_loss_stages/report.h"
+#include "06_loss_stages/given/recording.h"
+#include "06_loss_stages/given/report.h"
 #include "common/corpus.h"
-#include "common/error.h"
-#include "common/interrupt.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/program.h"
-#include "common/random.h"
+#include "common/base/random.h"
 #include "common/safetensors.h"
 
 namespace verse {

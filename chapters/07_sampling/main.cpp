@@ -12,19 +12,19 @@
 #include <utility>
 #include <vector>
 
-#include "01_tokenizer/prompt.h"
+#include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "04_blocks/blocks.h"
-#include "05_training/checkpoint.h"
+#include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "07_sampling/sampling.h"
 #include "common/corpus.h"
-#include "common/error.h"
-#include "common/interrupt.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/program.h"
-#include "common/progress.h"
-#include "common/random.h"
-#include "common/text.h"
+#include "common/base/progress.h"
+#include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "02_embeddings/embeddings.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 
@@ -64,10 +64,10 @@ std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& 
   model->eval();
   const auto context = static_cast<std::size_t>(model->options.context);
   std::vector<std::int64_t> made;
-  //! [7.6]
-  // Exercise 7.6: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.6 helps.
-  throw NotImplemented("7.6");
-  //! [7.6]
+  //! [7.9]
+  // Exercise 7.9: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.9 helps.
+  throw NotImplemented("7.9");
+  //! [7.9]
   model->train(was_training);
   return made;
 }
@@ -77,10 +77,10 @@ std::int64_t GrowingCache::length() const {
 }
 
 std::pair<torch::Tensor, torch::Tensor> GrowingCache::append(const torch::Tensor& key, const torch::Tensor& value) {
-  //! [7.7]
-  // Exercise 7.7: The cache: append. Read "ch07-cache" in README.md, then replace the next line; make hint-7.7 helps.
-  throw NotImplemented("7.7");
-  //! [7.7]
+  //! [7.6]
+  // Exercise 7.6: The cache: append. Read "ch07-cache" in README.md, then replace the next line; make hint-7.6 helps.
+  throw NotImplemented("7.6");
+  //! [7.6]
 }
 
 Cache make_cache(std::int64_t layers) {
@@ -90,19 +90,19 @@ Cache make_cache(std::int64_t layers) {
 }
 
 CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device device) {
-  //! [7.8]
-  // Exercise 7.8. Read "ch07-cache-mask" in README.md, then replace the next line; make hint-7.8 helps.
-  throw NotImplemented("7.8");
-  //! [7.8]
+  //! [7.7]
+  // Exercise 7.7. Read "ch07-cache-mask" in README.md, then replace the next line; make hint-7.7 helps.
+  throw NotImplemented("7.7");
+  //! [7.7]
 }
 
 torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache) {
   const torch::NoGradGuard no_gradients;
   const auto device = model->token_embedding.device();
-  //! [7.9]
-  // Exercise 7.9. Read "ch07-cache-step" in README.md, then replace the next line; make hint-7.9 helps.
-  throw NotImplemented("7.9");
-  //! [7.9]
+  //! [7.8]
+  // Exercise 7.8. Read "ch07-cache-step" in README.md, then replace the next line; make hint-7.8 helps.
+  throw NotImplemented("7.8");
+  //! [7.8]
 }
 
 }  // namespace verse

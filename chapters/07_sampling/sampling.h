@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "04_blocks/blocks.h"
-#include "common/random.h"
+#include "common/base/random.h"
 
 namespace verse {
 
@@ -52,13 +52,13 @@ std::int64_t choose_token(const torch::Tensor& logits, const SamplingOptions& op
 /// Hears each new token as it comes; returns false to stop.
 using TokenListener = std::function<bool(std::int64_t)>;
 
-/// Continues the prompt by `count` tokens. (Exercise 7.6) When the context is full, its last half is kept and read
+/// Continues the prompt by `count` tokens. (Exercise 7.9) When the context is full, its last half is kept and read
 /// again, with and without a cache alike, so that both give one text.
 /// @param prompt at least one token @return the new tokens
 std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener = {});
 
-/// A cache that grows by joining tensors. (Exercise 7.7)
+/// A cache that grows by joining tensors. (Exercise 7.6)
 class GrowingCache : public LayerCache {
  public:
   std::int64_t length() const override;
@@ -72,14 +72,14 @@ class GrowingCache : public LayerCache {
 /// One empty growing cache a layer.
 Cache make_cache(std::int64_t layers);
 
-/// The positions and the mask of `time` new tokens after `kept` earlier ones. (Exercise 7.8)
+/// The positions and the mask of `time` new tokens after `kept` earlier ones. (Exercise 7.7)
 struct CachedStep {
   torch::Tensor positions;  ///< [time], int64: kept, kept + 1, ...
   torch::Tensor mask;       ///< [time, kept + time], bool
 };
 CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device device = torch::kCPU);
 
-/// The logits after the last of the new tokens, reading them through the cache. (Exercise 7.9)
+/// The logits after the last of the new tokens, reading them through the cache. (Exercise 7.8)
 /// @param tokens the new ones only, at least one @return [vocabulary]
 torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache);
 

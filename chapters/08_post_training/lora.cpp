@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -12,21 +12,21 @@
 #include <utility>
 #include <vector>
 
-#include "01_tokenizer/prompt.h"
-#include "05_training/checkpoint.h"
+#include "01_tokenizer/given/prompt.h"
+#include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "07_sampling/sampling.h"
-#include "08_post_training/chat.h"
-#include "08_post_training/experiments.h"
-#include "08_post_training/fine_tune.h"
-#include "08_post_training/respond.h"
-#include "08_post_training/reward.h"
+#include "08_post_training/given/chat.h"
+#include "08_post_training/given/experiments.h"
+#include "08_post_training/given/fine_tune.h"
+#include "08_post_training/given/respond.h"
+#include "08_post_training/given/reward.h"
 #include "common/corpus.h"
-#include "common/error.h"
-#include "common/interrupt.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "02_embeddings/embeddings.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "04_blocks/blocks.h"
-#include "08_post_training/chat.h"
-#include "common/random.h"
+#include "08_post_training/given/chat.h"
+#include "common/base/random.h"
 
 namespace verse {
 

@@ -1,6 +1,6 @@
 #include "08_post_training/preference.h"
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

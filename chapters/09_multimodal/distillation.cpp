@@ -1,7 +1,7 @@
 #include "09_multimodal/distillation.h"
 
 #include "02_embeddings/embeddings.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -4,7 +4,7 @@
 
 #include "02_embeddings/embeddings.h"
 #include "04_blocks/blocks.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -8,12 +8,12 @@
 #include <string>
 #include <utility>
 
-#include "05_training/checkpoint.h"
-#include "09_multimodal/parts.h"
+#include "05_training/given/checkpoint.h"
+#include "09_multimodal/given/parts.h"
 #include "09_multimodal/sound.h"
-#include "09_multimodal/wav.h"
-#include "common/error.h"
-#include "common/interrupt.h"
+#include "09_multimodal/given/wav.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/program.h"
 
 namespace verse {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

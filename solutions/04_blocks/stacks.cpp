@@ -3,7 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 
@@ -79,17 +79,14 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
-                        std::int64_t vocabulary_size) {
+Finding bad_initialisation(const RunRecord& run) {
   //! [6.6]
-  // The same text with another end.
-  const torch::NoGradGuard no_gradients;
-  auto changed = tokens.clone();
-  changed.slice(1, position) = (tokens.slice(1, position) + 1) % vocabulary_size;
+  // Only the row before the first step tells.
+  if (run.rows.empty() || run.rows.front().step != 0 || !run.rows.front().validation_loss) return Finding::unknown;
+  const double loss = *run.rows.front().validation_loss;
 
-  // What is said before the end begins must not know of it.
-  const auto difference = (model(tokens) - model(changed)).slice(1, 0, position).abs();  // [1, position, vocabulary]
-  return difference.max().item<double>();
+  // No loss at all (NaN) is no fair start either, so ask whether it is good.
+  return loss <= run.landmarks.uniform + 0.5 ? Finding::no : Finding::yes;
   //! [6.6]
 }
 
@@ -111,14 +108,17 @@ Finding is_stuck(const RunRecord& run) {
   return run.rows.back().step < 400 ? Finding::unknown : Finding::yes;
 }
 
-Finding bad_initialisation(const RunRecord& run) {
+double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
+                        std::int64_t vocabulary_size) {
   //! [6.7]
-  // Only the row before the first step tells.
-  if (run.rows.empty() || run.rows.front().step != 0 || !run.rows.front().validation_loss) return Finding::unknown;
-  const double loss = *run.rows.front().validation_loss;
+  // The same text with another end.
+  const torch::NoGradGuard no_gradients;
+  auto changed = tokens.clone();
+  changed.slice(1, position) = (tokens.slice(1, position) + 1) % vocabulary_size;
 
-  // No loss at all (NaN) is no fair start either, so ask whether it is good.
-  return loss <= run.landmarks.uniform + 0.5 ? Finding::no : Finding::yes;
+  // What is said before the end begins must not know of it.
+  const auto difference = (model(tokens) - model(changed)).slice(1, 0, position).abs();  // [1, position, vocabulary]
+  return difference.max().item<double>();
   //! [6.7]
 }
 
@@ -158,24 +158,8 @@ Finding same_batch_every_step(const RunRecord& run) {
   //! [6.10]
 }
 
-Finding warmup_missing(const RunRecord& run) {
-  //! [6.11]
-  // Without a warm-up some runs do well; it is missed only where the model learned nothing beyond pairs.
-  const Finding stuck = is_stuck(run);
-  if (stuck != Finding::yes) return stuck;
-
-  // Was the rate near its peak from the beginning? The first twentieth of the steps shows it.
-  const double peak = highest_rate(run);
-  for (const Metrics& row : run.rows) {
-    const bool early = row.step > 0 && row.step <= run.rows.back().step / 20;
-    if (early && row.learning_rate) return *row.learning_rate > 0.9 * peak ? Finding::yes : Finding::no;
-  }
-  return Finding::unknown;
-  //! [6.11]
-}
-
 Finding learning_rate_too_high(const RunRecord& run) {
-  //! [6.12]
+  //! [6.11]
   const Finding stuck = is_stuck(run);
   if (stuck != Finding::yes) return stuck;
 
@@ -196,6 +180,22 @@ Finding learning_rate_too_high(const RunRecord& run) {
   }
   if (std::isinf(least_before)) return Finding::unknown;
   return most_after > least_before + 0.05 ? Finding::yes : Finding::no;
+  //! [6.11]
+}
+
+Finding warmup_missing(const RunRecord& run) {
+  //! [6.12]
+  // Without a warm-up some runs do well; it is missed only where the model learned nothing beyond pairs.
+  const Finding stuck = is_stuck(run);
+  if (stuck != Finding::yes) return stuck;
+
+  // Was the rate near its peak from the beginning? The first twentieth of the steps shows it.
+  const double peak = highest_rate(run);
+  for (const Metrics& row : run.rows) {
+    const bool early = row.step > 0 && row.step <= run.rows.back().step / 20;
+    if (early && row.learning_rate) return *row.learning_rate > 0.9 * peak ? Finding::yes : Finding::no;
+  }
+  return Finding::unknown;
   //! [6.12]
 }
 

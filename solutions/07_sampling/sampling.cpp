@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "02_embeddings/embeddings.h"
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 
@@ -78,6 +78,56 @@ std::int64_t choose_token(const torch::Tensor& logits, const SamplingOptions& op
 }
 //! [choose-token]
 
+std::int64_t GrowingCache::length() const {
+  return keys_.defined() ? keys_.size(2) : 0;
+}
+
+std::pair<torch::Tensor, torch::Tensor> GrowingCache::append(const torch::Tensor& key, const torch::Tensor& value) {
+  //! [7.6]
+  // Time is dimension 2. An undefined tensor cannot be joined to: the first keys and values are all there are.
+  keys_ = keys_.defined() ? torch::cat({keys_, key}, 2) : key;
+  values_ = values_.defined() ? torch::cat({values_, value}, 2) : value;
+  return {keys_, values_};
+  //! [7.6]
+}
+
+Cache make_cache(std::int64_t layers) {
+  Cache cache;
+  for (std::int64_t layer = 0; layer < layers; ++layer) cache.push_back(std::make_shared<GrowingCache>());
+  return cache;
+}
+
+CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device device) {
+  //! [7.7]
+  // The new tokens stand after those already read, whose keys are numbered from 0.
+  const auto positions = torch::arange(kept, kept + time, torch::dtype(torch::kInt64).device(device));  // [time]
+  const auto keys = torch::arange(kept + time, positions.options());                                    // [keys]
+
+  // Each may look at every key up to its own position: at all of the kept ones, and at new ones not after itself.
+  return {positions, keys.unsqueeze(0) <= positions.unsqueeze(1)};
+  //! [7.7]
+}
+
+torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache) {
+  const torch::NoGradGuard no_gradients;
+  const auto device = model->token_embedding.device();
+  //! [7.8]
+  // What is not kept is read here, from where the cache ends.
+  const std::int64_t kept = cache == nullptr ? 0 : cache->front()->length();
+  const auto step = plan_cached_step(kept, static_cast<std::int64_t>(tokens.size()), device);
+  const auto input = torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0);  // [1, time]
+  const auto x = embed_tokens(model->token_embedding, input);                       // [1, time, width]
+
+  ForwardExtras extras;
+  extras.mask = step.mask;
+  extras.cache = cache;
+  const auto logits = model->forward_embedded(x, step.positions, extras);  // [1, time, vocabulary]
+
+  // Every position has a prediction, but only the last one's is about a token that is not there yet.
+  return logits[0][-1];
+  //! [7.8]
+}
+
 std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener) {
   if (prompt.empty()) throw UsageError("a text can only be continued from at least one character");
@@ -85,7 +135,7 @@ std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& 
   model->eval();
   const auto context = static_cast<std::size_t>(model->options.context);
   std::vector<std::int64_t> made;
-  //! [7.6]
+  //! [7.9]
   std::vector<std::int64_t> unread = prompt;
   std::vector<std::int64_t> window;  // what the model sees: everything read since the context was last full
   Cache cache = make_cache(model->options.layers);
@@ -105,59 +155,9 @@ std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& 
     unread = {made.back()};
     if (listener && !listener(made.back())) break;
   }
-  //! [7.6]
+  //! [7.9]
   model->train(was_training);
   return made;
-}
-
-std::int64_t GrowingCache::length() const {
-  return keys_.defined() ? keys_.size(2) : 0;
-}
-
-std::pair<torch::Tensor, torch::Tensor> GrowingCache::append(const torch::Tensor& key, const torch::Tensor& value) {
-  //! [7.7]
-  // Time is dimension 2. An undefined tensor cannot be joined to: the first keys and values are all there are.
-  keys_ = keys_.defined() ? torch::cat({keys_, key}, 2) : key;
-  values_ = values_.defined() ? torch::cat({values_, value}, 2) : value;
-  return {keys_, values_};
-  //! [7.7]
-}
-
-Cache make_cache(std::int64_t layers) {
-  Cache cache;
-  for (std::int64_t layer = 0; layer < layers; ++layer) cache.push_back(std::make_shared<GrowingCache>());
-  return cache;
-}
-
-CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device device) {
-  //! [7.8]
-  // The new tokens stand after those already read, whose keys are numbered from 0.
-  const auto positions = torch::arange(kept, kept + time, torch::dtype(torch::kInt64).device(device));  // [time]
-  const auto keys = torch::arange(kept + time, positions.options());                                    // [keys]
-
-  // Each may look at every key up to its own position: at all of the kept ones, and at new ones not after itself.
-  return {positions, keys.unsqueeze(0) <= positions.unsqueeze(1)};
-  //! [7.8]
-}
-
-torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache) {
-  const torch::NoGradGuard no_gradients;
-  const auto device = model->token_embedding.device();
-  //! [7.9]
-  // What is not kept is read here, from where the cache ends.
-  const std::int64_t kept = cache == nullptr ? 0 : cache->front()->length();
-  const auto step = plan_cached_step(kept, static_cast<std::int64_t>(tokens.size()), device);
-  const auto input = torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0);  // [1, time]
-  const auto x = embed_tokens(model->token_embedding, input);                       // [1, time, width]
-
-  ForwardExtras extras;
-  extras.mask = step.mask;
-  extras.cache = cache;
-  const auto logits = model->forward_embedded(x, step.positions, extras);  // [1, time, vocabulary]
-
-  // Every position has a prediction, but only the last one's is about a token that is not there yet.
-  return logits[0][-1];
-  //! [7.9]
 }
 
 }  // namespace verse

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

@@ -11,10 +11,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "01_tokenizer/merges.h"
+#include "01_tokenizer/given/merges.h"
 #include "01_tokenizer/tokenizer.h"
-#include "common/error.h"
-#include "common/text.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "01_tokenizer/tokenizer.h"
-#include "common/error.h"
-#include "common/text.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
 #include "tests/harness/check.h"
 
 namespace verse {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "03_attention/attention.h"
-#include "03_attention/habits.h"
-#include "common/error.h"
+#include "03_attention/given/habits.h"
+#include "common/base/error.h"
 #include "tests/harness/joining_cache.h"
 
 namespace verse {

@@ -16,7 +16,7 @@
 
 #include "04_blocks/blocks.h"
 #include "04_blocks/stacks.h"
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/joining_cache.h"
 
 namespace verse {

@@ -1,7 +1,7 @@
 /// @file
 /// Models on disk: what is written is what is read back, in GPT-2's names and layout, and damage is noticed.
 
-#include "05_training/checkpoint.h"
+#include "05_training/given/checkpoint.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -15,7 +15,7 @@
 #include <sstream>
 #include <string>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "common/safetensors.h"
 
 namespace verse {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "04_blocks/blocks.h"
-#include "common/error.h"
-#include "common/random.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
 
 namespace verse {
 namespace {

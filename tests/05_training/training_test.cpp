@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "common/error.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
 #include "common/projection.h"
-#include "common/random.h"
 #include "tests/04_blocks/small_model.h"
 #include "tests/harness/check.h"
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "06_loss_stages/diagnosis.h"
-#include "06_loss_stages/recording.h"
-#include "06_loss_stages/report.h"
-#include "common/error.h"
-#include "common/files.h"
+#include "06_loss_stages/given/recording.h"
+#include "06_loss_stages/given/report.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 #include "tests/06_loss_stages/recorded_runs.h"
 #include "tests/common/temporary_folder.h"
 

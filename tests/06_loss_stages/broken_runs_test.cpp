@@ -91,7 +91,7 @@ void ask(const Find& find, const std::string& name, const RunRecord& run, Answer
   answers.add(name, name_of(find(run)));
 }
 
-// 6.7
+// 6.6
 // ------------------------------------------------------------------------------------------------------------------
 
 /// The first row's loss, or another's. @param row counts from 0; -1 is the last
@@ -101,7 +101,7 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
 }
 
 [[maybe_unused]] const auto& exercise_6_7 =
-    exercise<Find>("6.7", bad_initialisation)
+    exercise<Find>("6.6", bad_initialisation)
         .check("first_losses",
                [](const Find& find, Answers& answers) {
                  for (const double loss : {4.17, 4.4, 4.6, 4.7, 82.0, 3.2, nan}) {
@@ -344,7 +344,7 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
         .mistake("whatever_training_does", batch_with({.whatever_training = true}))
         .mistake("half_a_nat_is_enough", batch_with({.gap = 0.5}));
 
-// 6.11 and 6.12
+// 6.12 and 6.11
 // ------------------------------------------------------------------------------------------------------------------
 
 void ask_about_rates(const Find& find, Answers& answers) {
@@ -393,7 +393,7 @@ Find warmup_with(const WarmupSlip& slip) {
   };
 }
 
-[[maybe_unused]] const auto& exercise_6_11 = exercise<Find>("6.11", warmup_missing)
+[[maybe_unused]] const auto& exercise_6_12 = exercise<Find>("6.12", warmup_missing)
                                                  .check("rates", ask_about_rates)
                                                  .check("what_cannot_tell", ask_what_cannot_tell)
                                                  .check("recorded_runs", ask_recorded_runs)
@@ -435,8 +435,8 @@ Find rate_with(const RateSlip& slip) {
   };
 }
 
-[[maybe_unused]] const auto& exercise_6_12 =
-    exercise<Find>("6.12", learning_rate_too_high)
+[[maybe_unused]] const auto& exercise_6_11 =
+    exercise<Find>("6.11", learning_rate_too_high)
         .check("rates", ask_about_rates)
         .check("what_cannot_tell", ask_what_cannot_tell)
         .check("a_rise_that_is_gone_at_the_end",

@@ -40,7 +40,7 @@ class CommandLine(unittest.TestCase):
         return place
 
     def write_state(self, place, text):
-        """A state as chapter 10's runs have it, with nothing in it but what the run says of its text."""
+        """A state as chapter 12's runs have it, with nothing in it but what the run says of its text."""
         header = json.dumps({"__metadata__": {"run": json.dumps({"text": text})}}).encode()
         with open(os.path.join(place, "state.safetensors"), "wb") as file:
             file.write(struct.pack("<Q", len(header)) + header)

@@ -303,7 +303,7 @@ MeasureHealth health_with(const HealthSlip& slip) {
         .mistake("nothing_by_nothing", health_with({.nothing_by_nothing = true}))
         .mistake("turned_round", health_with({.turned_round = true}));
 
-// 6.6
+// 6.7
 // ------------------------------------------------------------------------------------------------------------------
 
 using FutureInfluence = std::function<double(const LogitsFunction&, const Tensor&, std::int64_t, std::int64_t)>;
@@ -350,7 +350,7 @@ LogitsFunction looking(double ahead, std::int64_t distance, double behind) {
 }
 
 [[maybe_unused]] const auto& exercise_6_6 =
-    exercise<FutureInfluence>("6.6", future_influence)
+    exercise<FutureInfluence>("6.7", future_influence)
         .check(
             "models_that_look_back_and_ahead",
             [](const FutureInfluence& influence, Answers& answers) {

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "common/random.h"
+#include "common/base/random.h"
 #include "tests/harness/check.h"
 
 namespace verse {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "06_loss_stages/recording.h"
+#include "06_loss_stages/given/recording.h"
 #include "common/corpus.h"
 
 namespace verse {
@@ -18,7 +18,7 @@ namespace verse {
 inline const std::vector<std::pair<std::string, RunRecord>>& recorded_runs() {
   static const auto runs = [] {
     std::vector<std::filesystem::path> folders;
-    const auto root = std::filesystem::path(VERSE_SOURCE_DIR) / "chapters/06_loss_stages/runs";
+    const auto root = std::filesystem::path(VERSE_SOURCE_DIR) / "chapters/06_loss_stages/given/runs";
     for (const auto& entry : std::filesystem::directory_iterator(root)) {
       if (std::filesystem::exists(entry.path() / "evidence.json")) folders.push_back(entry.path());
     }

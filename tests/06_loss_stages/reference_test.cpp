@@ -16,9 +16,9 @@
 
 #include "01_tokenizer/tokenizer.h"
 #include "06_loss_stages/loss_stages.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
 #include "common/corpus.h"
-#include "common/error.h"
-#include "common/random.h"
 
 namespace verse {
 namespace {

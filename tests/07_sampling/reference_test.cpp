@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "03_attention/attention.h"
-#include "common/error.h"
-#include "common/random.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
 
 namespace verse {
 namespace {

@@ -506,7 +506,7 @@ GPT decided_model(Answers& answers, std::int64_t layers, std::int64_t context) {
   return model;
 }
 
-// 7.6
+// 7.9
 // ------------------------------------------------------------------------------------------------------------------
 
 using Generate =
@@ -578,7 +578,7 @@ void add_texts(const Generate& make, Answers& answers, const std::vector<Tokens>
 }
 
 [[maybe_unused]] const auto& exercise_7_6 =
-    exercise<Generate>("7.6", generate)
+    exercise<Generate>("7.9", generate)
         .check("within_the_context",
                [](const Generate& make, Answers& answers) {
                  add_texts(make, answers, {{3}, {5, 1}}, 3, false);
@@ -638,7 +638,7 @@ void add_texts(const Generate& make, Answers& answers, const std::vector<Tokens>
         .mistake("listener_always_called", generate_with({.asks_whether_there = false}))
         .mistake("last_token_lost", generate_with({.loses_last = true}));
 
-// 7.7
+// 7.6
 // ------------------------------------------------------------------------------------------------------------------
 
 using MakeCache = std::function<std::shared_ptr<LayerCache>()>;
@@ -648,7 +648,7 @@ MakeCache caches_with(CacheSlip slip) {
 }
 
 [[maybe_unused]] const auto& exercise_7_7 =
-    exercise<MakeCache>("7.7", [] { return std::make_shared<GrowingCache>(); })
+    exercise<MakeCache>("7.6", [] { return std::make_shared<GrowingCache>(); })
         .check("three_pieces",
                [](const MakeCache& make, Answers& answers) {
                  const auto cache = make();
@@ -683,7 +683,7 @@ MakeCache caches_with(CacheSlip slip) {
         .mistake("keys_for_values", caches_with(CacheSlip::keys_for_values))
         .mistake("joined_to_nothing", caches_with(CacheSlip::joined_to_nothing));
 
-// 7.8
+// 7.7
 // ------------------------------------------------------------------------------------------------------------------
 
 using Plan = std::function<CachedStep(std::int64_t, std::int64_t)>;
@@ -694,7 +694,7 @@ CachedStep planned(std::int64_t kept, std::int64_t time, std::int64_t first, std
 }
 
 [[maybe_unused]] const auto& exercise_7_8 =
-    exercise<Plan>("7.8", [](std::int64_t kept, std::int64_t time) { return plan_cached_step(kept, time); })
+    exercise<Plan>("7.7", [](std::int64_t kept, std::int64_t time) { return plan_cached_step(kept, time); })
         .check("positions",
                [](const Plan& plan, Answers& answers) {
                  answers.add("the positions of 4 tokens at the start", plan(0, 4).positions, exact);
@@ -741,7 +741,7 @@ CachedStep planned(std::int64_t kept, std::int64_t time, std::int64_t first, std
           return step;
         });
 
-// 7.9
+// 7.8
 // ------------------------------------------------------------------------------------------------------------------
 
 using Step = std::function<Tensor(GPT&, const Tokens&, Cache*)>;
@@ -765,7 +765,7 @@ void add_pieces(const Step& step, Answers& answers, const std::vector<Tokens>& p
 }
 
 [[maybe_unused]] const auto& exercise_7_9 =
-    exercise<Step>("7.9", next_logits)
+    exercise<Step>("7.8", next_logits)
         .check("without_a_cache",
                [](const Step& step, Answers& answers) {
                  auto model = decided_model(answers, 2, 8);

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "07_sampling/sampling.h"
-#include "08_post_training/fine_tune.h"
-#include "08_post_training/respond.h"
-#include "08_post_training/reward.h"
-#include "08_post_training/tasks.h"
+#include "08_post_training/given/fine_tune.h"
+#include "08_post_training/given/respond.h"
+#include "08_post_training/given/reward.h"
+#include "08_post_training/given/tasks.h"
 #include "common/corpus.h"
 #include "tests/04_blocks/small_model.h"
 

@@ -10,7 +10,7 @@
 
 #include "08_post_training/lora.h"
 #include "08_post_training/preference.h"
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/04_blocks/small_model.h"
 
 namespace verse {

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "08_post_training/chat.h"
+#include "08_post_training/given/chat.h"
 #include "08_post_training/post_training.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
 #include "common/corpus.h"
-#include "common/error.h"
-#include "common/random.h"
 #include "tests/04_blocks/small_model.h"
 
 namespace verse {

@@ -11,11 +11,11 @@
 #include "02_embeddings/embeddings.h"
 #include "09_multimodal/distillation.h"
 #include "09_multimodal/frames.h"
+#include "09_multimodal/given/pictures.h"
+#include "09_multimodal/given/reader.h"
 #include "09_multimodal/images.h"
-#include "09_multimodal/pictures.h"
-#include "09_multimodal/reader.h"
 #include "09_multimodal/sound.h"
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/check.h"
 
 namespace verse {

@@ -9,10 +9,10 @@
 #include <functional>
 #include <string>
 
-#include "09_multimodal/sounds.h"
-#include "09_multimodal/wav.h"
-#include "common/error.h"
-#include "common/files.h"
+#include "09_multimodal/given/sounds.h"
+#include "09_multimodal/given/wav.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each part of the speedrun recipe is worth: all parts together, and with one left out, some seeds each.
 
-usage: tests/benchmarks/ablation.py build/solution_10 TEXT [--seeds 3] [--steps N] [--at-once N]
+usage: tests/benchmarks/ablation.py build/gpt TEXT [--seeds 3] [--steps N] [--at-once N]
 
 A validation loss does not depend on how busy a machine is, so several runs may go at once, each on one thread. Printed are the
 losses at the end, over the whole validation part, their mean, and how far the mean lies above that of all parts, with the 95 %

@@ -41,7 +41,7 @@ def their_folder(model, place):
 
 class Ours:
     def __init__(self, build, model, folder):
-        self.program = os.path.join(build, "solution_10")
+        self.program = os.path.join(build, "gpt")
         self.run = os.path.join(folder, "run")
         their_folder(model, os.path.join(folder, "theirs"))
         subprocess.run([self.program, "import-gpt2", os.path.join(folder, "theirs"), "--out", self.run], check=True,

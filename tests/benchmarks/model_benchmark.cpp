@@ -8,14 +8,15 @@
 
 #include "01_tokenizer/tokenizer.h"
 #include "03_attention/attention.h"
-#include "05_training/checkpoint.h"
+#include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "07_sampling/sampling.h"
-#include "10_full_gpt/fast_gpt.h"
-#include "10_full_gpt/full_gpt.h"
-#include "10_full_gpt/modern_gpt.h"
-#include "10_full_gpt/training_step.h"
-#include "common/play.h"
+#include "11_modern/given/modern_gpt.h"
+#include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/model/fast_gpt.h"
+#include "12_full_gpt/given/training/training_step.h"
+#include "common/fast_gelu.h"
+#include "common/play/play.h"
 
 namespace verse {
 namespace {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The speedrun recipe beside nanoGPT's 2,000 steps, in the same minutes: seconds of steps to a validation loss.
 
-usage: speedrun_compare.py build/solution_10 NANOGPT_FOLDER PYTHON TEXT [--seeds 3] [--loss 1.886] [--steps N] [--threads N]
+usage: speedrun_compare.py build/gpt NANOGPT_FOLDER PYTHON TEXT [--seeds 3] [--loss 1.886] [--steps N] [--threads N]
 
 nanoGPT trains by its own recipe for a processor (config/train_shakespeare_char.py with the flags of its README), eager, in float32; what
 counts of it are the times of its steps, without its start and its evaluations: the median of the logged ones, for all of them. Ours is

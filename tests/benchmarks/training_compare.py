@@ -3,7 +3,7 @@
 
 usage: training_compare.py OURS NANOGPT_FOLDER PYTHON TEXT [--rounds 3] [--steps 300] [--threads N] [--preset small]
 
-OURS is build/solution_10; PYTHON an interpreter that can import torch, numpy and requests. nanoGPT runs eager, in
+OURS is build/gpt; PYTHON an interpreter that can import torch, numpy and requests. nanoGPT runs eager, in
 float32. Each round is one run of each; of a run's steps the first 30 are left out, and of the rest the median over
 means of ten steps counts: ours has a line for each ten in metrics.csv, and nanoGPT's log, which has one a step, is
 averaged in the same way.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 namespace {

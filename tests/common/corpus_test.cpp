@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include "common/error.h"
-#include "common/files.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

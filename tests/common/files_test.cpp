@@ -1,4 +1,4 @@
-#include "common/files.h"
+#include "common/base/files.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

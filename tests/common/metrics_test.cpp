@@ -1,9 +1,9 @@
-#include "common/metrics.h"
+#include "common/base/metrics.h"
 
 #include <gtest/gtest.h>
 
-#include "common/error.h"
-#include "common/files.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

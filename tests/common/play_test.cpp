@@ -1,4 +1,4 @@
-#include "common/play.h"
+#include "common/play/play.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/play_grammar.h"
+#include "common/play/play_grammar.h"
 
 namespace verse {
 namespace {

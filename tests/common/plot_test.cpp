@@ -5,7 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "common/files.h"
+#include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

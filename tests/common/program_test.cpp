@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "common/error.h"
-#include "common/files.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

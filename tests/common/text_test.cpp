@@ -1,8 +1,8 @@
-#include "common/text.h"
+#include "common/base/text.h"
 
 #include <gtest/gtest.h>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {

@@ -2,7 +2,7 @@
 """Proves the course, as a learner would meet it, in a copy of chapters/ and solutions/: nobody's work is touched.
 
 Every stub is "not started"; every exercise solved by `verse solve` passes; wrong answers written into the source are named; what
-does not compile is placed; a reset gives the stub back byte for byte; and chapter 10, standing on the solved ones, trains.
+does not compile is placed; a reset gives the stub back byte for byte; and the last chapter's program, standing on the solved ones, trains.
 
 usage: tests/course/proofs.py BUILD_FOLDER [unittest's arguments]
 """
@@ -168,7 +168,7 @@ class Course(unittest.TestCase):
         self.assertIn("attention.cpp", done.stderr)
         self.assertEqual(learner.read_bytes(), before)
 
-    def test_6_solved_chapters_pass_and_carry_chapter_10(self):
+    def test_6_solved_chapters_pass_and_carry_the_last_program(self):
         for path in (self.copy / "chapters").glob("*/exercises.toml"):
             for exercise in tomllib.loads(path.read_text())["exercise"]:
                 self.assertEqual(self.verse("solve", exercise["id"]).returncode, 0, exercise["id"])
@@ -181,12 +181,12 @@ class Course(unittest.TestCase):
         carried = (self.copy / ".verse/learner_chapters.cmake").read_text()
         chapters = carried.split("set(VERSE_LEARNER_CHAPTERS", 1)[1].split(")", 1)[0].split()
         self.assertEqual({int(chapter) for chapter in chapters}, set(manifests()))
-        self.build("chapter_10")
+        self.build("chapter_12")
         out = self.copy / "run"
-        done = run(BUILD / "chapter_10", "train", "--preset", "demo", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
+        done = run(BUILD / "my-gpt", "train", "--preset", "demo", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue((out / "model.safetensors").exists())
-        said = run(BUILD / "chapter_10", "generate", "--run", out, "--prompt", "KING", "--max-new-tokens", "20", "--seed", "7")
+        said = run(BUILD / "my-gpt", "generate", "--run", out, "--prompt", "KING", "--max-new-tokens", "20", "--seed", "7")
         self.assertEqual(said.returncode, 0, said.stderr)
 
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 

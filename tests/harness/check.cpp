@@ -11,8 +11,8 @@
 #include <map>
 #include <sstream>
 
-#include "common/error.h"
-#include "common/random.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
 #include "common/safetensors.h"
 #include "tests/harness/report_listener.h"
 

@@ -7,7 +7,7 @@
 #include <iostream>
 #include <iterator>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/compile_error.h"
 #include "tests/harness/learner_state.h"

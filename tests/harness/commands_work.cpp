@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/learner_state.h"
 #include "tests/harness/terminal.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/text_file.h"
 
 namespace verse {
@@ -108,7 +108,7 @@ std::string Course::manifest_file(const Chapter& chapter) const {
 }
 
 std::string Course::readme_file(const Chapter& chapter) const {
-  return learner_file(chapter, "README.md");
+  return learner_file(chapter, "chapter.md");
 }
 
 std::optional<std::string> Course::section_title(const Chapter& chapter, std::string_view anchor) const {

@@ -37,7 +37,7 @@ class Course {
   std::string manifest_file(const Chapter& chapter) const;
   std::string readme_file(const Chapter& chapter) const;
 
-  /// The heading that carries an anchor `{#ch03-mask}` in the chapter's README.md, without the anchor.
+  /// The heading that carries an anchor `{#ch03-mask}` in the chapter's chapter.md, without the anchor.
   std::optional<std::string> section_title(const Chapter& chapter, std::string_view anchor) const;
 
   /// The page of the rendered book that holds an anchor, relative to the root, where the book has been built.

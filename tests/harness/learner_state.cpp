@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/text_file.h"
 
 namespace verse {

@@ -20,7 +20,7 @@ struct Exercise {
   std::string id;       ///< "3.2"
   std::string title;    ///< "Causal mask"
   std::string file;     ///< within the chapter's folder: "attention.cpp"
-  std::string section;  ///< the anchor in the chapter's README.md
+  std::string section;  ///< the anchor in the chapter's chapter.md
   int minutes = 0;
   bool core = true;  ///< false: "Going further"
   std::array<std::string, 3> hints;

@@ -41,8 +41,8 @@ std::string shortened(const std::string& text) {
 }
 
 // GoogleTest says "C++ exception with description "..." thrown in the test body." of what escaped; NotImplemented's
-// description is "exercise 3.2 is not written yet (chapters/03_attention/attention.cpp:41)" (common/error.h). It is
-// looked for anywhere in the text, because an exception that went through autograd comes back with more around it.
+// description is "exercise 3.2 is not written yet (chapters/03_attention/attention.cpp:41)" (common/base/error.h). It
+// is looked for anywhere in the text, because an exception that went through autograd comes back with more around it.
 void look_for_stub(const std::string& message) {
   static const std::regex pattern(R"re(exercise (\d+\.\d+) is not written yet \(([^\n]*?):(\d+)\))re");
   std::smatch match;

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/runner.h"
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/child_process.h"
 #include "tests/harness/learner_state.h"
 #include "tests/harness/text_file.h"

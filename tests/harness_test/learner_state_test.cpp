@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness_test/temporary_course.h"
 
 namespace verse {

@@ -26,11 +26,11 @@ TEST_F(Lint, FindsNothingInAGoodChapter) {
 }
 
 TEST_F(Lint, FindsASectionThatTheProseDoesNotHave) {
-  edit("chapters/03_attention/README.md", "{#ch03-mask}", "");
+  edit("chapters/03_attention/chapter.md", "{#ch03-mask}", "");
   EXPECT_EQ(findings(),
             (std::vector<std::string>{
-                manifest + ":23: 3.2: no heading in chapters/03_attention/README.md carries {#ch03-mask}",
-                manifest + ":59: P3.1: no heading in chapters/03_attention/README.md carries {#ch03-mask}"}));
+                manifest + ":23: 3.2: no heading in chapters/03_attention/chapter.md carries {#ch03-mask}",
+                manifest + ":59: P3.1: no heading in chapters/03_attention/chapter.md carries {#ch03-mask}"}));
 }
 
 TEST_F(Lint, FindsTooFewKnownMistakes) {
@@ -69,9 +69,9 @@ TEST_F(Lint, FindsBrokenMarks) {
 }
 
 TEST_F(Lint, FindsMissingProseAndSolutions) {
-  std::filesystem::remove(files.path() / "chapters/03_attention/README.md");
+  std::filesystem::remove(files.path() / "chapters/03_attention/chapter.md");
   std::filesystem::remove_all(files.path() / "solutions/03_attention");
-  EXPECT_EQ(findings(), (std::vector<std::string>{"chapters/03_attention/README.md: is missing",
+  EXPECT_EQ(findings(), (std::vector<std::string>{"chapters/03_attention/chapter.md: is missing",
                                                   "solutions/03_attention: is missing"}));
 }
 

@@ -2,7 +2,7 @@
 
 #include "tests/harness/course.h"
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness_test/temporary_course.h"
 
 namespace verse {

@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/report_listener.h"
 
 namespace {

@@ -94,7 +94,7 @@ class TemporaryCourse : public TemporaryFolder {
  public:
   TemporaryCourse() {
     write("chapters/03_attention/exercises.toml", manifest);
-    write("chapters/03_attention/README.md", readme);
+    write("chapters/03_attention/chapter.md", readme);
     write("chapters/03_attention/main.cpp", "int main() {}\n");
     write("chapters/03_attention/attention.h", "#pragma once\n");
     write("solutions/03_attention/attention.cpp", solution);

@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "tests/harness/learner_state.h"
 #include "tests/harness_test/temporary_course.h"
 
@@ -49,7 +49,7 @@ TEST_F(Workbench, StubsEmptyEveryBodyAndKeepTheRest) {
             "\n"
             "int scores(int query, int key) {\n"
             "  //! [3.1]\n"
-            "  // Exercise 3.1: Scaled scores. Read \"ch03-scores\" in README.md, then replace the next line; make "
+            "  // Exercise 3.1: Scaled scores. Read \"ch03-scores\" in chapter.md, then replace the next line; make "
             "hint-3.1 helps.\n"
             "  throw NotImplemented(\"3.1\");\n"
             "  //! [3.1]\n"
@@ -57,7 +57,7 @@ TEST_F(Workbench, StubsEmptyEveryBodyAndKeepTheRest) {
             "\n"
             "int heads(int width) {\n"
             "    //! [3.3]\n"
-            "    // Exercise 3.3: Heads. Read \"ch03-heads\" in README.md, then replace the next line; make hint-3.3 "
+            "    // Exercise 3.3: Heads. Read \"ch03-heads\" in chapter.md, then replace the next line; make hint-3.3 "
             "helps.\n"
             "    throw NotImplemented(\"3.3\");\n"
             "    //! [3.3]\n"
@@ -263,7 +263,7 @@ TEST_F(Workbench, TheChaptersDigestSeesAllItsCodeButTheProgram) {
   const Chapter chapter = course().chapter(3);
   const std::string before = chapter_digest(course(), chapter);
   files.write("chapters/03_attention/main.cpp", "int main() { return 1; }\n");
-  files.write("chapters/03_attention/README.md", "other\n");
+  files.write("chapters/03_attention/chapter.md", "other\n");
   EXPECT_EQ(chapter_digest(course(), chapter), before);
   files.write("chapters/03_attention/attention.h", "#pragma once\nint helper();\n");
   EXPECT_NE(chapter_digest(course(), chapter), before);

@@ -1,0 +1,309 @@
+#include "05_training/given/checkpoint.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/text.h"
+#include "common/safetensors.h"
+
+namespace verse {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What layer_norm() adds to a variance.
+constexpr double kEpsilon = 1e-5;
+
+/// GPT-2's name for a parameter of ours, and whether its layout is the other way round.
+struct Naming {
+  std::string name;
+  bool transposed = false;
+};
+
+/// The parts of a block, ours and GPT-2's. GPT-2 stores a projection as [inputs, outputs], we as [outputs, inputs].
+struct BlockPart {
+  const char* ours;
+  const char* gpt2;
+  bool projection;
+};
+
+constexpr BlockPart kBlockParts[] = {
+    {"attention_norm", "ln_1", false},         {"attention.query_key_value", "attn.c_attn", true},
+    {"attention.output", "attn.c_proj", true}, {"mlp_norm", "ln_2", false},
+    {"mlp.expand", "mlp.c_fc", true},          {"mlp.contract", "mlp.c_proj", true},
+};
+
+/// GPT-2's name for every parameter that a model of this depth has, by ours.
+std::map<std::string, Naming> gpt2_names(std::int64_t layers) {
+  std::map<std::string, Naming> names = {
+      {"token_embedding", {"wte.weight"}},
+      {"position_embedding", {"wpe.weight"}},
+      {"final_norm.weight", {"ln_f.weight"}},
+      {"final_norm.bias", {"ln_f.bias"}},
+  };
+  for (std::int64_t layer = 0; layer < layers; ++layer)
+    for (const auto& part : kBlockParts)
+      for (const std::string kind : {"weight", "bias"})
+        names[fmt::format("blocks.{}.{}.{}", layer, part.ours, kind)] = {
+            fmt::format("h.{}.{}.{}", layer, part.gpt2, kind), part.projection && kind == "weight"};
+  return names;
+}
+
+/// The model's parameters in GPT-2's order of names, each with its naming.
+std::vector<std::pair<Naming, torch::Tensor>> named_for_gpt2(GPTImpl& model) {
+  const auto names = gpt2_names(model.options.layers);
+  std::vector<std::pair<Naming, torch::Tensor>> result;
+  for (const auto& parameter : model.named_parameters()) {
+    const auto found = names.find(parameter.key());
+    if (found == names.end())
+      throw UsageError(
+          fmt::format("the parameter {} has no place in GPT-2's layout (was a projection wrapped?)", parameter.key()));
+    result.emplace_back(found->second, parameter.value());
+  }
+  return result;
+}
+
+std::string show_shape(torch::IntArrayRef sizes) {
+  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
+}
+
+/// One number for both files that tell how the tensors are to be read (FNV-1a). It is kept with the tensors, so that a
+/// configuration from elsewhere, or a tokenizer with one character altered, is noticed.
+std::string companions_digest(const std::string& config, const std::string& tokenizer) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char byte : config + tokenizer) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
+  return fmt::format("{:016x}", hash);
+}
+
+constexpr const char* kCompanions = "verse.companions";
+
+/// What GPT2Config of Hugging Face's transformers reads.
+Json config_json(const GPTOptions& options) {
+  return {
+      {"model_type", "gpt2"},
+      {"architectures", {"GPT2LMHeadModel"}},
+      {"vocab_size", options.vocabulary_size},
+      {"n_positions", options.context},
+      {"n_ctx", options.context},
+      {"n_embd", options.width},
+      {"n_layer", options.layers},
+      {"n_head", options.heads},
+      {"n_inner", nullptr},
+      {"activation_function", options.exact_gelu ? "gelu" : "gelu_new"},
+      {"layer_norm_epsilon", kEpsilon},
+      {"tie_word_embeddings", true},
+      {"embd_pdrop", options.dropout},
+      {"attn_pdrop", options.dropout},
+      {"resid_pdrop", options.dropout},
+      {"initializer_range", 0.02},
+      // There are no such tokens here; GPT-2's default for both is 50,256.
+      {"bos_token_id", nullptr},
+      {"eos_token_id", nullptr},
+      {"torch_dtype", "float32"},
+      {"tokenizer_class", "PreTrainedTokenizerFast"},
+  };
+}
+
+/// The file that Hugging Face's `tokenizers` reads: the text is cut into single characters, each looked up as a whole
+/// word; decoding puts them side by side again.
+Json tokenizer_json(const Tokenizer& tokenizer) {
+  Json vocabulary = Json::object();
+  for (std::int64_t token = 0; token < tokenizer.size(); ++token)
+    vocabulary[encode_utf8(tokenizer.vocabulary()[static_cast<std::size_t>(token)])] = token;
+  return {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", Json::array()},
+      {"normalizer", nullptr},
+      {"pre_tokenizer",
+       {{"type", "Split"}, {"pattern", {{"Regex", "[\\s\\S]"}}}, {"behavior", "Isolated"}, {"invert", false}}},
+      {"post_processor", nullptr},
+      {"decoder", {{"type", "Fuse"}}},
+      // A character outside the vocabulary is an error there too: the unknown token is not in it.
+      {"model", {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "<unk>"}}},
+  };
+}
+
+/// Parses a file's text and has `use` take from it what it needs; whatever is wrong becomes one line with its path.
+template <typename Use>
+auto use_json(const std::filesystem::path& path, const std::string& text, Use use) {
+  try {
+    return use(Json::parse(text));
+  } catch (const nlohmann::json::exception& error) {
+    throw UsageError(fmt::format("{} is damaged or not ours: {}", path.string(), error.what()));
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(fmt::format("{} is damaged: {}", path.string(), error.what()));
+  }
+}
+
+GPTOptions options_from(const Json& config) {
+  if (config.at("model_type") != "gpt2")
+    throw UsageError(fmt::format("model_type is {}, expected \"gpt2\"", config.at("model_type").dump()));
+  const auto activation = config.at("activation_function").get<std::string>();
+  if (activation != "gelu_new" && activation != "gelu")
+    throw UsageError(fmt::format("activation_function is \"{}\", expected \"gelu_new\" or \"gelu\"", activation));
+  const auto epsilon = config.at("layer_norm_epsilon").get<double>();
+  if (epsilon != kEpsilon) throw UsageError(fmt::format("layer_norm_epsilon is {}, expected {}", epsilon, kEpsilon));
+  if (!config.value("tie_word_embeddings", true)) throw UsageError("a head of its own is not supported");
+
+  GPTOptions options;
+  options.vocabulary_size = config.at("vocab_size").get<std::int64_t>();
+  options.context = config.at("n_positions").get<std::int64_t>();
+  options.layers = config.at("n_layer").get<std::int64_t>();
+  options.heads = config.at("n_head").get<std::int64_t>();
+  options.width = config.at("n_embd").get<std::int64_t>();
+  options.dropout = config.at("resid_pdrop").get<double>();
+  options.exact_gelu = activation == "gelu";
+  return options;
+}
+
+Tokenizer tokenizer_from(const Json& file) {
+  const auto& model = file.at("model");
+  if (model.at("type") != "WordLevel")
+    throw UsageError(fmt::format("the tokenizer's model is {}, expected \"WordLevel\" over single characters",
+                                 model.at("type").dump()));
+  const auto& vocabulary = model.at("vocab");
+  std::vector<char32_t> characters(vocabulary.size());
+  std::set<std::int64_t> seen;
+  for (const auto& [text, number] : vocabulary.items()) {
+    const auto character = decode_utf8(text);
+    const auto token = number.template get<std::int64_t>();
+    if (character.size() != 1) throw UsageError(fmt::format("\"{}\" is not a single character", text));
+    if (token < 0 || token >= static_cast<std::int64_t>(characters.size()) || !seen.insert(token).second)
+      throw UsageError(fmt::format("token number {} is out of range or given twice", token));
+    characters[static_cast<std::size_t>(token)] = character[0];
+  }
+  return Tokenizer(characters);
+}
+
+void check_is_folder(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder))
+    throw UsageError(fmt::format("{} is not a folder with a trained model", folder.string()));
+}
+
+/// Compares the tables' shapes and the number of tensors with the configuration before a model of that size is built:
+/// a damaged configuration may ask for more memory than there is.
+void check_sizes(const GPTOptions& options, const NamedTensors& tensors) {
+  const auto check = [&tensors](const char* name, std::int64_t rows, std::int64_t columns) {
+    const auto found =
+        std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
+    if (found == tensors.end()) throw UsageError(fmt::format("{} is missing", name));
+    if (!found->second.sizes().equals({rows, columns}))
+      throw UsageError(fmt::format("{} is {}, but config.json asks for [{}, {}]", name,
+                                   show_shape(found->second.sizes()), rows, columns));
+  };
+  check("wte.weight", options.vocabulary_size, options.width);
+  check("wpe.weight", options.context, options.width);
+  const auto parts = static_cast<std::int64_t>(std::size(kBlockParts));
+  const auto expected = 4 + 2 * parts * std::clamp<std::int64_t>(options.layers, 0, 1'000'000);
+  if (static_cast<std::int64_t>(tensors.size()) != expected)
+    throw UsageError(
+        fmt::format("{} tensors, but config.json's {} layers have {}", tensors.size(), options.layers, expected));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, torch::Tensor>> gpt2_tensors(GPTImpl& model) {
+  NamedTensors tensors;
+  for (const auto& [naming, parameter] : named_for_gpt2(model)) {
+    const auto values = parameter.detach().to(torch::kCPU, torch::kFloat32);
+    tensors.emplace_back(naming.name, (naming.transposed ? values.t() : values).contiguous());
+  }
+  return tensors;
+}
+
+void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
+  const torch::NoGradGuard no_gradients;
+  std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
+  const auto expected = named_for_gpt2(model);
+
+  // Everything is checked before anything is copied: a model is never left half of one run and half of another.
+  for (const auto& [naming, parameter] : expected) {
+    const auto found = given.find(naming.name);
+    if (found == given.end()) throw UsageError(fmt::format("the tensor {} is missing", naming.name));
+    const auto wanted = naming.transposed ? parameter.t() : parameter;
+    if (!found->second.sizes().equals(wanted.sizes()))
+      throw UsageError(fmt::format("the tensor {} is {}, expected {}", naming.name, show_shape(found->second.sizes()),
+                                   show_shape(wanted.sizes())));
+  }
+  std::set<std::string> known;
+  for (const auto& [naming, parameter] : expected) known.insert(naming.name);
+  for (const auto& [name, tensor] : tensors)
+    if (known.count(name) == 0) throw UsageError(fmt::format("the tensor {} is superfluous", name));
+
+  for (const auto& [naming, parameter] : expected) {
+    const auto& values = given.at(naming.name);
+    auto target = parameter;
+    target.copy_(naming.transposed ? values.t() : values);
+  }
+}
+
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer) {
+  save_model(folder, model, tokenizer_text(tokenizer));
+}
+
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file) {
+  const auto tensors = gpt2_tensors(model);
+  const auto config_text = config_json(model.options).dump(2) + "\n";
+  std::filesystem::create_directories(folder);
+  write_file_atomically(folder / "config.json", config_text);
+  write_file_atomically(folder / "tokenizer.json", tokenizer_file);
+  save_tensors(folder / "model.safetensors", tensors,
+               {{"format", "pt"}, {kCompanions, companions_digest(config_text, tokenizer_file)}});
+}
+
+TrainedModel load_model(const std::filesystem::path& folder, bool fused) {
+  check_is_folder(folder);
+  auto tokenizer = read_tokenizer(folder / "tokenizer.json", read_file(folder / "tokenizer.json"));
+  GPT model = load_gpt(folder, fused);
+  if (tokenizer.size() != model->options.vocabulary_size)
+    throw UsageError(fmt::format("{}: config.json speaks of {} tokens, tokenizer.json of {}", folder.string(),
+                                 model->options.vocabulary_size, tokenizer.size()));
+  return {model, std::move(tokenizer)};
+}
+
+GPT load_gpt(const std::filesystem::path& folder, bool fused) {
+  check_is_folder(folder);
+  const auto config_text = read_file(folder / "config.json");
+  auto options = use_json(folder / "config.json", config_text, options_from);
+  options.fused = fused;
+
+  const auto path = folder / "model.safetensors";
+  const auto file = load_tensors(path);
+  try {
+    const auto companions = file.metadata.find(kCompanions);
+    if (companions != file.metadata.end() &&
+        companions->second != companions_digest(config_text, read_file(folder / "tokenizer.json")))
+      throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
+    check_sizes(options, file.tensors);
+    GPT model(options);
+    load_gpt2_tensors(*model, file.tensors);
+    model->eval();
+    return model;
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+std::string tokenizer_text(const Tokenizer& tokenizer) {
+  return tokenizer_json(tokenizer).dump(2) + "\n";
+}
+
+Tokenizer read_tokenizer(const std::filesystem::path& place, const std::string& content) {
+  return use_json(place, content, tokenizer_from);
+}
+
+}  // namespace verse

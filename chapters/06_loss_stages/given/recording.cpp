@@ -1,0 +1,296 @@
+#include "06_loss_stages/given/recording.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "01_tokenizer/given/prompt.h"
+#include "02_embeddings/given/speak.h"
+#include "05_training/given/checkpoint.h"
+#include "05_training/training.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/interrupt.h"
+#include "common/base/progress.h"
+#include "common/base/random.h"
+
+namespace verse {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t kBatchSize = 12;
+constexpr std::int64_t kContext = 64;
+constexpr std::int64_t kValidationWindows = 128;
+constexpr std::int64_t kSampleLength = 300;
+
+/// A training program with a fault in it.
+class FaultyProgram {
+ public:
+  FaultyProgram(const Corpus& corpus, const RecordingPlan& plan)
+      : plan_(plan), tokenizer_(Tokenizer::from_text(corpus.text)), random_(plan.seed) {
+    train_ = tokenizer_.encode_tensor(corpus.train);
+    validation_ = tokenizer_.encode_tensor(corpus.validation);
+    GPTOptions options;
+    options.vocabulary_size = tokenizer_.size();
+    options.context = kContext;
+    options.layers = options.heads = 4;
+    options.width = 128;
+    options.fused = true;
+    torch::manual_seed(plan.seed);
+    model_ = GPT(options);
+    if (plan.fault == Fault::no_initialisation) initialise_as_libtorch(*model_);
+    same_batch_ = draw_batch(train_, kBatchSize, kContext, random_);
+    everything_ = torch::ones({kContext, kContext}, torch::kBool);
+  }
+
+  /// The model as the program runs it. @param tokens [batch, time] @return [batch, time, vocabulary]
+  torch::Tensor logits_of(const torch::Tensor& tokens) {
+    if (plan_.fault != Fault::no_causal_mask) return model_->forward(tokens);
+    ForwardExtras extras;
+    const std::int64_t time = tokens.size(1);
+    extras.mask = everything_.slice(0, 0, time).slice(1, 0, time);
+    return model_->forward(tokens, extras);
+  }
+
+  /// The next batch's loss.
+  torch::Tensor next_loss() {
+    if (plan_.fault == Fault::same_batch) return loss_on(same_batch_);
+    return loss_on(draw_batch(train_, kBatchSize, kContext, random_));
+  }
+
+  /// The loss over windows from all over the validation text, as the program measures it.
+  double validation_loss() {
+    const torch::NoGradGuard no_gradients;
+    const std::int64_t stride = (validation_.size(0) - kContext - 1) / (kValidationWindows - 1);
+    double sum = 0;
+    constexpr std::int64_t kAtOnce = 32;
+    for (std::int64_t first = 0; first < kValidationWindows; first += kAtOnce) {
+      std::vector<torch::Tensor> inputs, targets;
+      for (std::int64_t i = first; i < first + kAtOnce; ++i) {
+        inputs.push_back(validation_.narrow(0, i * stride, kContext));
+        targets.push_back(validation_.narrow(0, i * stride + 1, kContext));
+      }
+      sum += loss_on({torch::stack(inputs), torch::stack(targets)}).item<double>();
+    }
+    return sum / (static_cast<double>(kValidationWindows) / kAtOnce);
+  }
+
+  RunRecord record(const Corpus& corpus);
+
+ private:
+  torch::Tensor loss_on(const Batch& batch) {
+    const auto logits = logits_of(batch.inputs);
+    const auto& targets = plan_.fault == Fault::unshifted_targets ? batch.inputs : batch.targets;
+    return torch::nn::functional::cross_entropy(logits.flatten(0, 1), targets.flatten());
+  }
+
+  RecordingPlan plan_;
+  Tokenizer tokenizer_;
+  Random random_;
+  torch::Tensor train_, validation_;
+  GPT model_{nullptr};
+  Batch same_batch_;
+  torch::Tensor everything_;  ///< [context, context], true: a mask that hides nothing
+};
+
+RunRecord FaultyProgram::record(const Corpus& corpus) {
+  RunRecord run;
+  run.text_name = corpus.name;
+  run.training_characters = train_.size(0);
+  run.landmarks = measure_landmarks(train_, tokenizer_.size());
+  run.landmarks.floor = corpus.floor;
+
+  // What was meant, and what the fault makes of it.
+  TrainingOptions training;
+  const double peak = plan_.fault == Fault::high_learning_rate ? 10 * plan_.peak : plan_.peak;
+  training.schedule = {peak, peak / 10, plan_.fault == Fault::no_warmup ? 0 : plan_.warmup, plan_.steps};
+  AdamW optimizer(model_->parameters(), {});
+
+  Metrics start;
+  start.validation_loss = validation_loss();
+  run.rows.push_back(start);
+  Progress progress(plan_.steps, kBatchSize * kContext);
+  auto began = std::chrono::steady_clock::now();
+  double seconds = 0, losses = 0;
+  model_->train();
+  train(
+      optimizer, [this] { return next_loss(); }, training,
+      [&](const StepReport& done) {
+        const std::int64_t step = done.step + 1;
+        losses += done.loss.item<double>();
+        if (step % plan_.record_every != 0 && step != plan_.steps) return !interrupted();
+
+        // A line of metrics.csv; the time that it takes is not training's.
+        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+        Metrics row;
+        const std::int64_t since = step - run.rows.back().step;
+        row.step = step;
+        row.tokens = step * kBatchSize * kContext;
+        row.seconds = seconds;
+        row.learning_rate = done.learning_rate;
+        row.train_loss = losses / static_cast<double>(since);
+        row.gradient_norm = done.gradient_norm.item<double>();
+        row.tokens_per_second =
+            static_cast<double>(since * kBatchSize * kContext) / (seconds - run.rows.back().seconds);
+        row.validation_loss = validation_loss();
+        run.rows.push_back(row);
+        progress.update(step, *row.train_loss);
+        losses = 0;
+        began = std::chrono::steady_clock::now();
+        return !interrupted();
+      });
+  progress.finish();
+  if (interrupted()) throw Interrupted("stopped; nothing was recorded");
+
+  // What can only be asked while the program is there: the probe, and a text.
+  const LogitsFunction model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };
+  run.future_influence =
+      future_influence(model, validation_.narrow(0, 0, kContext).unsqueeze(0), kContext / 2, tokenizer_.size());
+  Random random(plan_.seed);
+  run.sample = tokenizer_.decode(speak(model, starting_token(tokenizer_), kSampleLength, kContext, random));
+  return run;
+}
+
+Json optional_number(const std::optional<double>& number) {
+  return number && std::isfinite(*number) ? Json(*number) : Json(nullptr);
+}
+
+}  // namespace
+
+const std::vector<std::pair<std::string, Fault>>& fault_names() {
+  static const std::vector<std::pair<std::string, Fault>> names = {
+      {"none", Fault::none},
+      {"high-learning-rate", Fault::high_learning_rate},
+      {"no-warmup", Fault::no_warmup},
+      {"unshifted-targets", Fault::unshifted_targets},
+      {"no-causal-mask", Fault::no_causal_mask},
+      {"same-batch", Fault::same_batch},
+      {"no-initialisation", Fault::no_initialisation},
+  };
+  return names;
+}
+
+void initialise_as_libtorch(GPTImpl& model) {
+  const torch::NoGradGuard no_gradients;
+  for (auto& item : model.named_parameters()) {
+    torch::Tensor& parameter = item.value();
+    if (item.key().find("embedding") != std::string::npos) {
+      parameter.normal_();
+    } else if (parameter.dim() == 2) {
+      const double bound = 1.0 / std::sqrt(static_cast<double>(parameter.size(1)));
+      parameter.uniform_(-bound, bound);
+    }
+  }
+}
+
+RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan) {
+  const std::int64_t least = kValidationWindows + kContext + 1;
+  if (corpus.validation.size() < static_cast<std::size_t>(least)) {
+    throw UsageError(fmt::format("{} is too short: its validation part needs {} characters", corpus.name, least));
+  }
+  return FaultyProgram(corpus, plan).record(corpus);
+}
+
+namespace {
+
+/// What a save_record() wrote beside metrics.csv. @throws UsageError where it is anything else
+void read_evidence(const std::filesystem::path& file, RunRecord& run) {
+  try {
+    const Json evidence = Json::parse(read_file(file));
+    const auto number = [&](const char* name) {
+      const Json& value = evidence.at(name);
+      return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+    };
+    const auto entropies = evidence.at("entropies").get<std::vector<double>>();
+    if (entropies.size() != 4) throw UsageError("four entropies belong there");
+    run.text_name = evidence.at("text").get<std::string>();
+    run.training_characters = evidence.at("training_characters").get<std::int64_t>();
+    run.landmarks = {entropies[0], entropies[1], entropies[2], entropies[3], number("floor")};
+    run.future_influence = number("future_influence");
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError(fmt::format("{} is damaged, or no record of a run's evidence", file.string()));
+  }
+}
+
+/// What can be found out about a run whose model was kept, from the text that it learned from.
+void question_model(const std::filesystem::path& folder, const Corpus& corpus, RunRecord& run) {
+  run.text_name = corpus.name;
+  TrainedModel trained = load_model(folder);
+  GPT& model = trained.model;
+  const Tokenizer& tokenizer = trained.tokenizer;
+  torch::Tensor train, validation;
+  try {
+    train = tokenizer.encode_tensor(corpus.train);
+    validation = tokenizer.encode_tensor(corpus.validation);
+  } catch (const UsageError&) {
+    throw UsageError(
+        fmt::format("{} holds a model that does not know all characters of {}: name its own text by --data",
+                    folder.string(), corpus.name));
+  }
+  run.training_characters = train.size(0);
+  run.landmarks = measure_landmarks(train, tokenizer.size());
+  run.landmarks.floor = corpus.floor;
+
+  const std::int64_t context = model->options.context;
+  const LogitsFunction logits_of = [&model](const torch::Tensor& tokens) { return model->forward(tokens); };
+  if (context >= 2 && validation.size(0) >= context) {
+    run.future_influence =
+        future_influence(logits_of, validation.narrow(0, 0, context).unsqueeze(0), context / 2, tokenizer.size());
+  }
+  if (run.sample.empty()) {
+    Random random(1);
+    run.sample = tokenizer.decode(speak(logits_of, starting_token(tokenizer), kSampleLength, context, random));
+  }
+}
+
+}  // namespace
+
+RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus) {
+  if (!std::filesystem::is_directory(folder)) throw UsageError(fmt::format("{} is no folder", folder.string()));
+  if (!std::filesystem::exists(folder / "metrics.csv")) {
+    throw UsageError(fmt::format("{} is no run: it has no metrics.csv", folder.string()));
+  }
+  RunRecord run;
+  run.rows = load_metrics(folder / "metrics.csv");
+  if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
+  if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
+  if (std::filesystem::exists(folder / "evidence.json")) {
+    read_evidence(folder / "evidence.json", run);
+  } else if (std::filesystem::exists(folder / "model.safetensors")) {
+    question_model(folder, corpus, run);
+  } else {
+    // Nothing but numbers: they are compared with the text that was named.
+    const Tokenizer tokenizer = Tokenizer::from_text(corpus.text);
+    const auto train = tokenizer.encode_tensor(corpus.train);
+    run.text_name = corpus.name;
+    run.training_characters = train.size(0);
+    run.landmarks = measure_landmarks(train, tokenizer.size());
+    run.landmarks.floor = corpus.floor;
+  }
+  return run;
+}
+
+void save_record(const std::filesystem::path& folder, const RunRecord& record) {
+  std::filesystem::create_directories(folder);
+  std::string metrics = kMetricsHeader;
+  for (const Metrics& row : record.rows) metrics += format_metrics(row);
+  const Json evidence = {
+      {"text", record.text_name},
+      {"training_characters", record.training_characters},
+      {"entropies",
+       {record.landmarks.uniform, record.landmarks.characters, record.landmarks.pairs, record.landmarks.triples}},
+      {"floor", optional_number(record.landmarks.floor)},
+      {"future_influence", optional_number(record.future_influence)},
+  };
+  write_file_atomically(folder / "metrics.csv", metrics);
+  write_file_atomically(folder / "sample.txt", record.sample);
+  write_file_atomically(folder / "evidence.json", evidence.dump(2) + "\n");
+}
+
+}  // namespace verse

@@ -1,0 +1,54 @@
+#include "08_post_training/given/chat.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/text.h"
+
+namespace verse {
+
+//! [added]
+ChatVocabulary::ChatVocabulary(Tokenizer base) : base_(std::move(base)) {
+  // What questions are written in. The play's alphabet has its letters, the space, the comma, and of the digits the 3.
+  for (const char character : std::string("0123456789+=,<>/ abcdefghijklmnopqrstuvwxyz")) {
+    const auto& old = base_.vocabulary();
+    if (std::binary_search(old.begin(), old.end(), static_cast<char32_t>(character))) continue;
+    numbers_[character] = size();
+    added_.push_back(std::string(1, character));
+  }
+
+  // Then what no text contains.
+  const auto add = [this](const char* name) {
+    added_.push_back(name);
+    return size() - 1;
+  };
+  special_ = {add("<user>"), add("<assistant>"), add("<think>"), add("</think>"), add("<end>"), add("<filler>")};
+}
+//! [added]
+
+std::vector<std::int64_t> ChatVocabulary::encode(std::string_view text) const {
+  std::vector<std::int64_t> tokens;
+  for (const char32_t character : decode_utf8(text)) {
+    const auto found = character < 128 ? numbers_.find(static_cast<char>(character)) : numbers_.end();
+    if (found != numbers_.end()) {
+      tokens.push_back(found->second);
+    } else {
+      tokens.push_back(base_.encode(encode_utf8(character)).front());
+    }
+  }
+  return tokens;
+}
+
+std::string ChatVocabulary::decode(const std::vector<std::int64_t>& tokens) const {
+  std::string text;
+  for (const std::int64_t token : tokens) {
+    const std::int64_t added = token - base_.size();
+    text += added < 0 ? base_.decode({token}) : added_.at(static_cast<std::size_t>(added));
+  }
+  return text;
+}
+
+}  // namespace verse

@@ -1,0 +1,307 @@
+#include "08_post_training/given/experiments.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "08_post_training/lora.h"
+#include "common/plot.h"
+
+namespace verse {
+
+namespace {
+
+/// Everything that a fine-tuning depends on, as a key.
+std::string key_of(const TaskOptions& task) {
+  return fmt::format("{}/{}/{}/{}", static_cast<int>(task.kind), task.numbers, task.digits, task.letters);
+}
+
+std::string key_of(const FineTuning& options) {
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", key_of(options.task), static_cast<int>(options.form),
+                     options.bad_share, static_cast<int>(options.damage), options.hides_chain, options.steps,
+                     options.rows, options.row_length, options.learning_rate, options.seed);
+}
+
+void row(const std::string& name, const std::vector<std::string>& cells) {
+  fmt::print("  {:<38}", name);
+  for (const auto& cell : cells) fmt::print("  {:<24}", cell);
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+void head(const std::string& title, const std::vector<std::string>& cells) {
+  fmt::print("\n{}\n", title);
+  row("", cells);
+}
+
+FineTuning with_form(const Workshop& workshop, Form form) {
+  auto options = workshop.recipe();
+  options.form = form;
+  return options;
+}
+
+/// Accuracy against tokens read, of answers alone and of chains; then against tokens said.
+void compare_tokens(Workshop& workshop, const Plots& plots) {
+  head("At equal tokens read", {"greedy", "problems read"});
+  std::vector<Series> curves;
+  std::map<Form, GPT> last;
+  for (const auto form : {Form::answer, Form::chain}) {
+    auto options = with_form(workshop, form);
+    const std::string name = form == Form::answer ? "answer alone" : "chain of thought";
+    auto model = workshop.start();
+    Series curve{name, {{0, 0}}};
+    const auto look = [&](std::int64_t done) {
+      const auto share = workshop.measured(model, options.task);
+      const auto tokens = done * options.rows * options.row_length;
+      curve.points.emplace_back(static_cast<double>(tokens) / 1000, 100 * share.value());
+      row(fmt::format("{}, {} tokens", name, tokens), {share.text()});
+    };
+    const auto problems = fine_tune(model, workshop.vocabulary(), options, {}, options.steps / 6, look);
+    row(name, {"", fmt::format("{}", problems)});
+    curves.push_back(curve);
+    last.emplace(form, model);
+  }
+  if (plots)
+    plot_lines(*plots / "ch08-tokens.svg",
+               {"Sums of two three-digit numbers", "thousands of tokens read", "right, %", false, false}, curves);
+
+  head("At equal tokens said", {"right", "tokens a problem"});
+  const auto& problems = workshop.problems(workshop.recipe().task);
+  Random random(workshop.recipe().seed);
+  RespondOptions drawn;
+  drawn.temperature = 1;
+  const auto thought = measure(last.at(Form::chain), workshop.vocabulary(), problems, {}, random);
+  const auto alone = measure(last.at(Form::answer), workshop.vocabulary(), problems, {}, random);
+  const auto votes = static_cast<std::int64_t>(thought.tokens / alone.tokens + 0.5);
+  const auto voted = measure_votes(last.at(Form::answer), workshop.vocabulary(), problems, votes, drawn, random);
+  row("answer alone, once", {alone.text(), fmt::format("{:.1f}", alone.tokens)});
+  row(fmt::format("answer alone, the most frequent of {}", votes), {voted.text(), fmt::format("{:.1f}", voted.tokens)});
+  row("chain of thought, once", {thought.text(), fmt::format("{:.1f}", thought.tokens)});
+}
+
+/// Accuracy against the share of bad examples.
+void spoil_data(Workshop& workshop, const Plots& plots) {
+  head("A share of the examples is bad: one step slips, and the rest follows from it", {"greedy", "at temperature 1"});
+  Series greedy{"most probable token", {}}, drawn{"drawn at temperature 1", {}};
+  for (const double bad : {0.0, 0.05, 0.2, 0.5}) {
+    auto options = workshop.recipe();
+    options.bad_share = bad;
+    auto model = workshop.tuned(options);
+    const auto best = workshop.measured(model, options.task), some = workshop.measured(model, options.task, 1);
+    row(fmt::format("{:.0f} % bad", 100 * bad), {best.text(), some.text()});
+    greedy.points.emplace_back(100 * bad, 100 * best.value());
+    drawn.points.emplace_back(100 * bad, 100 * some.value());
+  }
+  if (plots)
+    plot_lines(*plots / "ch08-quality.svg",
+               {"Sums of two three-digit numbers", "bad examples, %", "right, %", false, false}, {greedy, drawn});
+
+  head("Half of the examples is bad in other ways", {"greedy", "at temperature 1"});
+  for (const auto& [name, damage] : std::vector<std::pair<std::string, Damage>>{
+           {"carries are forgotten", Damage::carry}, {"chain right, answer wrong", Damage::answer}}) {
+    auto options = workshop.recipe();
+    options.bad_share = 0.5;
+    options.damage = damage;
+    auto model = workshop.tuned(options);
+    row(name, {workshop.measured(model, options.task).text(), workshop.measured(model, options.task, 1).text()});
+  }
+}
+
+/// Is it the base? The extra tokens? The chain's content?
+void control(Workshop& workshop, const Plots&) {
+  head("What the chain is worth, and why", {"greedy"});
+  const auto chain = workshop.recipe();
+  auto model = workshop.tuned(chain);
+  row("chain of thought", {workshop.measured(model, chain.task).text()});
+
+  auto fresh = workshop.start();
+  fresh = fresh_like(fresh, chain.seed + 1);
+  fine_tune(fresh, workshop.vocabulary(), chain);
+  row("the same from random weights", {workshop.measured(fresh, chain.task).text()});
+
+  const auto filler = with_form(workshop, Form::filler);
+  auto filled = workshop.tuned(filler);
+  row("filler as long as the chain", {workshop.measured(filled, filler.task).text()});
+
+  auto hidden = chain;
+  hidden.hides_chain = true;
+  auto blind = workshop.tuned(hidden);
+  row("the answer may not attend to the chain", {workshop.measured(blind, hidden.task, 0, true).text()});
+
+  // One digit of each generated chain is altered; then the model goes on.
+  const auto& special = workshop.vocabulary().special();
+  std::vector<std::vector<std::int64_t>> rows;
+  std::vector<std::string> right, altered;
+  Random random(chain.seed);
+  const auto& problems = workshop.problems(chain.task);
+  std::vector<std::vector<std::int64_t>> questions;
+  for (const auto& problem : problems)
+    questions.push_back(format_question(workshop.vocabulary().encode(problem.question), special));
+  const auto responses = respond(model, questions, special, {}, random);
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    const auto reading = read_response(responses[i], workshop.vocabulary());
+    if (!reading.finished || reading.answer != problems[i].answer || reading.chain != problems[i].chain) continue;
+    std::string follows;
+    const auto changed = alter_step(problems[i], chain.task, random, follows);
+    auto tokens = questions[i];
+    tokens.push_back(special.think);
+    const auto thought = workshop.vocabulary().encode(changed);
+    tokens.insert(tokens.end(), thought.begin(), thought.end());
+    tokens.push_back(special.end_think);
+    rows.push_back(tokens);
+    right.push_back(problems[i].answer);
+    altered.push_back(follows);
+  }
+  Share follows, stays;
+  const auto ends = respond(model, rows, special, {}, random);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const auto answer = read_response(ends[i], workshop.vocabulary()).answer;
+    follows.hits += answer == altered[i] ? 1 : 0;
+    stays.hits += answer == right[i] ? 1 : 0;
+    ++follows.of, ++stays.of;
+  }
+  head("One digit of a right chain is altered before the answer is given", {""});
+  row("the answer follows the altered chain", {follows.text()});
+  row("the answer stays right", {stays.text()});
+}
+
+/// Longer numbers, more numbers, another kind.
+void vary_tasks(Workshop& workshop, const Plots&) {
+  const auto recipe = workshop.recipe();
+  head("Longer numbers than any in training", {"answer alone", "chain of thought"});
+  auto alone = workshop.tuned(with_form(workshop, Form::answer)), chain = workshop.tuned(recipe);
+  for (const int digits : {recipe.task.digits, recipe.task.digits + 1}) {
+    auto task = recipe.task;
+    task.digits = digits;
+    row(fmt::format("two numbers of {} digits", digits),
+        {workshop.measured(alone, task).text(), workshop.measured(chain, task).text()});
+  }
+  head("Other tasks, each with a fine-tuning of its own", {"answer alone", "chain of thought"});
+  auto three = recipe.task, count = recipe.task;
+  three.numbers = 3;
+  count.kind = Kind::count;
+  for (const auto& [name, task] : std::vector<std::pair<std::string, TaskOptions>>{{"three numbers of 3 digits", three},
+                                                                                   {"count a letter", count}}) {
+    std::vector<std::string> cells;
+    for (const auto form : {Form::answer, Form::chain}) {
+      auto options = with_form(workshop, form);
+      options.task = task;
+      auto model = workshop.tuned(options);
+      cells.push_back(workshop.measured(model, task).text());
+    }
+    row(name, cells);
+  }
+}
+
+/// Corrections that begin at 0 have a long way to go: at the other parameters' learning rate they do not get anywhere.
+constexpr double kAdapterRate = 4;
+
+/// Few parameters against all.
+void adapt(Workshop& workshop, const Plots&) {
+  head("LoRA on the projections, and the token table", {"greedy", "parameters that learn"});
+  const auto recipe = workshop.recipe();
+  auto full = workshop.tuned(recipe);
+  row("all parameters", {workshop.measured(full, recipe.task).text(), fmt::format("{}", full->parameter_count())});
+  for (const std::int64_t rank : {2, 8, 32}) {
+    auto model = workshop.start();
+    torch::manual_seed(recipe.seed);
+    const auto learning = add_lora(model, rank, 2.0 * static_cast<double>(rank));
+    std::int64_t count = 0;
+    for (const auto& parameter : learning) count += parameter.numel();
+    auto options = recipe;
+    options.learning_rate *= kAdapterRate;
+    fine_tune(model, workshop.vocabulary(), options, learning);
+    merge_lora(model);
+    expect_same_architecture(workshop.base(), model);
+    row(fmt::format("rank {}, merged", rank),
+        {workshop.measured(model, recipe.task).text(),
+         fmt::format("{} ({:.1f} %)", count,
+                     100.0 * static_cast<double>(count) / static_cast<double>(model->parameter_count()))});
+  }
+}
+
+/// Pairs of the model's own right and wrong answers.
+void choose(Workshop& workshop, const Plots&) {
+  head("Direct preference optimization on the model's own answers", {"greedy", "at temperature 1"});
+  const auto recipe = workshop.recipe();
+  auto model = workshop.tuned(recipe);
+  row("chain of thought",
+      {workshop.measured(model, recipe.task).text(), workshop.measured(model, recipe.task, 1).text()});
+  Random random(recipe.seed);
+  const auto pairs = collect_pairs(model, workshop.vocabulary(), recipe.task, 400, 6, random);
+  if (pairs.empty()) {
+    row("no pairs", {"it is always right, or never"});
+    return;
+  }
+  const auto mean_scores = [&] {
+    const torch::NoGradGuard no_gradients;
+    const auto scores = score_pairs(model, workshop.vocabulary(), pairs);
+    return fmt::format("chosen {:.2f}, rejected {:.2f}", scores.chosen.mean().item<double>(),
+                       scores.rejected.mean().item<double>());
+  };
+  const auto before = mean_scores();
+  prefer(model, workshop.vocabulary(), pairs, {});
+  row(fmt::format("after DPO on {} pairs", pairs.size()),
+      {workshop.measured(model, recipe.task).text(), workshop.measured(model, recipe.task, 1).text()});
+  fmt::print("  the pairs' mean log-probability before: {}; after: {}\n", before, mean_scores());
+}
+
+}  // namespace
+
+Workshop::Workshop(TrainedModel base, FineTuning recipe, std::int64_t problems, std::uint64_t seed)
+    : vocabulary_(std::move(base.tokenizer)),
+      base_(std::move(base.model)),
+      recipe_(std::move(recipe)),
+      problem_count_(problems),
+      seed_(seed) {}
+
+GPT Workshop::start() {
+  if (grown_.is_empty()) {
+    Random random(seed_);
+    grown_ = grow_vocabulary(base_, vocabulary_.added(), random);
+    expect_same_architecture(base_, grown_);
+  }
+  return copy_of(grown_);
+}
+
+GPT Workshop::tuned(const FineTuning& options) {
+  const auto key = key_of(options);
+  auto found = tuned_.find(key);
+  if (found == tuned_.end()) {
+    auto model = start();
+    fine_tune(model, vocabulary_, options);
+    expect_same_architecture(base_, model);
+    found = tuned_.emplace(key, model).first;
+  }
+  return copy_of(found->second);
+}
+
+const std::vector<Problem>& Workshop::problems(const TaskOptions& task) {
+  auto& problems = problems_[key_of(task)];
+  Random random(seed_ + 1000);
+  if (problems.empty()) problems = draw_distinct(task, Split::test, problem_count_, random);
+  return problems;
+}
+
+Share Workshop::measured(GPT& model, const TaskOptions& task, double temperature, bool hides_chain) {
+  RespondOptions options;
+  options.temperature = temperature;
+  options.hides_chain = hides_chain;
+  Random random(seed_ + 2000);
+  return measure(model, vocabulary_, problems(task), options, random);
+}
+
+const std::vector<Experiment>& all_experiments() {
+  static const std::vector<Experiment> experiments = {
+      {"tokens", "chain against answer at equal tokens read, and at equal tokens said", compare_tokens},
+      {"quality", "accuracy by the share of bad examples", spoil_data},
+      {"controls", "random weights, filler, a hidden chain, an altered chain", control},
+      {"tasks", "longer numbers, three numbers, counting letters", vary_tasks},
+      {"lora", "low-rank adapters against all parameters", adapt},
+      {"preference", "direct preference optimization", choose},
+  };
+  return experiments;
+}
+
+}  // namespace verse

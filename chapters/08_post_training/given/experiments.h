@@ -1,0 +1,67 @@
+#pragma once
+
+/// @file
+/// Chapter 8: what is measured, beyond the chapter's table. Given, not an exercise.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "04_blocks/blocks.h"
+#include "08_post_training/given/chat.h"
+#include "08_post_training/given/fine_tune.h"
+#include "08_post_training/given/respond.h"
+#include "08_post_training/given/reward.h"
+#include "08_post_training/given/tasks.h"
+
+namespace verse {
+
+/// What all experiments share: one base, grown once, the recipe, and the problems to measure with.
+class Workshop {
+ public:
+  /// @param base as it was trained; it stays as it is
+  Workshop(TrainedModel base, FineTuning recipe, std::int64_t problems, std::uint64_t seed);
+
+  const ChatVocabulary& vocabulary() const { return vocabulary_; }
+  const FineTuning& recipe() const { return recipe_; }
+  GPT& base() { return base_; }
+
+  /// The base with its vocabulary grown, to be changed at will; the same each time.
+  GPT start();
+
+  /// What the recipe makes of it with these changes, trained when first asked for. A copy, to be changed at will.
+  GPT tuned(const FineTuning& options);
+
+  /// Test problems of a task, the same each time it is asked for.
+  const std::vector<Problem>& problems(const TaskOptions& task);
+
+  /// The share that is right: greedily, or drawn at a temperature.
+  Share measured(GPT& model, const TaskOptions& task, double temperature = 0, bool hides_chain = false);
+
+ private:
+  ChatVocabulary vocabulary_;
+  GPT base_, grown_{nullptr};
+  FineTuning recipe_;
+  std::int64_t problem_count_;
+  std::uint64_t seed_;
+  std::map<std::string, GPT> tuned_;
+  std::map<std::string, std::vector<Problem>> problems_;
+};
+
+/// The folder to draw into, where one is given.
+using Plots = std::optional<std::filesystem::path>;
+
+/// An experiment: prints its table and draws its plot, where it has one.
+struct Experiment {
+  std::string name;
+  std::string purpose;  ///< for --help
+  void (*run)(Workshop&, const Plots&);
+};
+
+/// All of them, in the order of the chapter.
+const std::vector<Experiment>& all_experiments();
+
+}  // namespace verse

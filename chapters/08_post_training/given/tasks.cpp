@@ -1,0 +1,203 @@
+#include "08_post_training/given/tasks.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "common/base/error.h"
+
+namespace verse {
+
+namespace {
+
+/// Where a solution is to go wrong.
+struct Slip {
+  int step = -1;  ///< -1 for nowhere
+  int by = 0;     ///< added to the step's result
+  bool no_carries = false;
+};
+
+std::vector<std::string> numbers_of(const std::string& question) {
+  std::vector<std::string> numbers(1);
+  for (const char character : question) {
+    if (character == '+') {
+      numbers.emplace_back();
+    } else {
+      numbers.back() += character;
+    }
+  }
+  return numbers;
+}
+
+/// The answer that the columns' results spell: each one's last digit, the last column's whole result first.
+std::string read_off(const std::vector<int>& results) {
+  std::string answer = results.back() >= 10 ? std::to_string(results.back() / 10) : "";
+  for (auto result = results.rbegin(); result != results.rend(); ++result)
+    answer += static_cast<char>('0' + *result % 10);
+  return answer;
+}
+
+/// Adds column by column, units first, as on paper.
+Problem solve_sum(const std::string& question, const Slip& slip) {
+  const auto numbers = numbers_of(question);
+  std::vector<std::string> steps;
+  std::vector<int> results;
+  int carry = 0;
+  const int digits = static_cast<int>(numbers.front().size());
+  for (int column = 0; column < digits; ++column) {
+    std::string step;
+    int result = carry;
+    for (const auto& number : numbers) {
+      const char digit = number[static_cast<std::size_t>(digits - 1 - column)];
+      result += digit - '0';
+      step += fmt::format("{}+", digit);
+    }
+    if (slip.step == column) result += slip.by;
+    steps.push_back(fmt::format("{}{}={:02}", step, carry, result));
+    results.push_back(result);
+    carry = slip.no_carries ? 0 : result / 10;
+  }
+  return {question, fmt::format("{}", fmt::join(steps, ",")), read_off(results)};
+}
+
+/// Walks through the word and says after each letter how many there have been.
+Problem solve_count(const std::string& question, const Slip& slip) {
+  const char wanted = question.front();
+  std::string chain;
+  int count = 0;
+  for (std::size_t place = 2; place < question.size(); ++place) {
+    if (question[place] == wanted) ++count;
+    if (static_cast<int>(place) - 2 == slip.step) count += slip.by;
+    chain += fmt::format("{}{}", question[place], count);
+  }
+  return {question, chain, std::to_string(count)};
+}
+
+Problem solve(const std::string& question, Kind kind, const Slip& slip = {}) {
+  return kind == Kind::sum ? solve_sum(question, slip) : solve_count(question, slip);
+}
+
+std::string draw_question(const TaskOptions& options, Random& random) {
+  std::string question;
+  if (options.kind == Kind::sum) {
+    for (int number = 0; number < options.numbers; ++number) {
+      if (number > 0) question += '+';
+      for (int digit = 0; digit < options.digits; ++digit)
+        question += static_cast<char>(digit == 0 ? '1' + random.below(9) : '0' + random.below(10));
+    }
+    return question;
+  }
+  // Few different letters, so that there is something to count; at most nine, so that a count is one digit.
+  for (;;) {
+    question = std::string(1, static_cast<char>('a' + random.below(4))) + " ";
+    for (int letter = 0; letter < options.letters; ++letter) question += static_cast<char>('a' + random.below(4));
+    if (std::count(question.begin() + 2, question.end(), question.front()) <= 9) return question;
+  }
+}
+
+void check(const TaskOptions& options) {
+  if (options.numbers < 2 || options.numbers > 9 || options.digits < 1 || options.digits > 9)
+    throw UsageError(
+        fmt::format("sums of 2 to 9 numbers with 1 to 9 digits, not of {} with {}", options.numbers, options.digits));
+  if (options.letters < 4 || options.letters > 60)
+    throw UsageError(fmt::format("words to count in have 4 to 60 letters, not {}", options.letters));
+}
+
+/// A digit other than the given one.
+char another_digit(char digit, Random& random) {
+  return static_cast<char>('0' + (digit - '0' + 1 + random.below(9)) % 10);
+}
+
+}  // namespace
+
+//! [split]
+Split split_of(const std::string& question) {
+  // The order of summands does not matter.
+  auto parts = numbers_of(question);
+  std::sort(parts.begin(), parts.end());
+
+  // A hash (FNV-1a, then SplitMix64's last steps) decides: no list of problems has to be kept.
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char byte : fmt::format("{}", fmt::join(parts, "+")))
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
+  hash ^= hash >> 31;
+  const auto tenth = hash % 10;
+  return tenth == 0 ? Split::test : tenth == 1 ? Split::validation : Split::train;
+}
+//! [split]
+
+Problem draw_problem(const TaskOptions& options, Split split, Random& random) {
+  check(options);
+  for (;;) {
+    const auto question = draw_question(options, random);
+    if (split_of(question) == split) return solve(question, options.kind);
+  }
+}
+
+std::vector<Problem> draw_distinct(const TaskOptions& options, Split split, std::int64_t count, Random& random) {
+  std::vector<Problem> problems;
+  std::set<std::string> seen;
+  std::int64_t in_vain = 0;
+  while (static_cast<std::int64_t>(problems.size()) < count) {
+    auto problem = draw_problem(options, split, random);
+    if (seen.insert(problem.question).second) {
+      problems.push_back(std::move(problem));
+      in_vain = 0;
+    } else if (++in_vain > 10000) {
+      throw std::invalid_argument(fmt::format("there are no {} different problems of this size", count));
+    }
+  }
+  return problems;
+}
+
+Problem spoil(const Problem& problem, const TaskOptions& options, Damage damage, Random& random) {
+  Problem spoiled;
+  if (damage == Damage::answer) {
+    spoiled = problem;
+    auto& digit =
+        spoiled.answer[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(spoiled.answer.size())))];
+    digit = another_digit(digit, random);
+  } else if (damage == Damage::carry && options.kind == Kind::sum) {
+    spoiled = solve(problem.question, options.kind, {-1, 0, true});
+  }
+  // A result may be off by up to three, as slips are, and stays one that a column can have.
+  while (spoiled.answer.empty() || spoiled.answer == problem.answer) {
+    const int steps = options.kind == Kind::sum ? options.digits : options.letters;
+    const int by = static_cast<int>(1 + random.below(3)) * (random.below(2) == 0 ? 1 : -1);
+    const Slip slip{static_cast<int>(random.below(steps)), options.kind == Kind::sum ? by : 1};
+    spoiled = solve(problem.question, options.kind, slip);
+    if (spoiled.chain.find('-') != std::string::npos) spoiled.answer.clear();  // below 0
+    if (options.kind == Kind::count && spoiled.answer.size() > 1) {
+      // Nine and one more would be two digits: miscount downwards instead, at a letter that has been counted.
+      spoiled = problem;
+      spoiled.chain.back() = '8';
+      spoiled.answer = "8";
+    }
+  }
+  spoiled.right = false;
+  return spoiled;
+}
+
+std::string alter_step(const Problem& problem, const TaskOptions& options, Random& random, std::string& altered) {
+  auto chain = problem.chain;
+  if (options.kind == Kind::count) {
+    chain.back() = another_digit(chain.back(), random);
+    altered = std::string(1, chain.back());
+    return chain;
+  }
+  // The last digit of a column's result is the answer's digit at that place.
+  const auto step = random.below(options.digits);
+  const std::size_t length = chain.size() / static_cast<std::size_t>(options.digits) + 1;  // a step and its comma
+  auto& digit = chain[static_cast<std::size_t>(step) * length + length - 2];
+  digit = another_digit(digit, random);
+  altered = problem.answer;
+  altered[altered.size() - 1 - static_cast<std::size_t>(step)] = digit;
+  return chain;
+}
+
+}  // namespace verse

@@ -1,0 +1,102 @@
+#include "10_subwords/given/text_codec.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "05_training/given/checkpoint.h"
+#include "10_subwords/given/byte_pair.h"
+#include "common/base/error.h"
+
+namespace verse {
+
+namespace {
+
+constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+/// What the bytes at the beginning of a text are.
+struct Beginning {
+  enum Kind { whole, broken, unfinished } kind;
+  std::size_t length;  ///< of the character, or of the bytes that no character can have
+};
+
+/// Reads one character. Bytes that begin one and then break off count as one mistake, as the Unicode Standard
+/// recommends (section 3.9, "maximal subparts").
+Beginning look_at(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return {Beginning::whole, 1};
+  const std::size_t length = first >= 0xC2 && first < 0xE0   ? 2
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xF0 && first < 0xF5 ? 4
+                                                             : 0;
+  if (length == 0) return {Beginning::broken, 1};
+
+  // The second byte also rules out overlong forms, surrogates and what is beyond U+10FFFF.
+  unsigned char least = 0x80, most = 0xBF;
+  if (first == 0xE0) least = 0xA0;
+  if (first == 0xED) most = 0x9F;
+  if (first == 0xF0) least = 0x90;
+  if (first == 0xF4) most = 0x8F;
+  for (std::size_t i = 1; i < length; ++i) {
+    if (i == text.size()) return {Beginning::unfinished, i};
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < least || byte > most) return {Beginning::broken, i};
+    least = 0x80;
+    most = 0xBF;
+  }
+  return {Beginning::whole, length};
+}
+
+}  // namespace
+
+std::string TextCodec::decode(const std::vector<std::int64_t>& tokens) const {
+  std::string bytes;
+  for (const auto token : tokens) bytes += bytes_of(token);
+  TextStream stream;
+  std::string text = stream.add(bytes);
+  return text + stream.finish();
+}
+
+std::string CharacterCodec::bytes_of(std::int64_t token) const {
+  if (token < 0 || token >= tokenizer_.size()) return {};
+  return tokenizer_.decode({token});
+}
+
+std::string TextStream::add(std::string_view bytes) {
+  waiting_ += bytes;
+  return take(/*at_the_end=*/false);
+}
+
+std::string TextStream::finish() {
+  return take(/*at_the_end=*/true);
+}
+
+std::string TextStream::take(bool at_the_end) {
+  std::string text;
+  std::string_view rest = waiting_;
+  while (!rest.empty()) {
+    const auto [kind, length] = look_at(rest);
+    if (kind == Beginning::unfinished && !at_the_end) break;
+    text += kind == Beginning::whole ? rest.substr(0, length) : kReplacement;
+    rest.remove_prefix(length);
+  }
+  waiting_ = std::string(rest);
+  return text;
+}
+
+std::unique_ptr<TextCodec> read_codec(const std::filesystem::path& place, const std::string& content) {
+  try {
+    const auto file = nlohmann::ordered_json::parse(content);
+    const auto& model = file.at("model");
+    // Files from before there was a choice do not name their kind.
+    const auto kind = model.value("type", model.contains("merges") ? "BPE" : "");
+    if (kind == "BPE") return std::make_unique<BytePairCodec>(file);
+  } catch (const nlohmann::json::exception& error) {
+    throw UsageError(fmt::format("{} is damaged or no tokenizer: {}", place.string(), error.what()));
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", place.string(), error.what()));
+  }
+  return std::make_unique<CharacterCodec>(read_tokenizer(place, content));
+}
+
+}  // namespace verse

@@ -1,0 +1,306 @@
+#include "12_full_gpt/given/commands/bench.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "05_training/training.h"
+#include "11_modern/given/modern_gpt.h"
+#include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/model/fast_gpt.h"
+#include "12_full_gpt/given/training/recipes.h"
+#include "12_full_gpt/given/training/training_step.h"
+#include "common/base/error.h"
+#include "common/base/random.h"
+#include "common/base/text.h"
+#include "common/device.h"
+#include "common/plot.h"
+#include "common/program.h"
+
+namespace verse {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kProductSize = 2048;
+constexpr int kProducts = 5;
+constexpr std::int64_t kTokens = 100'000;
+constexpr std::int64_t kWarmUpSteps = 5;
+constexpr int kPasses = 3;
+
+void wait_for(torch::Device device) {
+  if (device.is_cuda()) torch::cuda::synchronize();
+}
+
+/// How long something takes: on the clock on the wall, or, on one thread of a CPU, by the processor's time, which does
+/// not grow when the machine has other things to do.
+double seconds_of(torch::Device device, const std::function<void()>& work) {
+  const auto processor_seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
+  const auto wall_seconds = [] { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); };
+  const bool alone = device.is_cpu() && torch::get_num_threads() == 1;
+  wait_for(device);
+  const double start = alone ? processor_seconds() : wall_seconds();
+  work();
+  wait_for(device);
+  return (alone ? processor_seconds() : wall_seconds()) - start;
+}
+
+/// What the machine does at best: a product of two large matrices. @return operations a second, the best of several
+double measured_peak(torch::Device device, bool bfloat16) {
+  const torch::NoGradGuard no_gradients;
+  const auto numbers = torch::dtype(bfloat16 ? torch::kBFloat16 : torch::kFloat32).device(device);
+  const auto a = torch::randn({kProductSize, kProductSize}, numbers), b = torch::randn_like(a);
+  auto c = torch::matmul(a, b);
+  double best = 0;
+  for (int i = 0; i < kProducts; ++i) {
+    const double seconds = seconds_of(device, [&] { torch::matmul_out(c, a, b); });
+    const auto size = static_cast<double>(kProductSize);
+    best = std::max(best, 2 * size * size * size / seconds);
+  }
+  return best;
+}
+
+/// One way to take the same step.
+struct Rung {
+  std::string name;
+  std::function<void()> step;
+  std::vector<double> seconds;  ///< of each step
+  bool keeps_memory = true;
+  std::shared_ptr<void> holds;  ///< what the step needs
+};
+
+/// The parts of a step that a rung chooses.
+struct Form {
+  bool fused_model = true;
+  bool fast_model = true;  ///< FastGPT
+  bool fused_loss = true;
+  bool fused_adamw = true;
+  bool keeps_memory = true;  ///< what a step frees stays with the process
+  bool bfloat16 = false;
+  bool recorded = false;
+};
+
+/// Everything that one rung's steps go through.
+struct Trainee {
+  GPT model{nullptr};
+  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<TrainingStep> fast;
+  Random random{1};
+  std::int64_t taken = 0;
+};
+
+Rung make_rung(const std::string& name, const Recipe& recipe, const Form& form, const torch::Tensor& tokens) {
+  const auto trainee = std::make_shared<Trainee>();
+  GPTOptions options = recipe.model;
+  options.fused = form.fused_model;
+  torch::manual_seed(1);
+  if (recipe.modern) {
+    trainee->model = modern_gpt(options, recipe.without);
+  } else {
+    trainee->model = form.fast_model ? fast_gpt(options) : GPT(options);
+  }
+  trainee->model->to(tokens.device());
+  trainee->model->train();
+  const auto parameters = trainee->model->parameters();
+  if (auto* modern = dynamic_cast<ModernGPTImpl*>(trainee->model.get())) {
+    trainee->optimizer = modern_optimizer(*modern, recipe.adamw, make_adamw);
+  } else if (form.fused_adamw) {
+    trainee->optimizer = make_adamw(parameters, recipe.adamw);
+  } else {
+    trainee->optimizer = std::make_unique<AdamW>(parameters, recipe.adamw);
+  }
+
+  StepSettings settings;
+  settings.batch_size = recipe.batch_size;
+  settings.context = recipe.model.context;
+  settings.gradient_clip = recipe.gradient_clip;
+  settings.accumulate = recipe.accumulate;
+  settings.bfloat16 = form.bfloat16;
+  settings.recorded = form.recorded;
+  if (form.fused_loss) {
+    trainee->fast =
+        std::make_unique<TrainingStep>(trainee->model, *trainee->optimizer, tokens, settings, trainee->random);
+  }
+
+  Rung rung;
+  rung.name = name;
+  rung.keeps_memory = form.keeps_memory;
+  rung.holds = trainee;
+  rung.step = [trainee = trainee.get(), recipe, tokens] {
+    const std::int64_t number = trainee->taken++;
+    if (trainee->fast) {
+      trainee->fast->take(number, 1e-4);
+      return;
+    }
+    // Chapter 5's own loop, for one step.
+    TrainingOptions once;
+    once.schedule = {1e-4, 1e-4, 0, 1};
+    once.gradient_clip = recipe.gradient_clip;
+    train(
+        *trainee->optimizer,
+        [&] {
+          const Batch batch = draw_batch(tokens, recipe.batch_size, recipe.model.context, trainee->random);
+          return batch_loss(trainee->model, batch);
+        },
+        once, [](const StepReport&) { return true; });
+  };
+  return rung;
+}
+
+/// The forms of a step from the clear one to the fastest, one change a rung, with their names.
+std::vector<std::pair<std::string, Form>> ladder_forms(torch::Device device, bool bfloat16) {
+  Form form{.fused_model = false,
+            .fast_model = false,
+            .fused_loss = false,
+            .fused_adamw = false,
+            .keeps_memory = device.is_cuda()};
+  std::vector<std::pair<std::string, Form>> forms;
+  forms.emplace_back("as chapters 3 to 5 spell it out", form);
+  form.fused_adamw = true;
+  forms.emplace_back("+ AdamW in one call", form);
+  form.fused_model = true;
+  forms.emplace_back("+ fused attention, norm, GELU", form);
+  form.fused_loss = true;
+  forms.emplace_back("+ lookup and loss in one go", form);
+  if (device.is_cpu()) {
+    form.keeps_memory = true;
+    forms.emplace_back("+ freed memory kept", form);
+    form.fast_model = true;
+    forms.emplace_back("+ attention and GELU of our own", form);
+  }
+  if (bfloat16) {
+    form.bfloat16 = true;
+    forms.emplace_back("+ products in bfloat16", form);
+  }
+  if (device.is_cuda()) {
+    form.recorded = true;
+    forms.emplace_back("+ recorded and played back", form);
+  }
+  return forms;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// Takes steps and keeps their times.
+void time_rung(Rung& rung, torch::Device device, std::int64_t rounds) {
+  if (rung.keeps_memory) keep_freed_memory();
+  for (std::int64_t round = -kWarmUpSteps; round < rounds; ++round) {
+    const double seconds = seconds_of(device, rung.step);
+    if (round >= 0) rung.seconds.push_back(seconds);
+  }
+}
+
+/// The same in a process of its own, in which no other form has found memory and thread pools before: this program,
+/// with the same flags and the number of the form. @throws std::runtime_error where it fails
+double time_apart(int argc, char** argv, std::size_t form) {
+  std::string command = "/proc/" + std::to_string(::getpid()) + "/exe bench";
+  for (int i = 1; i < argc; ++i) {
+    std::string quoted;
+    for (const char* letter = argv[i]; *letter != '\0'; ++letter) {
+      quoted += *letter == '\'' ? std::string("'\\''") : std::string(1, *letter);
+    }
+    command += " '" + quoted + "'";
+  }
+  command += fmt::format(" --form {} 2>/dev/null", form);
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  double milliseconds = 0;
+  if (pipe == nullptr || std::fscanf(pipe.get(), "%lf", &milliseconds) != 1) {
+    throw std::runtime_error(fmt::format("a step in form {} could not be timed", form));
+  }
+  return 1e-3 * milliseconds;
+}
+
+CommandLine command_line() {
+  CommandLine line(fmt::format("{} bench", program_invocation_short_name),
+                   "Times a training step, beside the fastest matrix product on this machine.");
+  line.add("Bench")("ladder", "the same step in several forms, from the clear one to the fastest")(
+      "rounds", "steps timed of each form; their median counts", cxxopts::value<std::string>()->default_value("20"),
+      "N")("vocabulary", "tokens that the model knows", cxxopts::value<std::string>()->default_value("65"), "N")(
+      "form", "one of the ladder's forms alone: prints its median in ms", cxxopts::value<std::string>(), "N")(
+      "plot", "draws the ladder as bars", cxxopts::value<std::string>(), "SVG");
+  add_recipe_flags(line);
+  return line;
+}
+
+}  // namespace
+
+int bench_command(int argc, char** argv) {
+  CommandLine line = command_line();
+  const SharedOptions shared = line.parse(argc, argv);
+  Recipe recipe = preset(line.given("preset") ? line.text("preset") : "small");
+  apply_recipe_flags(line, recipe);
+  recipe.model.vocabulary_size = line.integer("vocabulary", 2, 1'000'000);
+  const std::int64_t rounds = line.integer("rounds", 1, 100'000);
+  const torch::Device device = shared.device.device;
+  const bool bfloat16 = recipe.precision == "bf16" || (recipe.precision == "auto" && shared.device.bfloat16);
+  if (line.on("ladder") && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
+
+  const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);
+  const auto forms = ladder_forms(device, bfloat16);
+  if (line.given("form")) {
+    const auto& [name, form] = forms.at(static_cast<std::size_t>(line.integer("form", 0, forms.size() - 1)));
+    Rung rung = make_rung(name, recipe, form, tokens);
+    time_rung(rung, device, rounds);
+    fmt::print("{:.6f}\n", 1e3 * median(rung.seconds));
+    return 0;
+  }
+
+  fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, torch::get_num_threads());
+  const double peak = measured_peak(device, bfloat16);
+  fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(kProductSize), 1e-9 * peak);
+  std::vector<Rung> rungs;
+  if (line.on("ladder")) {
+    // In turn, several times over, so that whatever else the machine does falls on all alike.
+    for (const auto& [name, form] : forms) rungs.push_back({name, {}, {}, form.keeps_memory, nullptr});
+    for (int pass = 0; pass < kPasses; ++pass) {
+      for (std::size_t i = 0; i < forms.size(); ++i) rungs[i].seconds.push_back(time_apart(argc, argv, i));
+    }
+  } else {
+    Form form;
+    form.bfloat16 = bfloat16;
+    form.recorded = device.is_cuda();
+    rungs.push_back(make_rung("a step of " + recipe.preset, recipe, form, tokens));
+    time_rung(rungs.front(), device, rounds);
+  }
+
+  const auto tokens_per_step = static_cast<double>(recipe.batch_size * recipe.model.context);
+  const double operations = training_operations_per_token(recipe.model.shape()) * tokens_per_step;
+  const double first = median(rungs.front().seconds);
+  std::vector<std::pair<std::string, double>> bars;
+  fmt::print("\n{:<34}{:>12}{:>14}{:>18}{:>10}\n", "", "ms a step", "tokens/s", "of that product", "speed");
+  for (const Rung& rung : rungs) {
+    const double seconds = median(rung.seconds);
+    fmt::print("{:<34}{:>12.1f}{:>14.0f}{:>16.1f} %{:>9.2f}x\n", rung.name, 1e3 * seconds, tokens_per_step / seconds,
+               100 * operations / seconds / peak, first / seconds);
+    bars.emplace_back(rung.name, 1e3 * seconds);
+  }
+  // On the ladder, every form has a process of its own.
+  const auto bytes = line.on("ladder") ? std::nullopt : peak_memory(device);
+  if (bytes) fmt::print("\nat most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
+  if (line.given("plot")) {
+    plot_bars(line.text("plot"),
+              {fmt::format("A training step of preset {} on {}", recipe.preset,
+                           device.is_cuda() ? device_peak(device, bfloat16).name : "a CPU"),
+               "ms a step", "", false, false},
+              bars);
+  }
+  return 0;
+}
+
+}  // namespace verse

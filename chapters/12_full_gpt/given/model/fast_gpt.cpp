@@ -1,0 +1,63 @@
+#include "12_full_gpt/given/model/fast_gpt.h"
+
+#include <malloc.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "03_attention/attention.h"
+#include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "common/fast_gelu.h"
+
+namespace verse {
+
+torch::Tensor FastGPTImpl::attend(CausalSelfAttentionImpl& attention, const torch::Tensor& x, std::int64_t time,
+                                  const torch::Tensor& mask) const {
+  const double dropout = is_training() ? options.dropout : 0.0;
+  if (mask.defined() || !attends_fast(x, time, options.heads, dropout)) {
+    AttentionExtras extras;
+    extras.mask = mask;
+    return attention.forward(x.view({-1, time, options.width}), extras).view_as(x);
+  }
+  const auto parts = attention.query_key_value->forward(x).view({-1, time, 3 * options.width});
+  const auto mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
+  return fast_dropout(attention.output->forward(mixed.view_as(x)), dropout);
+}
+
+//! [fast-forward]
+torch::Tensor FastGPTImpl::forward_embedded(const torch::Tensor& embedded, const torch::Tensor& positions,
+                                            const ForwardExtras& extras) {
+  if (!options.fused || options.exact_gelu || extras.cache != nullptr || extras.weights != nullptr) {
+    return GPTImpl::forward_embedded(embedded, positions, extras);
+  }
+  auto x = embedded;
+  if (positions.defined()) x = x + torch::embedding(position_embedding, positions);
+  x = fast_dropout(x, options.dropout, is_training());
+  // A row a position: for a matrix, LibTorch adds the bias within the product.
+  x = x.reshape({-1, options.width});
+  for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
+    auto& block = blocks->at<BlockImpl>(layer);
+    x = x + attend(*block.attention, block.attention_norm->forward(x), embedded.size(1), extras.mask);
+    const auto hidden = fast_gelu_tanh(block.mlp->expand->forward(block.mlp_norm->forward(x)));
+    x = x + fast_dropout(block.mlp->contract->forward(hidden), options.dropout, is_training());
+  }
+  const auto logits = torch::nn::functional::linear(final_norm->forward(x), token_embedding);
+  return logits.view({embedded.size(0), embedded.size(1), -1});
+}
+//! [fast-forward]
+
+GPT fast_gpt(const GPTOptions& options) {
+  return GPT(std::shared_ptr<GPTImpl>(std::make_shared<FastGPTImpl>(options)));
+}
+
+void keep_freed_memory() {
+#ifdef M_MMAP_THRESHOLD
+  //! [keep-memory]
+  constexpr int kAGigabyte = 1 << 30;
+  ::mallopt(M_MMAP_THRESHOLD, kAGigabyte);  // smaller pieces come from the heap, which is not given back ...
+  ::mallopt(M_TRIM_THRESHOLD, kAGigabyte);  // ... until that much of its end is free
+  //! [keep-memory]
+#endif
+}
+
+}  // namespace verse

@@ -1,0 +1,118 @@
+#include "12_full_gpt/given/model/loaded_run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "11_modern/given/modern_gpt.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/program.h"
+
+namespace verse {
+
+namespace {
+
+/// A run's codec alone, which is there at once where the model may be large.
+std::shared_ptr<TextCodec> load_codec(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder)) {
+    throw UsageError(fmt::format("{} is not a folder with a trained model", folder.string()));
+  }
+  const auto place = folder / "tokenizer.json";
+  return read_codec(place, read_file(place));
+}
+
+std::string run_of(const CommandLine& line, const char* command) {
+  if (!line.given("run")) throw UsageError(fmt::format("{} needs --run, the folder of a run", command));
+  return line.text("run");
+}
+
+/// The text of --prompt, or of the file after --data.
+std::string text_of(const CommandLine& line, const SharedOptions& shared, const char* command) {
+  if (line.given("prompt") == shared.data.has_value()) {
+    throw UsageError(fmt::format("{} needs a text: either --prompt TEXT or --data FILE", command));
+  }
+  return shared.data ? read_file(*shared.data) : line.text("prompt");
+}
+
+/// Token numbers from standard input, apart by spaces or lines.
+std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
+  std::vector<std::int64_t> numbers;
+  std::string word;
+  while (std::cin >> word) {
+    char* end = nullptr;
+    const long long number = std::strtoll(word.c_str(), &end, 10);
+    if (*end != '\0' || number < 0 || number >= codec.size()) {
+      throw UsageError(fmt::format("\"{}\" is no token: they are numbers from 0 to {}", word, codec.size() - 1));
+    }
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+CommandLine reader_line(const char* command, const char* purpose) {
+  CommandLine line(fmt::format("{} {}", program_invocation_short_name, command), purpose);
+  line.add("Text")("run", "the run's folder", cxxopts::value<std::string>(), "RUN")(
+      "prompt", "the text; --data takes it from a file", cxxopts::value<std::string>(), "TEXT");
+  return line;
+}
+
+}  // namespace
+
+LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
+  LoadedRun run;
+  run.codec = load_codec(folder);
+  run.model = load_any_gpt(folder, fused);
+  // A model may have more rows in its table than there are tokens, to make a round number; never fewer.
+  const auto rows = run.model->options.vocabulary_size;
+  if (run.codec->size() > rows) {
+    throw UsageError(fmt::format("{}: config.json speaks of {} tokens, tokenizer.json of {}", folder.string(), rows,
+                                 run.codec->size()));
+  }
+  return run;
+}
+
+int tokens_command(int argc, char** argv) {
+  CommandLine line = reader_line("tokens", "Writes a text's token numbers by a run's tokenizer on one line.");
+  line.add("Text")("decode", "the other way: reads numbers from standard input and writes their text");
+  const SharedOptions shared = line.parse(argc, argv);
+  const auto codec = load_codec(run_of(line, "tokens"));
+  if (line.on("decode")) {
+    const std::string text = codec->decode(read_numbers(*codec));
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  } else {
+    fmt::print("{}\n", fmt::join(codec->encode(text_of(line, shared, "tokens")), " "));
+  }
+  return 0;
+}
+
+int logits_command(int argc, char** argv) {
+  CommandLine line = reader_line("logits",
+                                 "Writes the model's logits after each token of a text: a line a token, a number for "
+                                 "each token that may come next.");
+  const SharedOptions shared = line.parse(argc, argv);
+  LoadedRun run = load_run(run_of(line, "logits"));
+  const auto tokens = run.codec->encode(text_of(line, shared, "logits"));
+  if (tokens.empty()) throw UsageError("logits needs a text of at least one character");
+
+  const c10::InferenceMode no_gradients;
+  run.model->to(shared.device.device);
+  const auto input = torch::tensor(tokens, torch::kInt64).to(shared.device.device).unsqueeze(0);   // [1, time]
+  const auto logits = run.model->forward(input)[0].to(torch::kCPU, torch::kFloat32).contiguous();  // [time, vocabulary]
+  for (std::int64_t t = 0; t < logits.size(0); ++t) {
+    const auto* row = logits.data_ptr<float>() + t * logits.size(1);
+    // Nine digits tell any two floats apart.
+    std::string text = fmt::format("{:.9g}", row[0]);
+    for (std::int64_t token = 1; token < logits.size(1); ++token) text += fmt::format(" {:.9g}", row[token]);
+    fmt::print("{}\n", text);
+  }
+  return 0;
+}
+
+}  // namespace verse

@@ -1,0 +1,30 @@
+#pragma once
+
+/// @file
+/// A run folder's model, and how it reads text.
+
+#include <filesystem>
+#include <memory>
+
+#include "04_blocks/blocks.h"
+#include "10_subwords/given/text_codec.h"
+
+namespace verse {
+
+/// A model that can be spoken with.
+struct LoadedRun {
+  GPT model{nullptr};
+  std::shared_ptr<TextCodec> codec;
+};
+
+/// Reads a run's best model, of characters or of byte pairs; it is on the CPU and in evaluation mode.
+/// @throws UsageError for a folder that is missing, incomplete, cut short or altered.
+LoadedRun load_run(const std::filesystem::path& folder, bool fused = true);
+
+/// `tokens`: shows which tokens a run makes of a text, or the text of tokens. @return the exit status
+int tokens_command(int argc, char** argv);
+
+/// `logits`: shows what a run's model answers to a text. @return the exit status
+int logits_command(int argc, char** argv);
+
+}  // namespace verse

@@ -1,0 +1,62 @@
+#pragma once
+
+/// @file
+/// How a run is trained: every number that decides what comes out, by preset and by flag.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "04_blocks/blocks.h"
+#include "05_training/training.h"
+#include "11_modern/given/modern_gpt.h"
+#include "common/program.h"
+
+namespace verse {
+
+/// Everything that decides how a run goes, besides its text.
+struct Recipe {
+  std::string preset = "demo";
+  GPTOptions model;  ///< its vocabulary comes from the text
+  std::int64_t batch_size = 12;
+  std::int64_t accumulate = 1;  ///< parts that a batch is cut into where memory is short
+  Schedule schedule;
+  AdamWOptions adamw;
+  double gradient_clip = 1.0;
+  std::int64_t evaluate_every = 250;
+  std::int64_t evaluate_batches = 0;  ///< of the validation split, for the losses on the way; 0 takes all of it
+  std::string precision = "auto";     ///< auto, fp32 or bf16
+  std::uint64_t seed = 1;
+  bool modern = false;     ///< ModernGPT and its optimizer, instead of chapter 4's and AdamW
+  std::set<Part> without;  ///< parts of ModernGPT that are left out
+  double falling = 0;  ///< share of the steps in which the learning rate falls in a straight line; 0 is a half cosine
+  std::optional<double> stop_at_loss;  ///< a validation loss at which training may end early
+};
+
+/// demo, small, shakespeare, speedrun.
+const std::vector<std::string>& preset_names();
+
+/// A preset by its name. @throws UsageError that lists the names.
+Recipe preset(const std::string& name);
+
+/// The learning rate of a step, as the recipe's schedule has it.
+double learning_rate_of(const Recipe& recipe, std::int64_t step);
+
+/// Adds a flag for each of a recipe's numbers.
+void add_recipe_flags(CommandLine& line);
+
+/// Takes from the command line what is given there. @throws UsageError for numbers out of range.
+void apply_recipe_flags(const CommandLine& line, Recipe& recipe);
+
+/// A recipe by the names of its flags, and back. The vocabulary's size is kept too.
+nlohmann::ordered_json to_json(const Recipe& recipe);
+Recipe recipe_from_json(const nlohmann::ordered_json& json);
+
+/// What a command line would change about a run that is resumed. @throws UsageError that names the first such flag:
+/// a run goes on as it began. Only stop_at_loss may change.
+void refuse_changes(const Recipe& recorded, const Recipe& asked);
+
+}  // namespace verse

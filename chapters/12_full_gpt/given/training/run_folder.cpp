@@ -1,0 +1,189 @@
+#include "12_full_gpt/given/training/run_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <system_error>
+
+#include "common/base/digest.h"
+#include "common/base/error.h"
+
+namespace verse {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kStateFile = "state.safetensors";
+constexpr const char* kMetricsFile = "metrics.csv";
+constexpr const char* kEntry = "run";  ///< the state's metadata, as JSON
+
+/// What a run that was cut off before its first state, or in the middle of a write, leaves behind.
+bool is_left_over(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  if (name == kMetricsFile) return read_file(file) == kMetricsHeader;
+  return name == ".lock" || name.find(".partial-") != std::string::npos;
+}
+
+void remove_left_overs(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(".partial-") != std::string::npos) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
+}
+
+/// Infinity has no place in JSON; it stands for "none yet".
+Json finite_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json describe(const RunState& state, const std::string& metrics) {
+  const auto& [identity, progress, tensors] = state;
+  Json json = {
+      {"format", 1},
+      {"recipe", to_json(identity.recipe)},
+      {"text", {{"name", identity.text_name}, {"digest", identity.text_digest}}},
+      {"device", identity.device},
+      {"threads", identity.threads},
+      {"step", progress.step},
+      {"seconds", progress.seconds},
+      {"best_loss", finite_or_null(progress.best_loss)},
+      {"best_step", progress.best_step},
+      {"row_step", progress.row_step},
+      {"row_loss", finite_or_null(progress.row_loss)},
+      {"row_seconds", progress.row_seconds},
+      {"metrics", {{"bytes", metrics.size()}, {"digest", text_digest(metrics)}}},
+  };
+  if (identity.text_file) json["text"]["file"] = *identity.text_file;
+  if (identity.tokenizer_file) json["tokenizer"] = *identity.tokenizer_file;
+  return json;
+}
+
+RunState read_description(const Json& json) {
+  RunState state;
+  if (json.at("format") != 1) throw UsageError("it was written by another version of this program");
+  state.identity.recipe = recipe_from_json(json.at("recipe"));
+  json.at("text").at("name").get_to(state.identity.text_name);
+  json.at("text").at("digest").get_to(state.identity.text_digest);
+  if (json.at("text").contains("file")) state.identity.text_file = json.at("text").at("file").get<std::string>();
+  if (json.contains("tokenizer")) state.identity.tokenizer_file = json.at("tokenizer").get<std::string>();
+  json.at("device").get_to(state.identity.device);
+  json.at("threads").get_to(state.identity.threads);
+  json.at("step").get_to(state.progress.step);
+  json.at("seconds").get_to(state.progress.seconds);
+  if (!json.at("best_loss").is_null()) json.at("best_loss").get_to(state.progress.best_loss);
+  json.at("best_step").get_to(state.progress.best_step);
+  json.at("row_step").get_to(state.progress.row_step);
+  if (!json.at("row_loss").is_null()) json.at("row_loss").get_to(state.progress.row_loss);
+  json.at("row_seconds").get_to(state.progress.row_seconds);
+  return state;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const std::filesystem::path& path) : path_(path), lock_(std::make_unique<FolderLock>(path)) {
+  remove_left_overs(path);
+}
+
+void RunFolder::check_new(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  if (!std::filesystem::is_directory(path, error)) throw UsageError(fmt::format("{} is a file", path.string()));
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    if (is_left_over(entry.path())) continue;
+    if (std::filesystem::exists(path / kStateFile)) {
+      throw UsageError(
+          fmt::format("{} holds a run already; --resume goes on with it, --out names another", path.string()));
+    }
+    throw UsageError(fmt::format("the folder {} is not empty; --out names another", path.string()));
+  }
+}
+
+RunFolder RunFolder::create(const std::filesystem::path& path) {
+  check_new(path);
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw UsageError(fmt::format("cannot make the folder {}: {}", path.string(), error.message()));
+  RunFolder folder(path);
+  // Another process may have been faster between the two.
+  check_new(path);
+  write_file_atomically(path / kMetricsFile, kMetricsHeader);
+  folder.metrics_text_ = kMetricsHeader;
+  return folder;
+}
+
+RunFolder RunFolder::open(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    throw UsageError(fmt::format("there is no run {} to resume", path.string()));
+  }
+  if (!std::filesystem::exists(path / kStateFile, error)) {
+    throw UsageError(fmt::format("{} has no {}: there is nothing to resume", path.string(), kStateFile));
+  }
+  return RunFolder(path);
+}
+
+RunState RunFolder::load_state() {
+  const auto place = path_ / kStateFile;
+  TensorFile file = load_tensors(place);
+  RunState state;
+  std::size_t bytes = 0;
+  std::string digest;
+  try {
+    const Json json = Json::parse(file.metadata.at(kEntry));
+    state = read_description(json);
+    json.at("metrics").at("bytes").get_to(bytes);
+    json.at("metrics").at("digest").get_to(digest);
+  } catch (const UsageError& problem) {
+    throw UsageError(fmt::format("{} cannot be used: {}", place.string(), problem.what()));
+  } catch (const std::exception&) {
+    throw UsageError(fmt::format("{} cannot be used: it is not the state of a run", place.string()));
+  }
+  state.tensors = std::move(file.tensors);
+
+  // Lines that came after the state belong to steps that will be taken again.
+  const auto metrics_place = path_ / kMetricsFile;
+  std::string text = read_file(metrics_place);
+  if (text.size() < bytes) throw UsageError(fmt::format("{} has been cut short", metrics_place.string()));
+  text.resize(bytes);
+  if (text_digest(text) != digest) throw UsageError(fmt::format("{} has been altered", metrics_place.string()));
+  metrics_ = parse_metrics(text);
+  write_file_atomically(metrics_place, text);
+  metrics_text_ = std::move(text);
+  return state;
+}
+
+void RunFolder::append(const Metrics& metrics) {
+  [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const auto place = path_ / kMetricsFile;
+  const std::string line = format_metrics(metrics);
+  const int file = ::open(place.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const ssize_t written = file < 0 ? -1 : ::write(file, line.data(), line.size());
+  // A line of which only a part was taken met the end of the room; the system says so at the next write only.
+  const int error = written < 0 ? errno : ENOSPC;
+  if (file >= 0) ::close(file);
+  if (written != static_cast<ssize_t>(line.size())) throw_write_error(place, error);
+  metrics_text_ += line;
+  metrics_.push_back(metrics);
+}
+
+void RunFolder::save_state(const RunState& state) {
+  const auto place = path_ / kMetricsFile;
+  const int file = ::open(place.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file >= 0) {
+    ::fsync(file);
+    ::close(file);
+  }
+  save_tensors(path_ / kStateFile, state.tensors, {{kEntry, describe(state, metrics_text_).dump()}});
+}
+
+}  // namespace verse

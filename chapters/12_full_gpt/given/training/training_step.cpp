@@ -1,0 +1,155 @@
+#include "12_full_gpt/given/training/training_step.h"
+
+#include <ATen/ops/_fused_adamw.h>
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "common/base/error.h"
+
+namespace verse {
+
+namespace {
+
+/// Steps taken one operation at a time before one is recorded: libraries choose their algorithms in them, and memory is
+/// found.
+constexpr std::int64_t kWarmUp = 3;
+
+}  // namespace
+
+torch::Tensor draw_starts(std::int64_t characters, std::int64_t batch_size, std::int64_t context, Random& random) {
+  const std::int64_t places = characters - context;
+  if (places < 1) {
+    throw UsageError(
+        fmt::format("a text of {} characters has no room for a context of {} and its target", characters, context));
+  }
+  const auto starts = torch::empty({batch_size}, torch::kInt64);
+  for (std::int64_t row = 0; row < batch_size; ++row) starts.data_ptr<std::int64_t>()[row] = random.below(places);
+  return starts;
+}
+
+Batch windows_at(const torch::Tensor& tokens, const torch::Tensor& starts, std::int64_t context) {
+  const auto windows = tokens.unfold(0, context + 1, 1).index_select(0, starts);  // [batch, context + 1]
+  return {windows.narrow(1, 0, context), windows.narrow(1, 1, context)};
+}
+
+DeviceAdamW::DeviceAdamW(std::vector<torch::Tensor> parameters, const AdamWOptions& options)
+    : AdamW(std::move(parameters), options) {
+  step_number_ = torch::zeros({}, parameters_.at(0).options().dtype(torch::kFloat32).requires_grad(false));
+}
+
+void DeviceAdamW::step(double learning_rate) {
+  step_by(torch::full({}, learning_rate, step_number_.options()));
+}
+
+//! [step-by]
+void DeviceAdamW::step_by(const torch::Tensor& learning_rate) {
+  const torch::NoGradGuard no_gradients;
+  step_number_.add_(1);
+  for (const bool decays : {true, false}) {
+    std::vector<torch::Tensor> parameters, gradients, first, second;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if ((parameters_[i].dim() >= 2) != decays || !parameters_[i].grad().defined()) continue;
+      parameters.push_back(parameters_[i]);
+      gradients.push_back(parameters_[i].grad());
+      first.push_back(moments_[i].first);
+      second.push_back(moments_[i].second);
+    }
+    if (parameters.empty()) continue;
+    const std::vector<torch::Tensor> numbers(parameters.size(), step_number_);
+    at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, numbers, learning_rate,
+                      options_.beta1, options_.beta2, decays ? options_.weight_decay : 0.0, options_.epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
+  }
+}
+//! [step-by]
+
+std::vector<std::pair<std::string, torch::Tensor>> DeviceAdamW::state() const {
+  auto state = AdamW::state();
+  state[0].second = step_number_.to(torch::kCPU, torch::kInt64).reshape({1});
+  return state;
+}
+
+void DeviceAdamW::set_state(const std::vector<std::pair<std::string, torch::Tensor>>& state) {
+  AdamW::set_state(state);
+  step_number_.fill_(static_cast<double>(steps_));
+}
+
+std::unique_ptr<Optimizer> make_adamw(std::vector<torch::Tensor> parameters, const AdamWOptions& options) {
+  if (parameters.at(0).is_cuda()) return std::make_unique<DeviceAdamW>(std::move(parameters), options);
+  return std::make_unique<FusedAdamW>(std::move(parameters), options);
+}
+
+TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+                           Random& random)
+    : model_(std::move(model)),
+      optimizer_(optimizer),
+      recordable_(settings.recorded ? dynamic_cast<RecordableOptimizer*>(&optimizer) : nullptr),
+      tokens_(std::move(tokens)),
+      settings_(settings),
+      random_(random) {
+  const auto numbers = torch::dtype(torch::kFloat32).device(tokens_.device());
+  starts_ = torch::zeros({settings_.batch_size}, tokens_.options());
+  learning_rate_ = torch::zeros({}, numbers);
+  loss_ = torch::zeros({}, numbers);
+  norm_ = torch::zeros({}, numbers);
+}
+
+//! [take]
+StepReport TrainingStep::take(std::int64_t step, double learning_rate) {
+  // What is new in this step: where its windows begin, and how far it goes.
+  const auto starts = draw_starts(tokens_.size(0), settings_.batch_size, settings_.context, random_);
+  starts_.copy_(starts, /*non_blocking=*/true);
+  learning_rate_.fill_(learning_rate);
+  rate_ = learning_rate;
+
+  // The rest is the same in every step.
+  if (settings_.recorded && recording_ == nullptr && taken_ >= kWarmUp) record();
+  if (recording_ != nullptr) {
+    recording_->play();
+  } else {
+    work();
+  }
+  ++taken_;
+  return {step, learning_rate, loss_, norm_};
+}
+//! [take]
+
+//! [work]
+void TrainingStep::work() {
+  for (auto parameter : optimizer_.parameters()) parameter.mutable_grad().reset();
+  std::vector<Batch> batches;
+  for (const auto& starts : starts_.chunk(settings_.accumulate)) {
+    batches.push_back(windows_at(tokens_, starts, settings_.context));
+  }
+  const auto loss_of = [this](const Batch& batch) { return fast_batch_loss(model_, batch); };
+  loss_.copy_(accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16));
+
+  const double limit = settings_.gradient_clip > 0 ? settings_.gradient_clip : std::numeric_limits<double>::infinity();
+  norm_.copy_(clip_gradients(optimizer_.parameters(), limit));
+  if (recordable_ != nullptr) {
+    recordable_->step_by(learning_rate_);
+  } else {
+    optimizer_.step(rate_);
+  }
+}
+//! [work]
+
+void TrainingStep::record() {
+  if (recordable_ == nullptr) {
+    news_ = "no step is recorded: this optimizer's cannot be";
+  } else {
+    std::string problem;
+    recording_ = Recording::make([this] { work(); }, problem);
+    news_ = recording_ != nullptr ? "the steps are one recording, played back"
+                                  : fmt::format("the steps are not recorded: {}", problem);
+  }
+  settings_.recorded = recording_ != nullptr;
+}
+
+std::string TrainingStep::news() {
+  return std::exchange(news_, "");
+}
+
+}  // namespace verse

@@ -1,0 +1,120 @@
+#include "common/base/text.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "common/base/error.h"
+
+namespace verse {
+
+namespace {
+
+/// What the first byte of a character says: how many bytes it has, and the bits of the code point that stand in this
+/// one.
+struct FirstByte {
+  int length = 0;  ///< 0 where no character begins so
+  char32_t bits = 0;
+  char32_t least = 0;  ///< what needs this many bytes; anything below is an overlong form
+};
+
+FirstByte read_first_byte(unsigned char byte) {
+  if (byte < 0x80) return {1, byte, 0};
+  if (byte >= 0xc2 && byte < 0xe0) return {2, byte & 0x1fU, 0x80};
+  if (byte >= 0xe0 && byte < 0xf0) return {3, byte & 0x0fU, 0x800};
+  if (byte >= 0xf0 && byte < 0xf5) return {4, byte & 0x07U, 0x10000};
+  return {};
+}
+
+bool is_scalar_value(char32_t character) {
+  const bool surrogate = character >= 0xd800 && character <= 0xdfff;
+  return character <= 0x10ffff && !surrogate;
+}
+
+[[noreturn]] void refuse(std::string_view text, std::size_t position) {
+  throw UsageError(fmt::format("the text is not UTF-8: no character begins at byte {} of {}, which is 0x{:02x}",
+                               position + 1, text.size(), static_cast<unsigned char>(text[position])));
+}
+
+/// Marks, spaces of no width and other characters that a reader of a message would not see.
+bool is_visible(char32_t character) {
+  if (character < 0x20 || (character >= 0x7f && character <= 0xa0) || character == 0xad) return false;
+  if (character >= 0x300 && character <= 0x36f) return false;    // combining accents
+  if (character >= 0x2000 && character <= 0x200f) return false;  // spaces of every width
+  if (character >= 0x2028 && character <= 0x202f) return false;  // line ends, directions
+  if (character >= 0x205f && character <= 0x206f) return false;  // invisible operators
+  if (character == 0x3000 || character == 0xfeff) return false;
+  if (character >= 0xe000 && character <= 0xf8ff) return false;  // private use
+  return character < 0xe0000 && (character & 0xfffe) != 0xfffe;
+}
+
+}  // namespace
+
+std::u32string decode_utf8(std::string_view text) {
+  std::u32string characters;
+  characters.reserve(text.size());
+  for (std::size_t position = 0; position < text.size();) {
+    const FirstByte first = read_first_byte(static_cast<unsigned char>(text[position]));
+    if (first.length == 0) refuse(text, position);
+
+    // Six bits from each byte that goes on.
+    char32_t character = first.bits;
+    for (int i = 1; i < first.length; ++i) {
+      if (position + i >= text.size()) refuse(text, position);
+      const auto byte = static_cast<unsigned char>(text[position + i]);
+      if ((byte & 0xc0) != 0x80) refuse(text, position);
+      character = (character << 6) | (byte & 0x3fU);
+    }
+    if (character < first.least || !is_scalar_value(character)) refuse(text, position);
+    characters.push_back(character);
+    position += static_cast<std::size_t>(first.length);
+  }
+  return characters;
+}
+
+std::string encode_utf8(char32_t character) {
+  if (!is_scalar_value(character)) {
+    throw std::invalid_argument(
+        fmt::format("U+{:04X} is no Unicode scalar value", static_cast<std::uint32_t>(character)));
+  }
+  const auto tail = [character](int shift) { return static_cast<char>(0x80 | ((character >> shift) & 0x3f)); };
+  if (character < 0x80) return {static_cast<char>(character)};
+  if (character < 0x800) return {static_cast<char>(0xc0 | (character >> 6)), tail(0)};
+  if (character < 0x10000) return {static_cast<char>(0xe0 | (character >> 12)), tail(6), tail(0)};
+  return {static_cast<char>(0xf0 | (character >> 18)), tail(12), tail(6), tail(0)};
+}
+
+std::string encode_utf8(std::u32string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size());
+  for (const char32_t character : text) {
+    if (character < 0x80) {
+      bytes.push_back(static_cast<char>(character));
+    } else {
+      bytes += encode_utf8(character);
+    }
+  }
+  return bytes;
+}
+
+std::string show_character(char32_t character) {
+  if (character == U'\n') return "\\n";
+  if (character == U'\t') return "\\t";
+  if (character == U'\r') return "\\r";
+  if (!is_scalar_value(character) || !is_visible(character)) {
+    return fmt::format("U+{:04X}", static_cast<std::uint32_t>(character));
+  }
+  return "\"" + encode_utf8(character) + "\"";
+}
+
+std::string with_commas(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  const std::int64_t first = number < 0 ? 1 : 0;  // no comma right after the sign
+  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > first; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits;
+}
+
+}  // namespace verse
