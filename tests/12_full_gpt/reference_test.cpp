@@ -10,6 +10,7 @@
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/run_folder.h"
+#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
 
