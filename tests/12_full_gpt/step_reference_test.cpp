@@ -266,6 +266,11 @@ TEST(FastGPT, EqualsTheClearForm) {
     EXPECT_LE((parameter.value().grad() - others[parameter.key()].grad()).abs().max().item<double>(), 1e-5)
         << parameter.key();
   }
+  ForwardExtras extras;
+  extras.last_only = true;
+  const auto last = fast->forward(batch.inputs, extras);
+  EXPECT_EQ(last.sizes(), (std::vector<std::int64_t>{6, 1, 11}));
+  EXPECT_LE((last.select(1, 0) - clear->forward(batch.inputs).select(1, 7)).abs().max().item<double>(), 1e-5);
 }
 
 TEST(FastDropout, DropsTheShareItIsToldAndKeepsTheMean) {

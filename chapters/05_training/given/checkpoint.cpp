@@ -289,7 +289,11 @@ GPT load_gpt(const std::filesystem::path& folder, bool fused) {
         companions->second != companions_digest(config_text, read_file(folder / "tokenizer.json")))
       throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
     check_sizes(options, file.tensors);
-    GPT model(options);
+    // Every parameter comes from the file: first values would be drawn for nothing.
+    auto unset = options;
+    unset.initialise = false;
+    GPT model(unset);
+    model->options = options;
     load_gpt2_tensors(*model, file.tensors);
     model->eval();
     return model;

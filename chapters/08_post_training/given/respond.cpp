@@ -69,8 +69,7 @@ void respond_together(GPT& model, const std::vector<Tokens>& rows, const std::ve
 std::vector<Tokens> respond(GPT& model, const std::vector<Tokens>& rows, const SpecialTokens& special,
                             const RespondOptions& options, Random& random) {
   const torch::NoGradGuard no_gradients;
-  const bool was_training = model->is_training();
-  model->eval();
+  const EvaluationMode evaluating(*model);
   std::map<std::size_t, std::vector<std::size_t>> by_length;
   for (std::size_t row = 0; row < rows.size(); ++row) by_length[rows[row].size()].push_back(row);
 
@@ -83,7 +82,6 @@ std::vector<Tokens> respond(GPT& model, const std::vector<Tokens>& rows, const S
       respond_together(model, rows, which, special, options, random, responses);
     }
   }
-  model->train(was_training);
   return responses;
 }
 

@@ -45,7 +45,6 @@ GPT make_model(const Tokenizer& tokenizer, std::int64_t layers, std::int64_t wid
 }
 
 double loss_of(GPT& model, const torch::Tensor& validation) {
-  model->eval();
   return evaluate(model, validation, 32);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "05_training/given/checkpoint.h"
 #include "11_modern/given/modern_gpt.h"
@@ -36,7 +37,7 @@ Json config_of(const ModernGPTImpl& model) {
   };
 }
 
-GPT build(const Json& config, bool fused) {
+ModernGPT build(const Json& config, bool fused) {
   GPTOptions options;
   config.at("vocab_size").get_to(options.vocabulary_size);
   config.at("n_positions").get_to(options.context);
@@ -51,11 +52,16 @@ GPT build(const Json& config, bool fused) {
   for (const auto size : {options.vocabulary_size, options.context, options.width, options.layers, options.heads}) {
     if (size < 1 || size > 1'000'000) throw UsageError(fmt::format("a size of {} is none that a model has", size));
   }
-  return modern_gpt(options, without);
+  // Every parameter comes from the file: first values would be drawn for nothing.
+  auto unset = options;
+  unset.initialise = false;
+  ModernGPT model(unset, without);
+  model->options = options;
+  return model;
 }
 
 /// Fills every parameter, after all have been compared.
-void fill(GPTImpl& model, const NamedTensors& tensors) {
+void fill(ModernGPTImpl& model, const NamedTensors& tensors) {
   const std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
   const auto parameters = model.named_parameters();
   if (given.size() != parameters.size()) {
@@ -101,15 +107,17 @@ void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, cons
   save_tensors(folder / "model.safetensors", tensors, {{kCompanions, text_digest(config + tokenizer_file)}});
 }
 
-void save_any_model(const std::filesystem::path& folder, GPT& model, const std::string& tokenizer_file) {
-  if (auto* modern = dynamic_cast<ModernGPTImpl*>(model.get())) {
+void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file) {
+  if (auto* modern = dynamic_cast<ModernGPTImpl*>(&model)) {
     save_modern(folder, *modern, tokenizer_file);
+  } else if (auto* gpt = dynamic_cast<GPTImpl*>(&model)) {
+    save_model(folder, *gpt, tokenizer_file);
   } else {
-    save_model(folder, *model, tokenizer_file);
+    throw std::invalid_argument("no format for this kind of model");
   }
 }
 
-GPT load_any_gpt(const std::filesystem::path& folder, bool fused) {
+LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused) {
   // Whatever is wrong with a configuration that is not ours is said by whoever reads GPT-2's.
   const std::string text = std::filesystem::is_directory(folder) ? read_file(folder / "config.json") : "";
   const Json config = Json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -122,7 +130,7 @@ GPT load_any_gpt(const std::filesystem::path& folder, bool fused) {
     if (digest == file.metadata.end() || digest->second != text_digest(text + read_file(folder / "tokenizer.json"))) {
       throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
     }
-    GPT model = build(config, fused);
+    ModernGPT model = build(config, fused);
     fill(*model, file.tensors);
     model->eval();
     return model;

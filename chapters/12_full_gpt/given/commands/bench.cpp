@@ -95,7 +95,7 @@ struct Form {
 
 /// Everything that one rung's steps go through.
 struct Trainee {
-  GPT model{nullptr};
+  LanguageModel model{nullptr};
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<TrainingStep> fast;
   Random random{1};
@@ -108,7 +108,7 @@ Rung make_rung(const std::string& name, const Recipe& recipe, const Form& form, 
   options.fused = form.fused_model;
   torch::manual_seed(1);
   if (recipe.modern) {
-    trainee->model = modern_gpt(options, recipe.without);
+    trainee->model = ModernGPT(options, recipe.without);
   } else {
     trainee->model = form.fast_model ? fast_gpt(options) : GPT(options);
   }

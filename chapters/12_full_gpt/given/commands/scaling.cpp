@@ -41,9 +41,9 @@ struct Point {
 Point train_one(Recipe recipe, const torch::Tensor& text, const torch::Tensor& validation, torch::Device device) {
   torch::manual_seed(recipe.seed);
   Random random(recipe.seed);
-  GPT model = modern_gpt(recipe.model, recipe.without);
+  ModernGPT model(recipe.model, recipe.without);
   model->to(device);
-  const auto optimizer = modern_optimizer(dynamic_cast<ModernGPTImpl&>(*model), recipe.adamw, make_adamw);
+  const auto optimizer = modern_optimizer(*model, recipe.adamw, make_adamw);
   StepSettings settings;
   settings.batch_size = recipe.batch_size;
   settings.context = recipe.model.context;

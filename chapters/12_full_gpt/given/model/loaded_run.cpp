@@ -70,7 +70,7 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
   run.codec = load_codec(folder);
   run.model = load_any_gpt(folder, fused);
   // A model may have more rows in its table than there are tokens, to make a round number; never fewer.
-  const auto rows = run.model->options.vocabulary_size;
+  const auto rows = run.model->vocabulary();
   if (run.codec->size() > rows) {
     throw UsageError(fmt::format("{}: config.json speaks of {} tokens, tokenizer.json of {}", folder.string(), rows,
                                  run.codec->size()));

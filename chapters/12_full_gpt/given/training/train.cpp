@@ -81,7 +81,11 @@ class Training {
       landmarks_->floor = corpus_.floor;
     }
 
-    model_ = recipe().modern ? modern_gpt(recipe().model, recipe().without) : fast_gpt(recipe().model);
+    if (recipe().modern) {
+      model_ = ModernGPT(recipe().model, recipe().without);
+    } else {
+      model_ = fast_gpt(recipe().model);
+    }
     model_->to(device_);
     if (auto* modern = dynamic_cast<ModernGPTImpl*>(model_.get())) {
       optimizer_ = modern_optimizer(*modern, recipe().adamw, make_adamw);
@@ -94,7 +98,7 @@ class Training {
   const RunIdentity& identity() const { return identity_; }
 
   /// Begins with another model's weights instead of random ones.
-  void take_weights(GPTImpl& model) { load_gpt2_tensors(*model_, gpt2_tensors(model)); }
+  void take_weights(GPTImpl& model) { load_gpt2_tensors(dynamic_cast<GPTImpl&>(*model_), gpt2_tensors(model)); }
 
   /// Takes a new folder, and saves the beginning there.
   void begin(const std::filesystem::path& path) {
@@ -243,13 +247,13 @@ class Training {
   }
   //! [take-steps]
 
-  double loss_over(GPT& model, const torch::Tensor& tokens) {
+  double loss_over(LanguageModel model, const torch::Tensor& tokens) {
     const Autocast autocast(device_, bfloat16_);
     const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
     return evaluate(model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
   }
 
-  double whole_loss(GPT& model) { return loss_over(model, validation_); }
+  double whole_loss(LanguageModel model) { return loss_over(model, validation_); }
 
   /// The validation loss by which training is steered: over the whole split, or a part where so asked for.
   double steering_loss() {
@@ -318,7 +322,7 @@ class Training {
     if (best) {
       progress_.best_loss = loss;
       progress_.best_step = progress_.step;
-      save_any_model(folder_->path(), model_, tokenizer_file_);
+      save_any_model(folder_->path(), *model_, tokenizer_file_);
     }
     save_state();
     report(row, best);
@@ -402,7 +406,7 @@ class Training {
   Random random_;
   std::optional<LossLandmarks> landmarks_;  ///< of a text that is read by characters
   torch::Tensor train_, validation_;        ///< [characters], int64, on the device
-  GPT model_{nullptr};
+  LanguageModel model_{nullptr};
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<RunFolder> folder_;
   std::unique_ptr<Progress> bar_;
@@ -435,13 +439,14 @@ std::string device_name(const DeviceChoice& choice) {
 LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
   const std::filesystem::path place = line.text("from");
   LoadedRun start = load_run(place);
-  if (dynamic_cast<ModernGPTImpl*>(start.model.get()) != nullptr) {
+  const auto* gpt = dynamic_cast<GPTImpl*>(start.model.get());
+  if (gpt == nullptr) {
     throw UsageError(
         fmt::format("--from goes on with a model of GPT-2's parts, and {} is one of speedrun's", place.string()));
   }
   identity.tokenizer_file = read_file(place / "tokenizer.json");
   GPTOptions& shape = identity.recipe.model;
-  shape = start.model->options;
+  shape = gpt->options;
   const GPTOptions before = shape;
   apply_recipe_flags(line, identity.recipe);
   const auto settled = [&place](const char* flag, std::int64_t there, std::int64_t asked) {
@@ -478,7 +483,7 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
   auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device);
-  if (start.model) training->take_weights(*start.model);
+  if (start.model) training->take_weights(dynamic_cast<GPTImpl&>(*start.model));
   training->begin(path);
   fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
   return training;

@@ -81,7 +81,7 @@ std::unique_ptr<Optimizer> make_adamw(std::vector<torch::Tensor> parameters, con
   return std::make_unique<FusedAdamW>(std::move(parameters), options);
 }
 
-TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
                            Random& random)
     : model_(std::move(model)),
       optimizer_(optimizer),
