@@ -19,15 +19,15 @@
 #include "02_embeddings/given/speak.h"
 #include "04_blocks/blocks.h"
 #include "05_training/given/checkpoint.h"
+#include "05_training/given/train_small.h"
 #include "05_training/training.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
-#include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -44,10 +44,7 @@ struct Setting {
   Tokenizer tokenizer;
   torch::Tensor train, validation;  ///< [characters], int64, on the device
   GPTOptions model;
-  AdamWOptions adamw;
-  TrainingOptions training;
-  std::int64_t batch_size = 0;
-  std::int64_t evaluate_every = 0;
+  SmallTraining training;
   std::int64_t sample = 0;
   std::optional<std::filesystem::path> run;
   bool batch_sizes = false;
@@ -56,15 +53,17 @@ struct Setting {
 /// Part 1: what a step reads, and what all of them amount to.
 void show_plan(const Setting& setting, std::int64_t parameters) {
   const auto& schedule = setting.training.schedule;
-  const std::int64_t tokens_per_step = setting.batch_size * setting.model.context * setting.training.accumulate;
+  const std::int64_t tokens_per_step =
+      setting.training.batch_size * setting.model.context * setting.training.accumulate;
   const double all = static_cast<double>(tokens_per_step * schedule.steps);
   fmt::print("{}: {} characters train, {} validate, {} different ones\n", setting.corpus.name,
              with_commas(setting.train.size(0)), with_commas(setting.validation.size(0)), setting.tokenizer.size());
   fmt::print("A GPT of {} layers, {} heads, {} wide, context {}: {} parameters\n", setting.model.layers,
              setting.model.heads, setting.model.width, setting.model.context, with_commas(parameters));
   fmt::print("A step reads {} x {} x {} = {} characters; {} steps read the training text {:.1f} times over\n",
-             setting.training.accumulate, setting.batch_size, setting.model.context, with_commas(tokens_per_step),
-             with_commas(schedule.steps), all / static_cast<double>(setting.train.size(0)));
+             setting.training.accumulate, setting.training.batch_size, setting.model.context,
+             with_commas(tokens_per_step), with_commas(schedule.steps),
+             all / static_cast<double>(setting.train.size(0)));
   fmt::print("At 6 operations a parameter and character, that is {:.1e} operations\n\n",
              6 * static_cast<double>(parameters) * all);
 }
@@ -96,54 +95,34 @@ void show_landmarks(const Setting& setting) {
     fmt::print("  {:.3f}  the floor: what whoever knows the text's source cannot do without\n", *setting.corpus.floor);
 }
 
-//! [train-small-gpt]
-/// Part 4: training, with both losses now and then. @return whether it came to its end
-bool train_small_gpt(GPT& model, const Setting& setting) {
-  Random random(setting.shared.seed);
-  AdamW optimizer(model->parameters(), setting.adamw);
-  const std::int64_t steps = setting.training.schedule.steps;
-  Progress progress(steps, setting.batch_size * setting.model.context * setting.training.accumulate);
-
-  const auto next_loss = [&] {
-    return batch_loss(model, draw_batch(setting.train, setting.batch_size, setting.model.context, random));
-  };
-
+/// Part 4: training, with both losses now and then. @throws Interrupted
+void train_small_gpt(GPT& model, const Setting& setting) {
   // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
-  const auto show_losses = [&](std::int64_t step, double rate, double norm) {
-    progress.pause();
+  const auto show_losses = [&](std::int64_t step, const StepReport& last) {
     const auto beginning = [&](const torch::Tensor& tokens) {
       return evaluate(model, tokens.slice(0, 0, 1 + 20480),
                       evaluation_batch(setting.model.context, setting.shared.device.device));
     };
-    const double train_loss = beginning(setting.train), validation_loss = beginning(setting.validation);
-    progress.finish();
-    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, train_loss, validation_loss, rate, norm);
+    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, beginning(setting.train),
+               beginning(setting.validation), last.learning_rate, last.gradient_norm.item<double>());
     std::fflush(stdout);
-    progress.go_on();
   };
 
-  model->train();
+  SmallTraining plan = setting.training;
+  plan.seed = setting.shared.seed;
+  plan.look = show_losses;
   fmt::print("\nTraining; the losses are over the first 20,480 predictions of either part\n");
   fmt::print("  {:>6}  {:>10}  {:>10}  {:>13}  {:>13}\n", "step", "train", "validation", "learning rate",
              "gradient norm");
-  train(optimizer, next_loss, setting.training, [&](const StepReport& done) {
-    // Asking a GPU for a number waits for all it has been told to do, so it is not done at every step.
-    const std::int64_t finished = done.step + 1;
-    if (finished % 10 == 0 || finished == steps) progress.update(finished, done.loss.item<double>());
-    if (finished % setting.evaluate_every == 0 || finished == steps)
-      show_losses(finished, done.learning_rate, done.gradient_norm.item<double>());
-    return !interrupted();
-  });
-  progress.finish();
-  fmt::print(stderr, "{:.0f} characters a second\n", progress.tokens_per_second());
-  return !interrupted();
+  const double rate = train_small(model, setting.train, plan);
+  fmt::print(stderr, "{:.0f} characters a second\n", rate);
 }
-//! [train-small-gpt]
 
 /// How far the gradients of batches of one size lie from the mean of the largest ones, as a share of its length, and
 /// how many characters a second they come from.
 void show_batch_sizes(GPT& model, const Setting& setting) {
   constexpr int kBatches = 16;
+  model->train();
   Random random(setting.shared.seed);
   const auto gradient_of = [&](std::int64_t batch_size) {
     for (auto& parameter : model->parameters()) parameter.mutable_grad() = torch::Tensor();
@@ -214,7 +193,7 @@ Setting prepare(int argc, char** argv) {
 
   auto corpus = load_corpus(shared.data);
   auto tokenizer = Tokenizer::from_text(corpus.text);
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, {}, 0, 0, 0, {}, false};
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, 0, {}, false};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
 
@@ -225,15 +204,15 @@ Setting prepare(int argc, char** argv) {
   setting.model.width = line.integer("width", 1, 65536);
   setting.model.dropout = line.number("dropout", 0, 0.99);
   setting.model.fused = !line.on("clear");
-  setting.adamw.weight_decay = line.number("weight-decay", 0, 1e6);
+  setting.training.adamw.weight_decay = line.number("weight-decay", 0, 1e6);
   setting.training.schedule.steps = line.integer("steps", 1);
   setting.training.schedule.warmup = line.integer("warmup", 0);
   setting.training.schedule.peak = line.number("learning-rate", 0, 1e6);
   setting.training.schedule.minimum = line.number("min-learning-rate", 0, 1e6);
   setting.training.gradient_clip = line.number("grad-clip", 0, std::numeric_limits<double>::infinity());
   setting.training.accumulate = line.integer("accumulate", 1);
-  setting.batch_size = line.integer("batch-size", 1);
-  setting.evaluate_every = line.integer("eval-every", 1);
+  setting.training.batch_size = line.integer("batch-size", 1);
+  setting.training.look_every = line.integer("eval-every", 1);
   setting.sample = line.integer("sample", 0);
 
   if (std::min(setting.train.size(0), setting.validation.size(0)) <= setting.model.context)
@@ -262,12 +241,18 @@ int run(int argc, char** argv) {
   show_landmarks(setting);
   std::fflush(stdout);
 
-  const bool finished = train_small_gpt(model, setting);
-  if (setting.run) {
+  const auto save = [&] {
     save_model(*setting.run, *model, setting.tokenizer);
     fmt::print(stderr, "saved in {}\n", setting.run->string());
+  };
+  try {
+    train_small_gpt(model, setting);
+  } catch (const Interrupted&) {
+    if (!setting.run) throw;
+    save();
+    throw Interrupted("stopped; what was learned is saved");
   }
-  if (!finished) throw Interrupted(setting.run ? "stopped; what was learned is saved" : "stopped");
+  if (setting.run) save();
 
   const double loss =
       evaluate(model, setting.validation, evaluation_batch(setting.model.context, setting.shared.device.device));

@@ -16,15 +16,14 @@
 #include "01_tokenizer/tokenizer.h"
 #include "04_blocks/blocks.h"
 #include "05_training/given/checkpoint.h"
-#include "05_training/training.h"
+#include "05_training/given/train_small.h"
 #include "07_sampling/sampling.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
-#include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -71,20 +70,10 @@ TrainedModel train_quickly(const Corpus& corpus, const SharedOptions& shared, st
   GPT model(options);
   model->to(shared.device.device);
 
-  AdamW optimizer(model->parameters(), {});
-  TrainingOptions training;
-  training.schedule = {3e-3, 3e-4, 50, steps};
-  Random random(shared.seed);
-  Progress progress(steps, 12 * options.context);
-  train(
-      optimizer, [&] { return batch_loss(model, draw_batch(tokens, 12, options.context, random)); }, training,
-      [&](const StepReport& report) {
-        if (report.step % 10 == 9) progress.update(report.step + 1, report.loss.item<double>());
-        return !interrupted();
-      });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
-  model->eval();
+  SmallTraining plan;
+  plan.schedule = {3e-3, 3e-4, 50, steps};
+  plan.seed = shared.seed;
+  train_small(model, tokens, plan);
   return {model, std::move(tokenizer)};
 }
 

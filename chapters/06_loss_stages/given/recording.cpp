@@ -11,11 +11,10 @@
 #include "01_tokenizer/given/prompt.h"
 #include "02_embeddings/given/speak.h"
 #include "05_training/given/checkpoint.h"
+#include "05_training/given/train_small.h"
 #include "05_training/training.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
 #include "common/base/random.h"
 
 namespace verse {
@@ -107,46 +106,42 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
   run.landmarks.floor = corpus.floor;
 
   // What was meant, and what the fault makes of it.
-  TrainingOptions training;
+  SmallTraining training;
   const double peak = plan_.fault == Fault::high_learning_rate ? 10 * plan_.peak : plan_.peak;
   training.schedule = {peak, peak / 10, plan_.fault == Fault::no_warmup ? 0 : plan_.warmup, plan_.steps};
-  AdamW optimizer(model_->parameters(), {});
+  training.look_every = plan_.record_every;
+
+  // A line of metrics.csv; the time that it takes is not training's.
+  auto began = std::chrono::steady_clock::now();
+  double seconds = 0, losses = 0;
+  training.look = [&](std::int64_t step, const StepReport& last) {
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    Metrics row;
+    const std::int64_t since = step - run.rows.back().step;
+    row.step = step;
+    row.tokens = step * kBatchSize * kContext;
+    row.seconds = seconds;
+    row.learning_rate = last.learning_rate;
+    row.train_loss = losses / static_cast<double>(since);
+    row.gradient_norm = last.gradient_norm.item<double>();
+    row.tokens_per_second = static_cast<double>(since * kBatchSize * kContext) / (seconds - run.rows.back().seconds);
+    row.validation_loss = validation_loss();
+    run.rows.push_back(row);
+    losses = 0;
+    began = std::chrono::steady_clock::now();
+  };
 
   Metrics start;
   start.validation_loss = validation_loss();
   run.rows.push_back(start);
-  Progress progress(plan_.steps, kBatchSize * kContext);
-  auto began = std::chrono::steady_clock::now();
-  double seconds = 0, losses = 0;
   model_->train();
-  train(
-      optimizer, [this] { return next_loss(); }, training,
-      [&](const StepReport& done) {
-        const std::int64_t step = done.step + 1;
-        losses += done.loss.item<double>();
-        if (step % plan_.record_every != 0 && step != plan_.steps) return !interrupted();
-
-        // A line of metrics.csv; the time that it takes is not training's.
-        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-        Metrics row;
-        const std::int64_t since = step - run.rows.back().step;
-        row.step = step;
-        row.tokens = step * kBatchSize * kContext;
-        row.seconds = seconds;
-        row.learning_rate = done.learning_rate;
-        row.train_loss = losses / static_cast<double>(since);
-        row.gradient_norm = done.gradient_norm.item<double>();
-        row.tokens_per_second =
-            static_cast<double>(since * kBatchSize * kContext) / (seconds - run.rows.back().seconds);
-        row.validation_loss = validation_loss();
-        run.rows.push_back(row);
-        progress.update(step, *row.train_loss);
-        losses = 0;
-        began = std::chrono::steady_clock::now();
-        return !interrupted();
-      });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped; nothing was recorded");
+  began = std::chrono::steady_clock::now();
+  const auto counted_loss = [&] {
+    const auto loss = next_loss();
+    losses += loss.item<double>();
+    return loss;
+  };
+  train_small(model_->parameters(), kBatchSize * kContext, counted_loss, training);
 
   // What can only be asked while the program is there: the probe, and a text.
   const LogitsFunction model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };

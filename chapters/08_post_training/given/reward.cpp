@@ -6,13 +6,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "05_training/training.h"
+#include "05_training/given/train_small.h"
 #include "08_post_training/given/fine_tune.h"
 #include "08_post_training/given/respond.h"
 #include "08_post_training/post_training.h"
-#include "common/base/error.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
 
 namespace verse {
 
@@ -54,18 +51,10 @@ std::vector<Problem> draw_training_problems(const TaskOptions& task, std::int64_
 void learn(GPT& model, const LossFunction& next_loss, std::int64_t steps, double learning_rate,
            std::int64_t rows_per_step) {
   // Nothing decays here: towards 0 is not towards the reference.
-  AdamWOptions adamw;
-  adamw.weight_decay = 0;
-  AdamW optimizer(model->parameters(), adamw);
-  TrainingOptions training;
-  training.schedule = {learning_rate, learning_rate, std::min<std::int64_t>(5, steps), steps};
-  Progress progress(steps, rows_per_step);
-  train(optimizer, next_loss, training, [&](const StepReport& report) {
-    progress.update(report.step + 1, report.loss.item<double>());
-    return !interrupted();
-  });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
+  SmallTraining plan;
+  plan.adamw.weight_decay = 0;
+  plan.schedule = {learning_rate, learning_rate, std::min<std::int64_t>(5, steps), steps};
+  train_small(model->parameters(), rows_per_step, next_loss, plan);
 }
 
 }  // namespace
