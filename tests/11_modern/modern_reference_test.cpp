@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "05_training/given/checkpoint.h"
 #include "07_sampling/sampling.h"
 #include "11_modern/given/modern_gpt.h"
+#include "11_modern/given/modern_training.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
@@ -279,6 +281,34 @@ TEST(ModernGPT, WritesTheSameTextFromACache) {
   EXPECT_LE(largest_difference(next_logits(model, {tokens.begin() + 6, tokens.end()}, &other), whole), 1e-5);
 }
 
+TEST(ModernGPT, PutsItsOwnCacheAroundOneThatIsEmpty) {
+  ModernGPT model = tiny_modern(true);
+  const torch::NoGradGuard no_gradients;
+  Cache cache = make_cache(2);
+  const auto given = cache[1];
+  next_logits(model, {1, 2, 3}, &cache);
+  EXPECT_NE(std::dynamic_pointer_cast<ShiftCache>(cache[1]), nullptr);
+  EXPECT_EQ(given->length(), 3) << "the keys are where they were to be kept";
+
+  // One that has been read into by another model has no last vectors.
+  ModernGPT plain = tiny_modern(true, {Part::token_shift});
+  Cache begun = make_cache(2);
+  next_logits(plain, {1, 2, 3}, &begun);
+  EXPECT_EQ(std::dynamic_pointer_cast<ShiftCache>(begun[1]), nullptr);
+  EXPECT_THROW(next_logits(model, {4}, &begun), std::invalid_argument);
+  EXPECT_THROW(model->forward(torch::zeros({1, 9}, torch::kInt64)), UsageError) << "a context has 8 positions";
+}
+
+TEST(ModernGPT, GivesTheLastPositionsLogitsAlone) {
+  ModernGPT model = tiny_modern(true);
+  const auto tokens = torch::arange(16).remainder(11).view({2, 8});
+  ForwardExtras extras;
+  extras.last_only = true;
+  const auto last = model->forward(tokens, extras);
+  EXPECT_EQ(last.sizes(), (std::vector<std::int64_t>{2, 1, 11}));
+  EXPECT_LE(largest_difference(last.select(1, 0), model->forward(tokens).select(1, 7)), 1e-5);
+}
+
 TEST(ModernGPT, SurvivesTheDisk) {
   const TemporaryFolder folder;
   const Tokenizer tokenizer = Tokenizer::from_text("\nabcdefghij");
@@ -306,6 +336,44 @@ TEST(FallingLearningRate, StaysAndThenFallsInALine) {
   EXPECT_EQ(falling_learning_rate(40, schedule, 0.6), 0.02);
   EXPECT_LE(std::abs(falling_learning_rate(70, schedule, 0.6) - 0.01), 1e-12);
   EXPECT_EQ(falling_learning_rate(100, schedule, 0.6), 0.0);
+}
+
+/// Notes the rates that it is given.
+class Noting : public Optimizer {
+ public:
+  explicit Noting(std::vector<double>& rates) : rates_(rates) {}
+  void step(double learning_rate) override { rates_.push_back(learning_rate); }
+  const std::vector<torch::Tensor>& parameters() const override { return none_; }
+  std::vector<std::pair<std::string, torch::Tensor>> state() const override { return {}; }
+  void set_state(const std::vector<std::pair<std::string, torch::Tensor>>&) override {}
+
+ private:
+  std::vector<double>& rates_;
+  std::vector<torch::Tensor> none_;
+};
+
+TEST(FallingRate, KeepsToItsOwnScheduleAndGoesOnFromItsState) {
+  const Schedule schedule{0.02, 0.0, 0, 10};
+  std::vector<double> rates;
+  FallingRate whole(std::make_unique<Noting>(rates), schedule, 0.5);
+  for (int step = 0; step < 7; ++step) whole.step(1.0);
+  FallingRate resumed(std::make_unique<Noting>(rates), schedule, 0.5);
+  resumed.set_state(whole.state());
+  for (int step = 7; step < 10; ++step) resumed.step(1.0);
+  ASSERT_EQ(rates.size(), 10U);
+  for (std::int64_t step = 0; step < 10; ++step)
+    EXPECT_EQ(rates[static_cast<std::size_t>(step)], falling_learning_rate(step, schedule, 0.5)) << step;
+}
+
+TEST(TrainModern, LearnsATextThatRepeats) {
+  torch::manual_seed(5);
+  ModernGPT model(tiny_options());
+  const auto tokens = torch::arange(220).remainder(11);
+  SmallTraining plan;
+  plan.schedule.steps = 60;
+  EXPECT_GT(train_modern(model, tokens, plan), 0.0);
+  EXPECT_FALSE(model->is_training());
+  EXPECT_LT(evaluate(model, tokens, 8), 0.5) << "what follows is certain; a guess has ln 11 = 2.4";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "11_modern/given/modern_training.h"
 #include "common/base/error.h"
 
 namespace verse {
@@ -59,9 +60,9 @@ Recipe speedrun() {
   recipe.model = shape(4, 4, 128, 64, 0.0);
   recipe.modern = true;
   recipe.without = {Part::squared_relu};  // worse than GELU here: tests/benchmarks/ablation.py
-  recipe.schedule = {0.025, 0.0, 0, 220};
-  recipe.falling = 0.6;
-  recipe.adamw = {0.8, 0.95, 1e-8, 0.0};
+  recipe.schedule = modern_schedule(220);
+  recipe.falling = kModernFalling;
+  recipe.adamw = kModernAdamW;
   recipe.gradient_clip = 0;
   recipe.evaluate_every = 55;
   return recipe;
