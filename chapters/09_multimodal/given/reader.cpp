@@ -108,6 +108,7 @@ std::vector<std::string> write_texts(SenseReader& reader, const Script& script, 
     ForwardExtras extras;
     extras.mask = step.mask;
     extras.cache = &cache;
+    extras.last_only = true;
     const auto positions = i == 0 ? step.positions : step.positions + (reader->room - count);
     auto logits = reader->gpt->forward_embedded(x, positions, extras).select(1, -1);  // [batch, vocabulary]
 
