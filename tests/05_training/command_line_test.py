@@ -32,8 +32,8 @@ class CommandLine(unittest.TestCase):
         self.assertIn("stopped; what was learned is saved", notes)
         self.assertTrue(os.path.exists(os.path.join(self.run_folder, "model.safetensors")))
 
-    def test_a_run_ends_with_its_loss_and_a_sample(self):
-        done = subprocess.run([PROGRAM, *TINY, "--steps", "7", "--sample", "20"], capture_output=True, text=True, timeout=120)
+    def test_both_losses_are_shown_now_and_then_and_at_the_end(self):
+        done = subprocess.run([PROGRAM, *TINY, "--steps", "7", "--sample", "0"], capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
         steps = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and len(line.split()) == 5]
         self.assertEqual(steps[-2:], ["5", "7"], done.stdout)

@@ -28,7 +28,8 @@ class CommandLine(unittest.TestCase):
     def test_each_part_has_a_row_and_the_best_model_speaks(self):
         done = run("--data", self.text, "--steps", 3, "--sample", 20)
         self.assertEqual(done.returncode, 0, done.stderr)
-        rows = [line for line in done.stdout.splitlines() if line.startswith("  ")][1:]
+        table = done.stdout.partition("\nThe lowest loss")[0]
+        rows = [line for line in table.splitlines() if line.startswith("  ")][1:]
         self.assertEqual(len(rows), 2 + len(PARTS), done.stdout)
         self.assertEqual([row.split()[1] for row in rows[2:]], PARTS)
         for row in rows:
