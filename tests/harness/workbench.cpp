@@ -131,7 +131,8 @@ BodyChange replace_body(const Course& course, const Exercise& exercise, std::str
     change.changed = true;
     return change;
   } catch (const MarkError& error) {
-    throw UsageError(fmt::format("{}: {}; nothing was changed", at(change.file, error.line()), error.what()));
+    throw UsageError(fmt::format("{}: {}; nothing was changed; make restore-{} puts back what is missing",
+                                 at(change.file, error.line()), error.what(), exercise.id));
   }
 }
 
