@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <torch/torch.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -21,14 +20,15 @@
 #include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "06_loss_stages/given/checkups.h"
-#include "06_loss_stages/loss_stages.h"
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
-#include "common/corpus.h"
+#include "06_loss_stages/loss_stages.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
+#include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/corpus.h"
+#include "common/program.h"
 #include "common/safetensors.h"
 
 namespace verse {
@@ -147,10 +147,10 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
   if (shared.data || !std::filesystem::exists(state)) return load_corpus(shared.data);
   const auto metadata = load_tensors(state).metadata;
   const auto found = metadata.find("run");
-  const auto run = nlohmann::json::parse(found == metadata.end() ? "" : found->second, nullptr, /*exceptions=*/false);
-  const nlohmann::json::json_pointer place("/text/file");
-  if (!run.is_object() || !run.contains(place) || !run.at(place).is_string()) return load_corpus({});
-  const std::filesystem::path file = run.at(place).get<std::string>();
+  if (found == metadata.end()) return load_corpus({});
+  const JsonEntry text = parse_json(found->second, state.string()).at("text");
+  if (!text.has("file")) return load_corpus({});
+  const std::filesystem::path file = text.at("file").path();
   if (!std::filesystem::exists(file)) {
     throw UsageError(
         fmt::format("{} has learned from {}, which is gone: name that text by --data", folder.string(), file.string()));

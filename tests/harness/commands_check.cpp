@@ -8,6 +8,9 @@
 #include <iterator>
 
 #include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/terminal.h"
+#include "common/base/text.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/compile_error.h"
 #include "tests/harness/learner_state.h"
@@ -15,8 +18,6 @@
 #include "tests/harness/predictions.h"
 #include "tests/harness/progress_report.h"
 #include "tests/harness/runner.h"
-#include "tests/harness/terminal.h"
-#include "tests/harness/text_file.h"
 #include "tests/harness/verdict.h"
 #include "tests/harness/workbench.h"
 
@@ -232,7 +233,7 @@ int run_compile_error(const Course& course, const Arguments& arguments) {
   const Chapter& chapter = course.chapter(arguments.chapter(0));
   const std::string& file = arguments.words()[1];
   if (file != "-" && !fs::exists(file)) throw UsageError(fmt::format("{} is not there", file));
-  const std::string log = file == "-" ? read_standard_input() : read_text(file);
+  const std::string log = file == "-" ? read_standard_input() : read_file(file);
   const auto error = first_compile_error(log, chapter.folder);
   if (!error) {
     // Whatever went wrong then is most likely said at the end.
@@ -249,7 +250,7 @@ int run_compile_error(const Course& course, const Arguments& arguments) {
     return 0;
   }
   const std::string place = fmt::format("{}:{}", error->learner_file, error->learner_line);
-  const auto text = read_text_if_there(course.root() / error->learner_file);
+  const auto text = read_file_if_there(course.root() / error->learner_file);
   const auto lines = text ? lines_of(*text) : std::vector<std::string_view>();
   const auto number = static_cast<std::size_t>(error->learner_line);
   if (number >= 1 && number <= lines.size()) fmt::print("  {:>5} | {}\n\n", number, lines[number - 1]);

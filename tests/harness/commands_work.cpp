@@ -4,9 +4,9 @@
 #include <cstdio>
 
 #include "common/base/error.h"
+#include "common/base/terminal.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/learner_state.h"
-#include "tests/harness/terminal.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {

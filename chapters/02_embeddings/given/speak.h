@@ -30,10 +30,8 @@ inline std::vector<std::int64_t> speak(const LogitsFunction& logits_of, std::int
     const auto window = torch::tensor(std::vector<std::int64_t>(text.end() - kept, text.end())).unsqueeze(0);
     const auto logits = logits_of(window)[0][-1].to(torch::kCPU, torch::kFloat64);  // [vocabulary]
 
-    // The first token whose cumulative probability exceeds a uniform number.
-    const auto sums = softmax(logits).cumsum(0);
-    const auto drawn = (sums <= random.uniform()).sum().item<std::int64_t>();
-    text.push_back(std::min(drawn, logits.size(0) - 1));
+    const auto chances = softmax(logits).contiguous();
+    text.push_back(random.draw({chances.data_ptr<double>(), static_cast<std::size_t>(chances.numel())}));
   }
   return {text.begin() + 1, text.end()};
 }

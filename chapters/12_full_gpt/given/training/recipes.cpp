@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "common/base/error.h"
@@ -173,8 +174,8 @@ void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
   }
 }
 
-nlohmann::ordered_json to_json(const Recipe& recipe) {
-  nlohmann::ordered_json json = {
+Json to_json(const Recipe& recipe) {
+  Json json = {
       {"preset", recipe.preset},
       {"vocabulary", recipe.model.vocabulary_size},
       {"layers", recipe.model.layers},
@@ -201,7 +202,7 @@ nlohmann::ordered_json to_json(const Recipe& recipe) {
   if (recipe.model.exact_gelu) json["exact-gelu"] = true;
   if (recipe.modern) {
     json["modern"] = true;
-    json["without"] = nlohmann::ordered_json::array();
+    json["without"] = Json::array();
     for (const Part part : recipe.without) json["without"].push_back(name_of(part));
     json["falling"] = recipe.falling;
   }
@@ -209,37 +210,37 @@ nlohmann::ordered_json to_json(const Recipe& recipe) {
   return json;
 }
 
-Recipe recipe_from_json(const nlohmann::ordered_json& json) {
+Recipe recipe_from_json(const JsonEntry& json) {
   Recipe recipe;
-  json.at("preset").get_to(recipe.preset);
-  json.at("vocabulary").get_to(recipe.model.vocabulary_size);
-  json.at("layers").get_to(recipe.model.layers);
-  json.at("heads").get_to(recipe.model.heads);
-  json.at("width").get_to(recipe.model.width);
-  json.at("context").get_to(recipe.model.context);
-  json.at("dropout").get_to(recipe.model.dropout);
-  if (json.contains("exact-gelu")) json.at("exact-gelu").get_to(recipe.model.exact_gelu);
-  json.at("batch-size").get_to(recipe.batch_size);
-  json.at("steps").get_to(recipe.schedule.steps);
-  json.at("learning-rate").get_to(recipe.schedule.peak);
-  json.at("min-learning-rate").get_to(recipe.schedule.minimum);
-  json.at("warmup").get_to(recipe.schedule.warmup);
-  json.at("beta1").get_to(recipe.adamw.beta1);
-  json.at("beta2").get_to(recipe.adamw.beta2);
-  json.at("epsilon").get_to(recipe.adamw.epsilon);
-  json.at("weight-decay").get_to(recipe.adamw.weight_decay);
-  json.at("grad-clip").get_to(recipe.gradient_clip);
-  json.at("eval-every").get_to(recipe.evaluate_every);
-  json.at("eval-batches").get_to(recipe.evaluate_batches);
-  json.at("precision").get_to(recipe.precision);
-  json.at("seed").get_to(recipe.seed);
-  recipe.accumulate = json.value("accumulate", std::int64_t{1});
-  if (json.contains("modern")) {
-    json.at("modern").get_to(recipe.modern);
-    for (const auto& name : json.at("without")) recipe.without.insert(part_named(name.get<std::string>()));
-    json.at("falling").get_to(recipe.falling);
+  recipe.preset = json.at("preset").text();
+  recipe.model.vocabulary_size = json.at("vocabulary").whole(0);
+  recipe.model.layers = json.at("layers").whole(0);
+  recipe.model.heads = json.at("heads").whole(0);
+  recipe.model.width = json.at("width").whole(0);
+  recipe.model.context = json.at("context").whole(0);
+  recipe.model.dropout = json.at("dropout").number();
+  if (json.has("exact-gelu")) recipe.model.exact_gelu = json.at("exact-gelu").flag();
+  recipe.batch_size = json.at("batch-size").whole(0);
+  recipe.schedule.steps = json.at("steps").whole(0);
+  recipe.schedule.peak = json.at("learning-rate").number();
+  recipe.schedule.minimum = json.at("min-learning-rate").number();
+  recipe.schedule.warmup = json.at("warmup").whole(0);
+  recipe.adamw.beta1 = json.at("beta1").number();
+  recipe.adamw.beta2 = json.at("beta2").number();
+  recipe.adamw.epsilon = json.at("epsilon").number();
+  recipe.adamw.weight_decay = json.at("weight-decay").number();
+  recipe.gradient_clip = json.at("grad-clip").number();
+  recipe.evaluate_every = json.at("eval-every").whole(0);
+  recipe.evaluate_batches = json.at("eval-batches").whole(0);
+  recipe.precision = json.at("precision").text();
+  recipe.seed = static_cast<std::uint64_t>(json.at("seed").whole(0));
+  if (json.has("accumulate")) recipe.accumulate = json.at("accumulate").whole(1);
+  if (json.has("modern")) {
+    recipe.modern = json.at("modern").flag();
+    for (const JsonEntry& name : json.at("without").list()) recipe.without.insert(part_named(name.text()));
+    recipe.falling = json.at("falling").number();
   }
-  if (json.contains("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").get<double>();
+  if (json.has("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").number();
   recipe.model.fused = true;
   return recipe;
 }
@@ -247,9 +248,9 @@ Recipe recipe_from_json(const nlohmann::ordered_json& json) {
 void refuse_changes(const Recipe& recorded, const Recipe& asked) {
   const auto before = to_json(recorded), now = to_json(asked);
   for (const auto& [flag, value] : now.items()) {
-    if (flag == "stop-at-loss" || before.value(flag, nlohmann::ordered_json()) == value) continue;
+    if (flag == "stop-at-loss" || before.value(flag, Json()) == value) continue;
     throw UsageError(fmt::format("the run was started with --{} {}; it cannot go on with {}", flag,
-                                 before.value(flag, nlohmann::ordered_json()).dump(), value.dump()));
+                                 before.value(flag, Json()).dump(), value.dump()));
   }
 }
 

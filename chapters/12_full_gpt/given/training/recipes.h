@@ -4,7 +4,6 @@
 /// How a run is trained: every number that decides what comes out, by preset and by flag.
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include "04_blocks/blocks.h"
 #include "05_training/training.h"
 #include "11_modern/given/modern_gpt.h"
+#include "common/base/json.h"
 #include "common/program.h"
 
 namespace verse {
@@ -52,8 +52,9 @@ void add_recipe_flags(CommandLine& line);
 void apply_recipe_flags(const CommandLine& line, Recipe& recipe);
 
 /// A recipe by the names of its flags, and back. The vocabulary's size is kept too.
-nlohmann::ordered_json to_json(const Recipe& recipe);
-Recipe recipe_from_json(const nlohmann::ordered_json& json);
+Json to_json(const Recipe& recipe);
+/// @throws UsageError that names the entry, where one is missing, of another kind or out of range.
+Recipe recipe_from_json(const JsonEntry& json);
 
 /// What a command line would change about a run that is resumed. @throws UsageError that names the first such flag:
 /// a run goes on as it began. Only stop_at_loss may change.

@@ -473,7 +473,7 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
 
   Corpus corpus = load_corpus(shared.data);
   identity.text_name = corpus.name;
-  if (shared.data) identity.text_file = std::filesystem::absolute(*shared.data).string();
+  if (shared.data) identity.text_file = std::filesystem::absolute(*shared.data);
   identity.text_digest = text_digest(corpus.text);
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
@@ -511,12 +511,12 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
   }
 
   std::optional<std::filesystem::path> data = shared.data;
-  if (!data && identity.text_file) data = *identity.text_file;
+  if (!data && identity.text_file) data = identity.text_file;
   Corpus corpus = load_corpus(data);
   if (text_digest(corpus.text) != identity.text_digest) {
     throw UsageError(fmt::format("{} is not the text that the run was started on", corpus.name));
   }
-  if (data) identity.text_file = std::filesystem::absolute(*data).string();
+  if (data) identity.text_file = std::filesystem::absolute(*data);
 
   // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
   if (std::isfinite(state.progress.best_loss)) load_run(folder.path());

@@ -1,4 +1,4 @@
-#include "tests/harness/terminal.h"
+#include "common/base/terminal.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "tests/harness/text_file.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {
