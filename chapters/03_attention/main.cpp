@@ -26,6 +26,7 @@
 #include "common/program.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
+#include "common/base/terminal.h"
 #include "common/base/text.h"
 
 namespace verse {

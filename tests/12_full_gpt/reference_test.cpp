@@ -226,7 +226,7 @@ TEST(TrainingOperations, AreCountedAsByHand) {
 }
 
 TEST(Presets, AreTheRecipesThatTheBookStates) {
-  const Recipe small = preset("small");
+  const Recipe small = recipe_named("small");
   EXPECT_EQ(small.model.layers, 4);
   EXPECT_EQ(small.model.heads, 4);
   EXPECT_EQ(small.model.width, 128);
@@ -235,7 +235,7 @@ TEST(Presets, AreTheRecipesThatTheBookStates) {
   EXPECT_EQ(small.batch_size, 12);
   EXPECT_EQ(small.schedule.steps, 2000);
 
-  const Recipe shakespeare = preset("shakespeare");
+  const Recipe shakespeare = recipe_named("shakespeare");
   EXPECT_EQ(shakespeare.model.layers, 6);
   EXPECT_EQ(shakespeare.model.heads, 6);
   EXPECT_EQ(shakespeare.model.width, 384);
@@ -253,12 +253,12 @@ TEST(Presets, AreTheRecipesThatTheBookStates) {
     EXPECT_EQ(recipe.adamw.weight_decay, 0.1);
     EXPECT_EQ(recipe.gradient_clip, 1.0);
   }
-  EXPECT_THROW(preset("large"), UsageError);
+  EXPECT_THROW(recipe_named("large"), UsageError);
 }
 
 TEST(Presets, SurviveBeingWrittenDown) {
-  for (const auto& name : preset_names()) {
-    Recipe recipe = preset(name);
+  for (const auto& name : recipe_names()) {
+    Recipe recipe = recipe_named(name);
     recipe.stop_at_loss = 1.25;
     recipe.model.vocabulary_size = 66;
     recipe.seed = 18'446'744'073'709'551'615ULL;
@@ -269,7 +269,7 @@ TEST(Presets, SurviveBeingWrittenDown) {
 }
 
 TEST(Presets, ChangeOnlyWhereItIsAllowed) {
-  const Recipe recorded = preset("small");
+  const Recipe recorded = recipe_named("small");
   Recipe asked = recorded;
   asked.stop_at_loss = 1.0;
   EXPECT_EQ(message_of<UsageError>([&] { refuse_changes(recorded, asked); }), "");
@@ -281,7 +281,7 @@ TEST(Presets, ChangeOnlyWhereItIsAllowed) {
 TEST(RunFolder, CutsItsRecordBackToTheState) {
   const TemporaryFolder folder;
   RunState state;
-  state.identity.recipe = preset("small");
+  state.identity.recipe = recipe_named("small");
   state.identity.text_name = "a text";
   state.identity.text_digest = "0123";
   state.progress.step = 10;

@@ -210,7 +210,7 @@ TEST(Presets, RefuseWhatJsonCannotHold) {
     std::string program = "test";
     char* arguments[] = {program.data(), flag.data(), value.data(), nullptr};
     line.parse(3, arguments);
-    Recipe recipe = preset("small");
+    Recipe recipe = recipe_named("small");
     return message_of<UsageError>([&] { apply_recipe_flags(line, recipe); });
   };
   // Infinity would be written as null, and the run could not go on.
@@ -232,7 +232,7 @@ TEST(Presets, ChooseTheirPartsByFlags) {
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     line.parse(static_cast<int>(words.size()), arguments.data());
-    Recipe recipe = preset("speedrun");
+    Recipe recipe = recipe_named("speedrun");
     apply_recipe_flags(line, recipe);
     return recipe.without;
   };
@@ -397,7 +397,7 @@ TEST(FastGelu, EqualsTheClearForm) {
 TEST(RunFolder, KeepsARunWhoseLossIsNoNumber) {
   const TemporaryFolder folder;
   RunState state;
-  state.identity.recipe = preset("speedrun");
+  state.identity.recipe = recipe_named("speedrun");
   state.identity.recipe.without = {Part::muon};
   state.progress.row_loss = std::numeric_limits<double>::quiet_NaN();
   state.tensors = {{"random", torch::arange(4)}};

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/terminal.h"
 #include "common/program.h"
 
 namespace verse {
@@ -31,9 +32,6 @@ void show_clips(const PartSetting& setting);         ///< eight frames to the di
 void show_sound(const PartSetting& setting);         ///< Morse code to letters
 void show_frames(const PartSetting& setting);        ///< a tune's letters to mel frames
 void show_distillation(const PartSetting& setting);  ///< a student and its teacher
-
-/// A heading of a part or of one of its tables.
-void print_heading(const std::string& text);
 
 /// A line with how many of some trials came out right, in per cent with the 95 % interval.
 void print_share(const std::string& what, std::int64_t hits, std::int64_t trials);

@@ -243,7 +243,7 @@ CommandLine command_line() {
 int bench_command(int argc, char** argv) {
   CommandLine line = command_line();
   const SharedOptions shared = line.parse(argc, argv);
-  Recipe recipe = preset(line.given("preset") ? line.text("preset") : "small");
+  Recipe recipe = recipe_named(line.given("preset") ? line.text("preset") : "small");
   apply_recipe_flags(line, recipe);
   recipe.model.vocabulary_size = line.integer("vocabulary", 2, 1'000'000);
   const std::int64_t rounds = line.integer("rounds", 1, 100'000);

@@ -76,7 +76,7 @@ int scaling_command(int argc, char** argv) {
   if (shared.data) throw UsageError("scaling needs the play, whose floor is known; --data names another text");
   catch_interrupts();
 
-  Recipe recipe = preset("speedrun");
+  Recipe recipe = recipe_named("speedrun");
   recipe.schedule.steps = line.integer("steps", 1, 1'000'000);
   recipe.seed = shared.seed;
   const torch::Device device = shared.device.device;

@@ -70,17 +70,17 @@ Recipe speedrun() {
 
 }  // namespace
 
-const std::vector<std::string>& preset_names() {
+const std::vector<std::string>& recipe_names() {
   static const std::vector<std::string> names{"demo", "small", "shakespeare", "speedrun"};
   return names;
 }
 
-Recipe preset(const std::string& name) {
+Recipe recipe_named(const std::string& name) {
   if (name == "demo") return demo();
   if (name == "small") return small();
   if (name == "shakespeare") return shakespeare();
   if (name == "speedrun") return speedrun();
-  throw UsageError(fmt::format("--preset must be one of {}, not \"{}\"", fmt::join(preset_names(), ", "), name));
+  throw UsageError(fmt::format("--preset must be one of {}, not \"{}\"", fmt::join(recipe_names(), ", "), name));
 }
 
 double learning_rate_of(const Recipe& recipe, std::int64_t step) {

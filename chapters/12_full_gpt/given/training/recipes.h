@@ -36,11 +36,11 @@ struct Recipe {
   std::optional<double> stop_at_loss;  ///< a validation loss at which training may end early
 };
 
-/// demo, small, shakespeare, speedrun.
-const std::vector<std::string>& preset_names();
+/// The names of the recipes that stand ready, as --preset takes them: demo, small, shakespeare, speedrun.
+const std::vector<std::string>& recipe_names();
 
-/// A preset by its name. @throws UsageError that lists the names.
-Recipe preset(const std::string& name);
+/// A recipe by its name. @throws UsageError that lists the names.
+Recipe recipe_named(const std::string& name);
 
 /// The learning rate of a step, as the recipe's schedule has it.
 double learning_rate_of(const Recipe& recipe, std::int64_t step);
