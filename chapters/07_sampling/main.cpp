@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,13 +20,13 @@
 #include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "07_sampling/sampling.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -189,23 +191,23 @@ void show_cache(TrainedModel& trained, const std::vector<std::int64_t>& prompt, 
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 7", "Lets a model speak from one prompt under many settings.");
-  line.add()("run", "a folder with a trained model; without it a small one is trained", cxxopts::value<std::string>(),
-             "RUN");
-  line.add()("prompt", "the text to continue; without it, the start of a line", cxxopts::value<std::string>(), "TEXT");
-  line.add()("count", "characters of each sample", cxxopts::value<std::string>()->default_value("250"), "N");
-  line.add()("steps", "training steps where no run is given", cxxopts::value<std::string>()->default_value("800"), "N");
+  std::optional<std::filesystem::path> run_folder;
+  std::optional<std::string> asked;
+  std::int64_t count = 250, steps = 800;
+  CommandLine line("Lets a model speak from one prompt under many settings.");
+  line.option("run", run_folder, "a folder with a trained model; without it a small one is trained", "RUN");
+  line.option("prompt", asked, "the text to continue; without it, the start of a line", "TEXT");
+  line.option("count", count, {1, 1'000'000}, "characters of each sample");
+  line.option("steps", steps, {1, 1'000'000'000}, "training steps where no run is given");
   const auto shared = line.parse(argc, argv);
-  const auto count = line.integer("count", 1, 1000000);
-  const auto steps = line.integer("steps", 1);
+  if (asked && asked->empty()) throw UsageError("--prompt needs at least one character");
   catch_interrupts();
 
   const auto corpus = load_corpus(shared.data);
-  auto trained = line.given("run") ? load_model(line.text("run")) : train_quickly(corpus, shared, steps);
+  auto trained = run_folder ? load_model(*run_folder) : train_quickly(corpus, shared, steps);
   trained.model->to(shared.device.device);
-  if (line.given("prompt") && line.text("prompt").empty()) throw UsageError("--prompt needs at least one character");
-  const auto prompt = line.given("prompt") ? trained.tokenizer.encode(line.text("prompt"))
-                                           : std::vector<std::int64_t>{starting_token(trained.tokenizer)};
+  const auto prompt =
+      asked ? trained.tokenizer.encode(*asked) : std::vector<std::int64_t>{starting_token(trained.tokenizer)};
 
   show_probabilities(trained, prompt);
   show_samples(trained, corpus, prompt, count, shared.seed);

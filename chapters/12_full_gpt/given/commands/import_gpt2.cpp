@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <regex>
 #include <set>
 #include <string>
@@ -192,24 +193,17 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
 }
 
 int import_gpt2_command(int argc, char** argv) {
-  CommandLine line(fmt::format("{} import-gpt2 DIR", program_invocation_short_name),
-                   "Makes a run of a GPT-2 in Hugging Face's layout: generate lets it speak, train --from goes on.");
-  line.add("Import")("out", "the run's folder, a new one", cxxopts::value<std::string>(), "RUN");
-
-  // DIR may stand before the flags or after them.
-  std::string folder;
-  if (argc > 1 && argv[1][0] != '-') {
-    folder = argv[1];
-    argv[1] = argv[0];
-    --argc;
-    ++argv;
-  } else if (argc > 3 && argv[argc - 1][0] != '-' && argv[argc - 2][0] != '-') {
-    folder = argv[--argc];
-  }
+  std::optional<fs::path> folder, out;
+  CommandLine line("Makes a run of a GPT-2 in Hugging Face's layout: generate lets it speak, train --from goes on.",
+                   "import-gpt2");
+  line.group("Import");
+  line.option("folder", folder, "the GPT-2's folder", "DIR");
+  line.positional("folder");
+  line.option("out", out, "the run's folder, a new one", "RUN");
   line.parse(argc, argv);
-  if (folder.empty()) throw UsageError("import-gpt2 needs the folder of a GPT-2: import-gpt2 DIR --out RUN");
-  if (!line.given("out")) throw UsageError("import-gpt2 needs --out, the folder of the run that it is to make");
-  import_gpt2(folder, line.text("out"));
+  if (!folder) throw UsageError("import-gpt2 needs the folder of a GPT-2: import-gpt2 DIR --out RUN");
+  if (!out) throw UsageError("import-gpt2 needs --out, the folder of the run that it is to make");
+  import_gpt2(*folder, *out);
   return 0;
 }
 

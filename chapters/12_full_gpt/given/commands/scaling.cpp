@@ -4,8 +4,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,17 +68,18 @@ Point train_one(Recipe recipe, const torch::Tensor& text, const torch::Tensor& v
 }  // namespace
 
 int scaling_command(int argc, char** argv) {
-  CommandLine line(fmt::format("{} scaling", program_invocation_short_name),
-                   "Trains models of four widths on four amounts of the play, and shows how far above its floor each "
-                   "ends.");
-  line.add()("steps", "steps of each training", cxxopts::value<std::string>()->default_value("300"), "N")(
-      "plot", "draws loss minus floor", cxxopts::value<std::string>(), "SVG");
+  Recipe recipe = recipe_named("speedrun");
+  recipe.schedule.steps = 300;
+  std::optional<std::filesystem::path> plot;
+  CommandLine line(
+      "Trains models of four widths on four amounts of the play, and shows how far above its floor each ends.",
+      "scaling");
+  line.option("steps", recipe.schedule.steps, {1, 1'000'000}, "steps of each training");
+  line.option("plot", plot, "draws loss minus floor", "SVG");
   const SharedOptions shared = line.parse(argc, argv);
   if (shared.data) throw UsageError("scaling needs the play, whose floor is known; --data names another text");
   catch_interrupts();
 
-  Recipe recipe = recipe_named("speedrun");
-  recipe.schedule.steps = line.integer("steps", 1, 1'000'000);
   recipe.seed = shared.seed;
   const torch::Device device = shared.device.device;
   const Corpus corpus = load_corpus({});
@@ -111,8 +113,8 @@ int scaling_command(int argc, char** argv) {
     std::fflush(stdout);
     series.push_back(std::move(curve));
   }
-  if (line.given("plot")) {
-    plot_lines(line.text("plot"),
+  if (plot) {
+    plot_lines(*plot,
                {fmt::format("Loss above the play's floor after {} steps", recipe.schedule.steps),
                 "characters of the play to learn from", "nats a character above the floor", true, true},
                series);

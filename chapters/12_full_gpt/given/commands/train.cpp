@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <cerrno>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -26,19 +25,19 @@ namespace verse {
 
 namespace {
 
-CommandLine command_line() {
-  CommandLine line(fmt::format("{} train", program_invocation_short_name), "Trains a GPT on a text.");
-  line.add("Run")("out", "the run's folder; without it, runs/ and the preset's name", cxxopts::value<std::string>(),
-                  "RUN")("resume", "go on with the run in --out; needs no other flag")(
-      "from", "begin a new run with the best model of that one, its tokenizer and its shape",
-      cxxopts::value<std::string>(), "RUN");
-  add_recipe_flags(line);
-  return line;
-}
+/// What the command is asked for, beside a recipe.
+struct Request {
+  std::optional<std::filesystem::path> out, from;
+  bool resume = false;
+};
 
-std::filesystem::path folder_of(const CommandLine& line) {
-  if (line.given("out")) return line.text("out");
-  return std::filesystem::path("runs") / line.text("preset");
+constexpr const char* kPreset = "demo";  ///< where none is named
+
+std::filesystem::path folder_of(const Request& request, const CommandLine& line) {
+  if (request.out) return *request.out;
+  std::string preset = kPreset;
+  line.take("preset", preset);
+  return std::filesystem::path("runs") / preset;
 }
 
 std::string device_name(const DeviceChoice& choice) {
@@ -46,8 +45,7 @@ std::string device_name(const DeviceChoice& choice) {
 }
 
 /// Makes a recipe that of a run which begins from another: its shape and tokenizer are settled, the rest is not.
-LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
-  const std::filesystem::path place = line.text("from");
+LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line, RunIdentity& identity) {
   LoadedRun start = load_run(place);
   if (dynamic_cast<ModernGPTImpl*>(start.model.get()) != nullptr) {
     throw UsageError(
@@ -57,7 +55,7 @@ LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
   GPTOptions& shape = identity.recipe.model;
   shape = start.model->options;
   const GPTOptions before = shape;
-  apply_recipe_flags(line, identity.recipe);
+  apply_recipe(line, identity.recipe);
   const auto settled = [&place](const char* flag, std::int64_t there, std::int64_t asked) {
     if (there == asked) return;
     throw UsageError(
@@ -71,17 +69,19 @@ LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
 }
 
 /// A new run, by preset and flags.
-std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOptions& shared) {
+std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared) {
   RunIdentity identity;
-  identity.recipe = recipe_named(line.text("preset"));
-  const auto path = folder_of(line);
+  std::string preset = kPreset;
+  line.take("preset", preset);
+  identity.recipe = recipe_named(preset);
+  const auto path = folder_of(request, line);
   LoadedRun start;
-  if (line.given("from")) {
+  if (request.from) {
     if (identity.recipe.modern)
       throw UsageError("--from goes on with a model of GPT-2's parts, and speedrun's are others");
-    start = begin_from(line, identity);
+    start = begin_from(*request.from, line, identity);
   } else {
-    apply_recipe_flags(line, identity.recipe);
+    apply_recipe(line, identity.recipe);
   }
   RunFolder::check_new(path);
 
@@ -99,16 +99,17 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
 }
 
 /// A run that goes on as it began: what it needs to know stands in its folder.
-std::unique_ptr<Training> resumed_training(const CommandLine& line, const SharedOptions& shared) {
-  if (line.given("from")) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
-  RunFolder folder = RunFolder::open(folder_of(line));
+std::unique_ptr<Training> resumed_training(const Request& request, const CommandLine& line,
+                                           const SharedOptions& shared) {
+  if (request.from) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
+  RunFolder folder = RunFolder::open(folder_of(request, line));
   RunState state = folder.load_state();
   RunIdentity identity = state.identity;
 
   // A flag may say again what the run is, and nothing else.
   Recipe asked = identity.recipe;
-  if (line.given("preset")) asked.preset = recipe_named(line.text("preset")).preset;
-  apply_recipe_flags(line, asked);
+  line.take("preset", asked.preset);
+  apply_recipe(line, asked);
   refuse_changes(identity.recipe, asked);
   identity.recipe = asked;
 
@@ -144,10 +145,17 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
 }  // namespace
 
 int train_command(int argc, char** argv) {
-  CommandLine line = command_line();
+  Request request;
+  CommandLine line("Trains a GPT on a text.", "train");
+  line.group("Run");
+  line.option("out", request.out, "the run's folder; without it, runs/ and the preset's name", "RUN");
+  line.flag("resume", request.resume, "go on with the run in --out; needs no other option");
+  line.option("from", request.from, "begin a new run with the best model of that one, its tokenizer and its shape",
+              "RUN");
+  declare_recipe(line, kPreset);
   const SharedOptions shared = line.parse(argc, argv);
   catch_interrupts();
-  const auto training = line.on("resume") ? resumed_training(line, shared) : new_training(line, shared);
+  const auto training = request.resume ? resumed_training(request, line, shared) : new_training(request, line, shared);
   training->show_plan();
   training->run();
   training->finish();

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// How a run is trained: every number that decides what comes out, by preset and by flag.
+/// How a run is trained: every number that decides what comes out, by preset and by option.
 
 #include <cstdint>
 #include <optional>
@@ -45,18 +45,22 @@ Recipe recipe_named(const std::string& name);
 /// The learning rate of a step, as the recipe's schedule has it.
 double learning_rate_of(const Recipe& recipe, std::int64_t step);
 
-/// Adds a flag for each of a recipe's numbers.
-void add_recipe_flags(CommandLine& line);
+/// Declares an option for each of a recipe's numbers, and --preset. @param otherwise the preset without it, for --help
+void declare_recipe(CommandLine& line, const std::string& otherwise);
 
-/// Takes from the command line what is given there. @throws UsageError for numbers out of range.
-void apply_recipe_flags(const CommandLine& line, Recipe& recipe);
+/// The recipe that the command line asks for. @param otherwise the preset where it names none
+/// @throws UsageError as apply_recipe()
+Recipe take_recipe(const CommandLine& line, const std::string& otherwise);
 
-/// A recipe by the names of its flags, and back. The vocabulary's size is kept too.
+/// Takes from the command line what is given there. @throws UsageError for numbers that only together make no sense.
+void apply_recipe(const CommandLine& line, Recipe& recipe);
+
+/// A recipe by the names of its options, and back. The vocabulary's size is kept too.
 Json to_json(const Recipe& recipe);
 /// @throws UsageError that names the entry, where one is missing, of another kind or out of range.
 Recipe recipe_from_json(const JsonEntry& json);
 
-/// What a command line would change about a run that is resumed. @throws UsageError that names the first such flag:
+/// What a command line would change about a run that is resumed. @throws UsageError that names the first such option:
 /// a run goes on as it began. Only stop_at_loss may change.
 void refuse_changes(const Recipe& recorded, const Recipe& asked);
 
