@@ -291,9 +291,7 @@ void show_merges(const Material& material, std::int64_t largest) {
   MergeLearner learner(characters, alphabet);
   std::vector<std::string> cuts;
   std::size_t applied = 0;
-  for (std::int64_t target = alphabet;; target = std::min(largest, target * 2)) {
-    // From the alphabet by powers of two.
-    if (target > alphabet) target = std::int64_t{1} << static_cast<int>(std::log2(static_cast<double>(target)));
+  for (const std::int64_t target : vocabulary_stations(alphabet, largest)) {
     while (learner.vocabulary_size() < target && learner.step()) {
     }
     for (; applied < learner.merges().size(); ++applied) {
@@ -308,7 +306,7 @@ void show_merges(const Material& material, std::int64_t largest) {
                static_cast<double>(tokens) / static_cast<double>(vocabulary * vocabulary), sentence_tokens.size());
     cuts.push_back(fmt::format("  {:>7}  {}", with_commas(vocabulary),
                                cut(sentence_tokens, token_texts(material.tokenizer, learner.merges()))));
-    if (vocabulary >= largest || vocabulary < target) break;
+    if (vocabulary < target) break;  // no pair is left that occurs twice
   }
 
   fmt::print("\n  The sentence, from the validation split of {}, in each vocabulary's tokens:\n", name);

@@ -56,7 +56,7 @@ struct Pairs {
 Pairs draw_pairs(const torch::Tensor& tokens, std::int64_t count, Random& random) {
   std::vector<std::int64_t> drawn(static_cast<std::size_t>(count));
   for (auto& place : drawn) place = random.below(tokens.size(0) - 1);
-  const auto places = torch::tensor(drawn);
+  const auto places = torch::tensor(drawn).to(tokens.device());
   return {tokens.index({places}), tokens.index({places + 1})};
 }
 
@@ -113,8 +113,9 @@ int run(int argc, char** argv) {
   const Corpus corpus = load_corpus(shared.data);
   const auto tokenizer = Tokenizer::from_text(corpus.text);
   const auto vocabulary = tokenizer.size();
-  const auto train = tokenizer.encode_tensor(corpus.train);
-  const auto validation = tokenizer.encode_tensor(corpus.validation);
+  const auto device = shared.device.device;
+  const auto train = tokenizer.encode_tensor(corpus.train).to(device);
+  const auto validation = tokenizer.encode_tensor(corpus.validation).to(device);
 
   // What models of different sizes spend their parameters on.
   const ModelShape talk{vocabulary, 256, 6, 6, 384};
@@ -143,10 +144,12 @@ int run(int argc, char** argv) {
 
   Random random(shared.seed);
   PairModel untied(vocabulary, width);
+  untied->to(device);
   const auto apart = train_pair_model(untied, train, validation, steps, learning_rate, random);
   show_loss("neural, before the first step", apart.first);
   show_loss(fmt::format("neural, after {} steps", steps), apart.last);
   PairModel tied(vocabulary, width, /*tied=*/true);
+  tied->to(device);
   const auto together = train_pair_model(tied, train, validation, steps, tied_learning_rate, random);
   show_loss("the same with one table for both (tied)", together.last);
 
@@ -160,7 +163,7 @@ int run(int argc, char** argv) {
 
   // The trained model speaks: from the same beginning as every program of the course.
   torch::NoGradGuard no_gradients;
-  const auto rows = softmax(untied->forward(torch::arange(vocabulary))).to(torch::kFloat64);
+  const auto rows = softmax(untied->forward(torch::arange(vocabulary, device))).to(torch::kCPU, torch::kFloat64);
   const auto first = starting_token(tokenizer);
   fmt::print("\nIt speaks, beginning with a new line:\n{}\n", tokenizer.decode(sample_pairs(rows, first, 300, random)));
   return 0;

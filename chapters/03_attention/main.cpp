@@ -20,6 +20,7 @@
 #include "03_attention/attention.h"
 #include "03_attention/given/habits.h"
 #include "03_attention/given/taken_apart.h"
+#include "03_attention/given/windows.h"
 #include "common/base/error.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
@@ -141,7 +142,7 @@ void show_timing(torch::Device device) {
 /// The model's loss over the whole validation part, in nats a character.
 double validation_loss(OneLayerModel& model, const Setting& setting) {
   torch::NoGradGuard no_gradients;
-  const auto windows = consecutive_windows(setting.validation, setting.context + 1);  // [windows, context + 1]
+  const auto windows = windows_of(setting.validation, setting.context);  // [windows, context + 1]
   double total = 0;
   for (const auto& some : windows.split(256)) {
     const auto logits = model->forward(some.slice(1, 0, -1));

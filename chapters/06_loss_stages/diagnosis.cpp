@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -38,18 +39,18 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
-                        std::int64_t vocabulary_size) {
-  //! [6.7]
-  // Exercise 6.7. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.7 helps.
-  throw NotImplemented("6.7");
-  //! [6.7]
+Finding bad_initialisation(const RunRecord& run) {
+  //! [6.6]
+  // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
+  throw NotImplemented("6.6");
+  //! [6.6]
 }
 
 double repeated_share(const std::string& text) {
+  const std::u32string characters = decode_utf8(text);
   std::size_t repeated = 0;
-  for (std::size_t i = 1; i < text.size(); ++i) repeated += text[i] == text[i - 1] ? 1 : 0;
-  return text.size() < 2 ? 0.0 : static_cast<double>(repeated) / static_cast<double>(text.size() - 1);
+  for (std::size_t i = 1; i < characters.size(); ++i) repeated += characters[i] == characters[i - 1] ? 1 : 0;
+  return characters.size() < 2 ? 0.0 : static_cast<double>(repeated) / static_cast<double>(characters.size() - 1);
 }
 
 double highest_rate(const RunRecord& run) {
@@ -64,11 +65,12 @@ Finding is_stuck(const RunRecord& run) {
   return run.rows.back().step < 400 ? Finding::unknown : Finding::yes;
 }
 
-Finding bad_initialisation(const RunRecord& run) {
-  //! [6.6]
-  // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
-  throw NotImplemented("6.6");
-  //! [6.6]
+double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
+                        std::int64_t vocabulary_size) {
+  //! [6.7]
+  // Exercise 6.7. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.7 helps.
+  throw NotImplemented("6.7");
+  //! [6.7]
 }
 
 Finding sees_the_future(const RunRecord& run) {
@@ -92,18 +94,18 @@ Finding same_batch_every_step(const RunRecord& run) {
   //! [6.10]
 }
 
-Finding warmup_missing(const RunRecord& run) {
-  //! [6.12]
-  // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
-  throw NotImplemented("6.12");
-  //! [6.12]
-}
-
 Finding learning_rate_too_high(const RunRecord& run) {
   //! [6.11]
   // Exercise 6.11. Read "ch06-rates" in README.md, then replace the next line; make hint-6.11 helps.
   throw NotImplemented("6.11");
   //! [6.11]
+}
+
+Finding warmup_missing(const RunRecord& run) {
+  //! [6.12]
+  // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
+  throw NotImplemented("6.12");
+  //! [6.12]
 }
 
 }  // namespace verse

@@ -195,7 +195,7 @@ void show_run(const Request& request, const Corpus& corpus, const SharedOptions&
     fmt::print("\n");
     show_model(folder, corpus, run.landmarks, shared);
   }
-  fmt::print("\nIt writes\n{}\n", run.sample.substr(0, 300));
+  fmt::print("\nIt writes\n{}\n", first_characters(run.sample, 300));
   write_report(page, run, report);
   fmt::print(stderr, "wrote {}\n", page.string());
 }

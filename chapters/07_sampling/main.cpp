@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -90,9 +91,23 @@ TrainedModel train_quickly(const Corpus& corpus, const SharedOptions& shared, st
   return {model, std::move(tokenizer)};
 }
 
+/// The end of a prompt that generate() would begin with: all of it, or half a context where it has more than one.
+std::vector<std::int64_t> what_fits(const std::vector<std::int64_t>& prompt, std::int64_t context) {
+  if (static_cast<std::int64_t>(prompt.size()) <= context) return prompt;
+  return {prompt.end() - static_cast<std::ptrdiff_t>(std::max<std::int64_t>(context / 2, 1)), prompt.end()};
+}
+
+/// A text by chapter 7's loop. @throws Interrupted on Ctrl-C
+std::vector<std::int64_t> written(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+                                  const SamplingOptions& options, Random& random) {
+  auto tokens = generate(model, prompt, count, options, random, [](std::int64_t) { return !interrupted(); });
+  if (interrupted()) throw Interrupted("stopped");
+  return tokens;
+}
+
 /// Part 1: the same scores as probabilities, under each setting.
 void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& prompt) {
-  const auto logits = next_logits(trained.model, prompt, nullptr);
+  const auto logits = next_logits(trained.model, what_fits(prompt, trained.model->options.context), nullptr);
   const auto likely =
       std::get<1>(temperature_probabilities(logits, 1.0).topk(std::min<std::int64_t>(8, logits.size(0))));
   fmt::print("\nWhat may come next, the {} most probable of {}\n  {:<28}", likely.size(0), trained.tokenizer.size(),
@@ -112,6 +127,7 @@ void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& 
     for (std::int64_t i = 0; i < shown.size(0); ++i) fmt::print("{:>7.3f}", shown[i].item<double>());
     fmt::print("{:>7.3f}\n", 1 - shown.sum().item<double>());
   }
+  std::fflush(stdout);
 }
 
 /// The words of a text, in small letters.
@@ -157,7 +173,7 @@ void show_samples(TrainedModel& trained, const Corpus& corpus, const std::vector
   std::string table;
   for (const auto& [name, options] : settings()) {
     Random random(seed);
-    const auto tokens = generate(trained.model, prompt, count, options, random);
+    const auto tokens = written(trained.model, prompt, count, options, random);
     const auto text = trained.tokenizer.decode(tokens);
     fmt::print("\n-- {}\n{}\n", name, text);
     std::fflush(stdout);
@@ -176,7 +192,7 @@ void show_cache(TrainedModel& trained, const std::vector<std::int64_t>& prompt, 
     options.cached = cached;
     Random random(with_seed);
     const auto start = std::chrono::steady_clock::now();
-    auto tokens = generate(trained.model, prompt, count, options, random);
+    auto tokens = written(trained.model, prompt, count, options, random);
     return std::make_pair(tokens, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   };
   const auto [with_cache, fast] = timed(true, seed);

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -204,6 +205,14 @@ int run(int argc, char** argv) {
   const std::int64_t problems = request.problems.value_or(quick ? 8 : 1000);
   const Plots& plots = request.plots;
   catch_interrupts();
+
+  // Whether there are so many problems is known before anything is trained.
+  try {
+    Random random(shared.seed);
+    draw_distinct(recipe.task, Split::test, problems, random);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(fmt::format("--problems {}: {}", problems, error.what()));
+  }
 
   const auto corpus = load_corpus(shared.data);
   auto base = base_for(request, corpus, shared);

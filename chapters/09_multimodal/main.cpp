@@ -72,7 +72,7 @@ int run(int argc, char** argv) {
         fmt::format("--characters {} has no room for a window of {} and its target: {} or more, or 0 for all",
                     setting.characters, kLessonContext, kLessonContext + 1));
   if (!wanted && setting.message) wanted = "sound";
-  if (setting.run) load_model(*setting.run);  // what is no teacher is refused before any time is spent
+  check_teacher(setting);  // what is no teacher is refused before any time is spent
   catch_interrupts();
   for (const auto& [name, show] : kParts)
     if (!wanted || *wanted == name) {

@@ -100,13 +100,17 @@ std::string in_gib(std::uint64_t bytes) {
   return fmt::format("{:.3g} GiB", static_cast<double>(bytes) / (1ull << 30));
 }
 
-// What a line of the report says. Whatever is wrong with one is a UsageError, and the line counts for nothing.
+// What a line of the report says under a key; nothing where it is of another kind, for a test's result still counts.
 std::string text_in(const JsonEntry& event, const char* key) {
-  return event.has(key) ? event.at(key).text() : std::string();
+  return event.has(key) && event.at(key).is_text() ? event.at(key).text() : std::string();
 }
 
 std::optional<std::int64_t> number_in(const JsonEntry& event, const char* key) {
-  return event.has(key) ? std::optional(event.at(key).whole()) : std::nullopt;
+  try {
+    return event.at(key).whole();
+  } catch (const UsageError&) {
+    return std::nullopt;
+  }
 }
 
 std::optional<TestStatus> status_in(const JsonEntry& event) {
@@ -194,7 +198,9 @@ class Attempt {
     const std::string kind = text_in(event, "event");
     if (kind == "plan") {
       std::vector<std::string> tests;
-      for (const JsonEntry& test : event.at("tests").list()) tests.push_back(test.text());
+      for (const JsonEntry& test : event.at("tests").list()) {
+        if (test.is_text()) tests.push_back(test.text());
+      }
       plan_ = std::move(tests);
     } else if (kind == "start") {
       TestOutcome outcome;

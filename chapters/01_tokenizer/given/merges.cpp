@@ -5,6 +5,15 @@
 
 namespace verse {
 
+std::vector<std::int64_t> vocabulary_stations(std::int64_t alphabet, std::int64_t largest) {
+  std::vector<std::int64_t> stations = {alphabet};
+  for (std::int64_t power = 1; power < largest; power *= 2) {
+    if (power > alphabet) stations.push_back(power);
+  }
+  if (largest > alphabet) stations.push_back(largest);
+  return stations;
+}
+
 MergeLearner::MergeLearner(std::vector<std::int64_t> tokens, std::int64_t vocabulary_size)
     : tokens_(std::move(tokens)), vocabulary_size_(vocabulary_size) {
   for (std::size_t i = 0; i + 1 < tokens_.size(); ++i) ++counts_[{tokens_[i], tokens_[i + 1]}];

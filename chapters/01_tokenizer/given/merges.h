@@ -17,6 +17,9 @@ struct Merge {
   std::int64_t occurrences = 0;
 };
 
+/// The sizes of vocabulary at which merging is looked at: the alphabet, the powers of two above it, and the largest.
+std::vector<std::int64_t> vocabulary_stations(std::int64_t alphabet, std::int64_t largest);
+
 /// Learns merges from a text: what most_frequent_pair() and merge_pair() do in turn, without counting everything anew
 /// each time.
 ///

@@ -18,6 +18,7 @@
 #include "common/base/json.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -190,7 +191,7 @@ void initialise_as_libtorch(GPTImpl& model) {
 
 RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan) {
   const std::int64_t least = kValidationWindows + kContext + 1;
-  if (corpus.validation.size() < static_cast<std::size_t>(least)) {
+  if (count_characters(corpus.validation) < static_cast<std::size_t>(least)) {
     throw UsageError(fmt::format("{} is too short: its validation part needs {} characters", corpus.name, least));
   }
   return FaultyProgram(corpus, plan).record(corpus);
@@ -255,6 +256,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
   run.rows = load_metrics(folder / "metrics.csv");
   if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
+  if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));
   if (std::filesystem::exists(folder / "evidence.json")) {
     read_evidence(folder / "evidence.json", run);
   } else if (std::filesystem::exists(folder / "model.safetensors")) {

@@ -253,7 +253,7 @@ int bench_command(int argc, char** argv) {
   recipe.model.vocabulary_size = request.vocabulary;
   const std::int64_t rounds = request.rounds;
   const torch::Device device = shared.device.device;
-  const bool bfloat16 = recipe.precision == "bf16" || (recipe.precision == "auto" && shared.device.bfloat16);
+  const bool bfloat16 = uses_bfloat16(recipe, shared.device);
   if (request.ladder && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
 
   const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);

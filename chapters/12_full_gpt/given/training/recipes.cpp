@@ -110,6 +110,13 @@ Recipe recipe_named(const std::string& name) {
   throw UsageError(fmt::format("--preset must be {}, not \"{}\"", one_of(recipe_names()), name));
 }
 
+bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device) {
+  if (recipe.precision == "bf16" && !device.device.is_cuda()) {
+    throw UsageError("--precision bf16 is for a GPU; training on a processor computes in fp32");
+  }
+  return recipe.precision == "bf16" || (recipe.precision == "auto" && device.bfloat16);
+}
+
 double learning_rate_of(const Recipe& recipe, std::int64_t step) {
   return recipe.falling > 0 ? falling_learning_rate(step, recipe.schedule, recipe.falling)
                             : learning_rate_at(step, recipe.schedule);

@@ -42,6 +42,10 @@ const std::vector<std::string>& recipe_names();
 /// A recipe by its name. @throws UsageError that lists the names.
 Recipe recipe_named(const std::string& name);
 
+/// Whether products are computed in bfloat16. @throws UsageError where that is asked of a processor, which trains in
+/// fp32
+bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device);
+
 /// The learning rate of a step, as the recipe's schedule has it.
 double learning_rate_of(const Recipe& recipe, std::int64_t step);
 

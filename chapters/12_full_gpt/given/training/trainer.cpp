@@ -38,7 +38,7 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
       corpus_(std::move(corpus)),
       tokenizer_file_(identity_.tokenizer_file.value_or("")),
       device_(device.device),
-      bfloat16_(recipe().precision == "bf16" || (recipe().precision == "auto" && device.bfloat16)),
+      bfloat16_(uses_bfloat16(recipe(), device)),
       random_(recipe().seed) {
   // A run that begins from another one reads text as that one does.
   if (!identity_.tokenizer_file) {
