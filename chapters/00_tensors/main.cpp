@@ -110,7 +110,7 @@ void show_error() {
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 0: tensors", "Shows what the words of the primer mean.");
+  CommandLine line("Shows what the words of the primer mean.");
   line.parse(argc, argv);
   show_shapes();
   show_handles();

@@ -170,61 +170,53 @@ void speak(GPT& model, const Setting& setting) {
 
 /// Reads the command line and the text. @throws UsageError for what cannot work, before any time is spent on it
 Setting prepare(int argc, char** argv) {
-  CommandLine line("chapter 5", "Trains a small GPT with batches, AdamW, a schedule and clipping.");
-  line.add()("steps", "training steps", cxxopts::value<std::int64_t>()->default_value("2000"));
-  line.add()("batch-size", "windows a batch", cxxopts::value<std::int64_t>()->default_value("12"));
-  line.add()("accumulate", "batches a step", cxxopts::value<std::int64_t>()->default_value("1"));
-  line.add()("context", "characters a window", cxxopts::value<std::int64_t>()->default_value("64"));
-  line.add()("layers", "blocks", cxxopts::value<std::int64_t>()->default_value("4"));
-  line.add()("heads", "attention heads", cxxopts::value<std::int64_t>()->default_value("4"));
-  line.add()("width", "features a position", cxxopts::value<std::int64_t>()->default_value("128"));
-  line.add()("dropout", "share of features dropped", cxxopts::value<double>()->default_value("0"));
-  line.add()("learning-rate", "at its peak", cxxopts::value<double>()->default_value("1e-3"));
-  line.add()("min-learning-rate", "at the end", cxxopts::value<double>()->default_value("1e-4"));
-  line.add()("warmup", "steps up to the peak", cxxopts::value<std::int64_t>()->default_value("100"));
-  line.add()("weight-decay", "of matrices and tables", cxxopts::value<double>()->default_value("0.1"));
-  line.add()("grad-clip", "largest gradient norm, 0 for none", cxxopts::value<double>()->default_value("1"));
-  line.add()("eval-every", "steps from one estimate to the next", cxxopts::value<std::int64_t>()->default_value("250"));
-  line.add()("clear", "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
-  line.add()("batch-sizes", "measures, after training, how much gradients of batches of 1, 8 and 64 differ");
-  line.add()("out", "folder to save the model in", cxxopts::value<std::string>());
-  line.add()("sample", "characters to speak at the end", cxxopts::value<std::int64_t>()->default_value("300"));
+  GPTOptions model;
+  model.context = 64;
+  model.layers = model.heads = 4;
+  model.width = 128;
+  SmallTraining training;
+  training.schedule = {1e-3, 1e-4, 100, 2000};
+  training.batch_size = 12;
+  training.look_every = 250;
+  std::int64_t sample = 300;
+  bool clear = false, batch_sizes = false;
+  std::optional<std::filesystem::path> out;
+  CommandLine line("Trains a small GPT with batches, AdamW, a schedule and clipping.");
+  line.option("steps", training.schedule.steps, {1}, "training steps");
+  line.option("batch-size", training.batch_size, {1}, "windows a batch");
+  line.option("accumulate", training.accumulate, {1}, "batches a step");
+  line.option("context", model.context, {1, 65536}, "characters a window");
+  line.option("layers", model.layers, {1, 1000}, "blocks");
+  line.option("heads", model.heads, {1, 65536}, "attention heads");
+  line.option("width", model.width, {1, 65536}, "features a position");
+  line.option("dropout", model.dropout, {0, 0.99}, "share of features dropped");
+  line.option("learning-rate", training.schedule.peak, {0, 1e6}, "at its peak");
+  line.option("min-learning-rate", training.schedule.minimum, {0, 1e6}, "at the end");
+  line.option("warmup", training.schedule.warmup, {0}, "steps up to the peak");
+  line.option("weight-decay", training.adamw.weight_decay, {0, 1e6}, "of matrices and tables");
+  line.option("grad-clip", training.gradient_clip, {0}, "largest gradient norm, 0 for none");
+  line.option("eval-every", training.look_every, {1}, "steps from one estimate to the next");
+  line.flag("clear", clear, "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
+  line.flag("batch-sizes", batch_sizes,
+            "measures, after training, how much gradients of batches of 1, 8 and 64 differ");
+  line.option("out", out, "folder to save the model in", "RUN");
+  line.option("sample", sample, {0}, "characters to speak at the end");
   const auto shared = line.parse(argc, argv);
+  model.fused = !clear;
+  if (out && std::filesystem::exists(*out / "model.safetensors"))
+    throw UsageError(fmt::format("{} holds a model already; name another folder", out->string()));
 
   auto corpus = load_corpus(shared.data);
   auto tokenizer = Tokenizer::from_text(corpus.text);
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, 0, {}, false};
+  model.vocabulary_size = tokenizer.size();
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, model, training, sample, out, batch_sizes};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
-
-  setting.model.vocabulary_size = setting.tokenizer.size();
-  setting.model.context = line.integer("context", 1, 65536);
-  setting.model.layers = line.integer("layers", 1, 1000);
-  setting.model.heads = line.integer("heads", 1, 65536);
-  setting.model.width = line.integer("width", 1, 65536);
-  setting.model.dropout = line.number("dropout", 0, 0.99);
-  setting.model.fused = !line.on("clear");
-  setting.training.adamw.weight_decay = line.number("weight-decay", 0, 1e6);
-  setting.training.schedule.steps = line.integer("steps", 1);
-  setting.training.schedule.warmup = line.integer("warmup", 0);
-  setting.training.schedule.peak = line.number("learning-rate", 0, 1e6);
-  setting.training.schedule.minimum = line.number("min-learning-rate", 0, 1e6);
-  setting.training.gradient_clip = line.number("grad-clip", 0, std::numeric_limits<double>::infinity());
-  setting.training.accumulate = line.integer("accumulate", 1);
-  setting.training.batch_size = line.integer("batch-size", 1);
-  setting.training.look_every = line.integer("eval-every", 1);
-  setting.sample = line.integer("sample", 0);
 
   if (std::min(setting.train.size(0), setting.validation.size(0)) <= setting.model.context)
     throw UsageError(fmt::format("{} is too short for a context of {}: its parts have {} and {} characters",
                                  setting.corpus.name, setting.model.context, setting.train.size(0),
                                  setting.validation.size(0)));
-  setting.batch_sizes = line.on("batch-sizes");
-  if (line.given("out")) {
-    setting.run = line.text("out");
-    if (std::filesystem::exists(*setting.run / "model.safetensors"))
-      throw UsageError(fmt::format("{} holds a model already; name another folder", setting.run->string()));
-  }
   return setting;
 }
 

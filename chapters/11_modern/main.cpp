@@ -106,23 +106,20 @@ Row show_parts(const Setting& setting) {
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 11", "Gives a small model newer parts one by one, and trains each model a little.");
-  const auto value = [] { return cxxopts::value<std::string>(); };
-  line.add()("steps",
-             fmt::format("steps of each training; {} where not given, {} with --scaling", kSteps, kScalingSteps),
-             value(), "N");
-  line.add()("sample", "characters to speak at the end", value()->default_value("300"), "N");
-  line.add()("scaling", "instead: models of four widths on four amounts of the play");
-  line.add()("plot", "with --scaling: draws loss minus floor", value(), "SVG");
-  const SharedOptions shared = line.parse(argc, argv);
-  const std::int64_t sample = line.integer("sample", 0, 1'000'000);
   std::optional<std::int64_t> steps;
-  if (line.given("steps")) steps = line.integer("steps", 1, 1'000'000);
-  if (line.given("plot") && !line.on("scaling")) throw UsageError("--plot draws what --scaling measures");
+  std::int64_t sample = 300;
+  bool scaling = false;
+  std::optional<std::filesystem::path> plot;
+  CommandLine line("Gives a small model newer parts one by one, and trains each model a little.");
+  line.option("steps", steps, {1, 1'000'000},
+              fmt::format("steps of each training; {} where not given, {} with --scaling", kSteps, kScalingSteps));
+  line.option("sample", sample, {0, 1'000'000}, "characters to speak at the end");
+  line.flag("scaling", scaling, "instead: models of four widths on four amounts of the play");
+  line.option("plot", plot, "with --scaling: draws loss minus floor", "SVG");
+  const SharedOptions shared = line.parse(argc, argv);
+  if (plot && !scaling) throw UsageError("--plot draws what --scaling measures");
   catch_interrupts();
-  if (line.on("scaling")) {
-    std::optional<std::filesystem::path> plot;
-    if (line.given("plot")) plot = line.text("plot");
+  if (scaling) {
     show_scaling(shared, steps.value_or(kScalingSteps), plot);
     return 0;
   }

@@ -11,7 +11,7 @@
 #include "12_full_gpt/given/commands/import_gpt2.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
-#include "12_full_gpt/given/training/train.h"
+#include "12_full_gpt/given/commands/train.h"
 #include "common/base/error.h"
 #include "common/device.h"
 #include "common/program.h"

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "common/base/error.h"
+#include "common/base/json.h"
 #include "common/base/random.h"
 #include "common/safetensors.h"
 #include "tests/harness/report_listener.h"
@@ -287,19 +288,19 @@ using Record = std::map<std::string, Answers>;
 
 void write_record(const std::filesystem::path& path) {
   NamedTensors tensors;
-  nlohmann::json index = nlohmann::json::object();
+  Json index = Json::object();
   for (const auto& exercise : exercises()) {
     for (std::size_t i = 0; i < exercise->cases().size(); ++i) {
       const std::string key = record_key(exercise->id(), exercise->cases()[i].name);
       const Answers answers = collect(nullptr, [&](Answers& into) { exercise->run_linked(i, into); });
       if (answers.ended_early())
         throw std::runtime_error(key + ": the reference itself does not get through the check");
-      auto& entry = index[key] = {{"answers", nlohmann::json::array()}, {"parameters", nlohmann::json::array()}};
+      auto& entry = index[key] = {{"answers", Json::array()}, {"parameters", Json::array()}};
       for (const auto& answer : answers.all()) {
-        nlohmann::json item = {{"name", answer.name},
-                               {"absolute", answer.tolerance.absolute},
-                               {"relative", answer.tolerance.relative},
-                               {"reason", answer.tolerance.reason}};
+        Json item = {{"name", answer.name},
+                     {"absolute", answer.tolerance.absolute},
+                     {"relative", answer.tolerance.relative},
+                     {"reason", answer.tolerance.reason}};
         if (const auto* text = std::get_if<std::string>(&answer.value)) {
           item["text"] = *text;
         } else {
@@ -314,29 +315,31 @@ void write_record(const std::filesystem::path& path) {
       }
     }
   }
-  save_tensors(path, tensors, {{"index", index.dump()}});
+  save_tensors(path, tensors, {{"index", json_text(index)}});
 }
 
 Record read_record(const std::filesystem::path& path) {
   const TensorFile file = load_tensors(path);
   const std::map<std::string, torch::Tensor> tensors(file.tensors.begin(), file.tensors.end());
-  const auto index = nlohmann::json::parse(file.metadata.at("index"));
+  const auto written = file.metadata.find("index");
+  if (written == file.metadata.end()) throw UsageError(path.string() + " is no record of the reference's answers");
+  const JsonEntry index = parse_json(written->second, path.string());
   static std::vector<std::unique_ptr<std::string>> reasons;  // tolerances point at their reasons
   Record record;
-  for (const auto& [key, entry] : index.items()) {
+  for (const auto& [key, entry] : index.table()) {
     std::vector<Answers::Answer> answers;
-    for (const auto& item : entry["answers"]) {
-      reasons.push_back(std::make_unique<std::string>(item["reason"].get<std::string>()));
-      const Tolerance tolerance{item["absolute"], item["relative"], reasons.back()->c_str()};
-      if (item.contains("text")) {
-        answers.push_back({item["name"], item["text"].get<std::string>(), tolerance});
+    for (const JsonEntry& item : entry.at("answers").list()) {
+      reasons.push_back(std::make_unique<std::string>(item.at("reason").text()));
+      const Tolerance tolerance{item.at("absolute").number(), item.at("relative").number(), reasons.back()->c_str()};
+      if (item.has("text")) {
+        answers.push_back({item.at("name").text(), item.at("text").text(), tolerance});
       } else {
-        answers.push_back({item["name"], tensors.at(key + "/" + std::to_string(answers.size())), tolerance});
+        answers.push_back({item.at("name").text(), tensors.at(key + "/" + std::to_string(answers.size())), tolerance});
       }
     }
     Answers::NamedTensors parameters;
-    for (const auto& name : entry["parameters"]) {
-      parameters.emplace_back(name, tensors.at(key + "/parameter/" + name.get<std::string>()));
+    for (const JsonEntry& name : entry.at("parameters").list()) {
+      parameters.emplace_back(name.text(), tensors.at(key + "/parameter/" + name.text()));
     }
     record[key].restore(std::move(answers), std::move(parameters));
   }

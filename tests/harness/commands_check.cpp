@@ -8,6 +8,9 @@
 #include <iterator>
 
 #include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/terminal.h"
+#include "common/base/text.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/compile_error.h"
 #include "tests/harness/given_parts.h"
@@ -16,8 +19,6 @@
 #include "tests/harness/predictions.h"
 #include "tests/harness/progress_report.h"
 #include "tests/harness/runner.h"
-#include "tests/harness/terminal.h"
-#include "tests/harness/text_file.h"
 #include "tests/harness/verdict.h"
 #include "tests/harness/workbench.h"
 
@@ -235,7 +236,7 @@ int run_compile_error(const Course& course, const Arguments& arguments) {
   const Chapter& chapter = course.chapter(arguments.chapter(0));
   const std::string& file = arguments.words()[1];
   if (file != "-" && !fs::exists(file)) throw UsageError(fmt::format("{} is not there", file));
-  const std::string log = file == "-" ? read_standard_input() : read_text(file);
+  const std::string log = file == "-" ? read_standard_input() : read_file(file);
   fmt::print("{}", explain_failed_build(course, chapter, log, style_of_standard_output()));
   return 0;
 }

@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "common/base/error.h"
+#include "common/base/terminal.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/given_parts.h"
 #include "tests/harness/learner_state.h"
-#include "tests/harness/terminal.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {

@@ -4,8 +4,8 @@
 
 #include <regex>
 
+#include "common/base/text.h"
 #include "tests/harness/source_marks.h"
-#include "tests/harness/text_file.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/terminal.h"
 #include "tests/harness/course.h"
-#include "tests/harness/terminal.h"
 
 namespace verse {
 

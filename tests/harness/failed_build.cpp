@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "common/base/files.h"
+#include "common/base/text.h"
 #include "tests/harness/child_process.h"
 #include "tests/harness/compile_error.h"
 #include "tests/harness/given_parts.h"
-#include "tests/harness/text_file.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {

@@ -7,9 +7,10 @@
 #include <optional>
 
 #include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/text.h"
 #include "tests/harness/learner_state.h"
 #include "tests/harness/source_marks.h"
-#include "tests/harness/text_file.h"
 
 namespace verse {
 namespace {
@@ -69,7 +70,7 @@ struct Frame {
 
 Frame frame_of(const Course& course, const Exercise& exercise) {
   const std::string file = course.solution_file(course.chapter(chapter_of(exercise.id)), exercise.file);
-  const std::string text = read_text(course.root() / file);
+  const std::string text = read_file(course.root() / file);
   Frame frame;
   try {
     const MarkedPart part = find_mark(text, exercise.id);

@@ -20,6 +20,7 @@
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -151,7 +152,7 @@ void listen(const Corpus& corpus, const LossLandmarks& landmarks, std::int64_t s
     fmt::print(
         "\n-- step {}, validation loss {:.3f}: {}\n-- {:.0f} % of the words in 2,000 characters are words of {}\n",
         step, loss, describe(stage), 100 * known_word_share(text, corpus.train), corpus.name);
-    fmt::print("{}\n", text.substr(0, 200));
+    fmt::print("{}\n", first_characters(text, 200));
   };
 
   hear(0, false);

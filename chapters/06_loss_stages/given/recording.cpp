@@ -15,13 +15,13 @@
 #include "05_training/training.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kBatchSize = 12;
 constexpr std::int64_t kContext = 64;
@@ -186,7 +186,7 @@ void initialise_as_libtorch(GPTImpl& model) {
 
 RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan) {
   const std::int64_t least = kValidationWindows + kContext + 1;
-  if (corpus.validation.size() < static_cast<std::size_t>(least)) {
+  if (count_characters(corpus.validation) < static_cast<std::size_t>(least)) {
     throw UsageError(fmt::format("{} is too short: its validation part needs {} characters", corpus.name, least));
   }
   return FaultyProgram(corpus, plan).record(corpus);
@@ -196,21 +196,17 @@ namespace {
 
 /// What a save_record() wrote beside metrics.csv. @throws UsageError where it is anything else
 void read_evidence(const std::filesystem::path& file, RunRecord& run) {
-  try {
-    const Json evidence = Json::parse(read_file(file));
-    const auto number = [&](const char* name) {
-      const Json& value = evidence.at(name);
-      return value.is_null() ? std::nullopt : std::optional(value.get<double>());
-    };
-    const auto entropies = evidence.at("entropies").get<std::vector<double>>();
-    if (entropies.size() != 4) throw UsageError("four entropies belong there");
-    run.text_name = evidence.at("text").get<std::string>();
-    run.training_characters = evidence.at("training_characters").get<std::int64_t>();
-    run.landmarks = {entropies[0], entropies[1], entropies[2], entropies[3], number("floor")};
-    run.future_influence = number("future_influence");
-  } catch (const nlohmann::json::exception&) {
-    throw UsageError(fmt::format("{} is damaged, or no record of a run's evidence", file.string()));
-  }
+  const JsonEntry evidence = load_json(file);
+  const auto number = [&](const char* name) {
+    return evidence.has(name) ? std::optional(evidence.at(name).number()) : std::nullopt;
+  };
+  const auto entropies = evidence.at("entropies").list();
+  if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
+  run.text_name = evidence.at("text").text();
+  run.training_characters = evidence.at("training_characters").whole(0);
+  run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
+                   number("floor")};
+  run.future_influence = number("future_influence");
 }
 
 /// What can be found out about a run whose model was kept, from the text that it learned from.
@@ -255,6 +251,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
   run.rows = load_metrics(folder / "metrics.csv");
   if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
+  if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));
   if (std::filesystem::exists(folder / "evidence.json")) {
     read_evidence(folder / "evidence.json", run);
   } else if (std::filesystem::exists(folder / "model.safetensors")) {
@@ -285,7 +282,7 @@ void save_record(const std::filesystem::path& folder, const RunRecord& record) {
   };
   write_file_atomically(folder / "metrics.csv", metrics);
   write_file_atomically(folder / "sample.txt", record.sample);
-  write_file_atomically(folder / "evidence.json", evidence.dump(2) + "\n");
+  write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n");
 }
 
 }  // namespace verse

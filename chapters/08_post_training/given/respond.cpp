@@ -9,6 +9,8 @@
 
 #include "07_sampling/sampling.h"
 #include "08_post_training/post_training.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/base/statistics.h"
 
 namespace verse {
@@ -32,6 +34,7 @@ void respond_together(GPT& model, const std::vector<Tokens>& rows, const std::ve
   std::vector<bool> ended(which.size(), false);
   auto read = torch::empty({count, 0}, torch::kInt64);  // all tokens so far
   for (std::int64_t said = 0; said < most; ++said) {
+    if (interrupted()) throw Interrupted("stopped");
     // The new tokens' positions and mask are chapter 7's; to hide the chain, some more of the past is left out.
     const auto plan = plan_cached_step(read.size(1), unread.size(1));
     read = torch::cat({read, unread}, 1);
@@ -122,32 +125,32 @@ Reading read_response(const Tokens& response, const ChatVocabulary& vocabulary) 
   return reading;
 }
 
-double Share::low() const {
+double Accuracy::low() const {
   return wilson_interval(hits, of).low;
 }
 
-double Share::high() const {
+double Accuracy::high() const {
   return wilson_interval(hits, of).high;
 }
 
-std::string Share::text() const {
+std::string Accuracy::text() const {
   return fmt::format("{:.1f} % ({:.1f} to {:.1f})", 100 * value(), 100 * low(), 100 * high());
 }
 
-Share measure(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-              const RespondOptions& options, Random& random) {
+Accuracy measure(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
+                 const RespondOptions& options, Random& random) {
   return measure_votes(model, vocabulary, problems, 1, options, random);
 }
 
-Share measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-                    std::int64_t votes, const RespondOptions& options, Random& random) {
+Accuracy measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
+                       std::int64_t votes, const RespondOptions& options, Random& random) {
   std::vector<Tokens> rows;
   for (const auto& problem : problems)
     rows.insert(rows.end(), static_cast<std::size_t>(votes),
                 format_question(vocabulary.encode(problem.question), vocabulary.special()));
   const auto responses = respond(model, rows, vocabulary.special(), options, random);
 
-  Share share;
+  Accuracy share;
   std::size_t next = 0;
   for (const auto& problem : problems) {
     std::map<std::string, int> counts;

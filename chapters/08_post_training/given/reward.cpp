@@ -31,6 +31,13 @@ Samples draw_samples(GPT& model, const ChatVocabulary& vocabulary, const std::ve
                       format_question(vocabulary.encode(problem.question), vocabulary.special()));
   RespondOptions options;
   options.temperature = 1;
+  // The whole row is read once more to be learned from: question and response have to fit into the context together.
+  std::size_t longest = 0;
+  for (const auto& row : drawn.rows) longest = std::max(longest, row.size());
+  options.most = std::min(options.most, model->options.context - static_cast<std::int64_t>(longest));
+  if (options.most < 1)
+    throw UsageError(fmt::format("a question of {} tokens leaves no room for a response in a context of {}", longest,
+                                 model->options.context));
   const auto responses = respond(model, drawn.rows, vocabulary.special(), options, random);
   for (std::size_t i = 0; i < responses.size(); ++i) {
     drawn.rows[i].insert(drawn.rows[i].end(), responses[i].begin(), responses[i].end());

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -226,35 +228,41 @@ double time_apart(int argc, char** argv, std::size_t form) {
   return 1e-3 * milliseconds;
 }
 
-CommandLine command_line() {
-  CommandLine line(fmt::format("{} bench", program_invocation_short_name),
-                   "Times a training step, beside the fastest matrix product on this machine.");
-  line.add("Bench")("ladder", "the same step in several forms, from the clear one to the fastest")(
-      "rounds", "steps timed of each form; their median counts", cxxopts::value<std::string>()->default_value("20"),
-      "N")("vocabulary", "tokens that the model knows", cxxopts::value<std::string>()->default_value("65"), "N")(
-      "form", "one of the ladder's forms alone: prints its median in ms", cxxopts::value<std::string>(), "N")(
-      "plot", "draws the ladder as bars", cxxopts::value<std::string>(), "SVG");
-  add_recipe_flags(line);
-  return line;
-}
+/// What the command is asked for, beside a recipe.
+struct Request {
+  bool ladder = false;
+  std::int64_t rounds = 20, vocabulary = 65;
+  std::optional<std::int64_t> form;
+  std::optional<std::filesystem::path> plot;
+};
 
 }  // namespace
 
 int bench_command(int argc, char** argv) {
-  CommandLine line = command_line();
+  Request request;
+  CommandLine line("Times a training step, beside the fastest matrix product on this machine.", "bench");
+  line.group("Bench");
+  line.flag("ladder", request.ladder, "the same step in several forms, from the clear one to the fastest");
+  line.option("rounds", request.rounds, {1, 100'000}, "steps timed of each form; their median counts");
+  line.option("vocabulary", request.vocabulary, {2, 1'000'000}, "tokens that the model knows");
+  line.option("form", request.form, {0, 100}, "one of the ladder's forms alone: prints its median in ms");
+  line.option("plot", request.plot, "draws the ladder as bars", "SVG");
+  declare_recipe(line, "small");
   const SharedOptions shared = line.parse(argc, argv);
-  Recipe recipe = preset(line.given("preset") ? line.text("preset") : "small");
-  apply_recipe_flags(line, recipe);
-  recipe.model.vocabulary_size = line.integer("vocabulary", 2, 1'000'000);
-  const std::int64_t rounds = line.integer("rounds", 1, 100'000);
+  Recipe recipe = take_recipe(line, "small");
+  recipe.model.vocabulary_size = request.vocabulary;
+  const std::int64_t rounds = request.rounds;
   const torch::Device device = shared.device.device;
-  const bool bfloat16 = recipe.precision == "bf16" || (recipe.precision == "auto" && shared.device.bfloat16);
-  if (line.on("ladder") && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
+  const bool bfloat16 = uses_bfloat16(recipe, shared.device);
+  if (request.ladder && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
 
   const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);
   const auto forms = ladder_forms(device, bfloat16);
-  if (line.given("form")) {
-    const auto& [name, form] = forms.at(static_cast<std::size_t>(line.integer("form", 0, forms.size() - 1)));
+  if (request.form) {
+    const auto most = static_cast<std::int64_t>(forms.size()) - 1;
+    if (*request.form > most)
+      throw UsageError(fmt::format("--form must be between 0 and {}, not {}", most, *request.form));
+    const auto& [name, form] = forms[static_cast<std::size_t>(*request.form)];
     Rung rung = make_rung(name, recipe, form, tokens);
     time_rung(rung, device, rounds);
     fmt::print("{:.6f}\n", 1e3 * median(rung.seconds));
@@ -265,7 +273,7 @@ int bench_command(int argc, char** argv) {
   const double peak = measured_peak(device, bfloat16);
   fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(kProductSize), 1e-9 * peak);
   std::vector<Rung> rungs;
-  if (line.on("ladder")) {
+  if (request.ladder) {
     // In turn, several times over, so that whatever else the machine does falls on all alike.
     for (const auto& [name, form] : forms) rungs.push_back({name, {}, {}, form.keeps_memory, nullptr});
     for (int pass = 0; pass < kPasses; ++pass) {
@@ -291,10 +299,10 @@ int bench_command(int argc, char** argv) {
     bars.emplace_back(rung.name, 1e3 * seconds);
   }
   // On the ladder, every form has a process of its own.
-  const auto bytes = line.on("ladder") ? std::nullopt : peak_memory(device);
+  const auto bytes = request.ladder ? std::nullopt : peak_memory(device);
   if (bytes) fmt::print("\nat most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
-  if (line.given("plot")) {
-    plot_bars(line.text("plot"),
+  if (request.plot) {
+    plot_bars(*request.plot,
               {fmt::format("A training step of preset {} on {}", recipe.preset,
                            device.is_cuda() ? device_peak(device, bfloat16).name : "a CPU"),
                "ms a step", "", false, false},

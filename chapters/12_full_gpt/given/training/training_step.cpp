@@ -81,8 +81,8 @@ std::unique_ptr<Optimizer> make_adamw(std::vector<torch::Tensor> parameters, con
   return std::make_unique<FusedAdamW>(std::move(parameters), options);
 }
 
-TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
-                           Random& random)
+TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens,
+                           const StepSettings& settings, Random& random)
     : model_(std::move(model)),
       optimizer_(optimizer),
       recordable_(settings.recorded ? dynamic_cast<RecordableOptimizer*>(&optimizer) : nullptr),

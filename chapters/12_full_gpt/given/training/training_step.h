@@ -64,7 +64,8 @@ class TrainingStep {
  public:
   /// @param tokens [characters], int64, on the model's device, where the batches are drawn
   /// @param optimizer of that model; recorded only where it is a RecordableOptimizer
-  TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings, Random& random);
+  TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+               Random& random);
 
   /// Takes a step. The report's tensors are overwritten by the next one.
   StepReport take(std::int64_t step, double learning_rate);
