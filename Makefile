@@ -24,7 +24,7 @@ help:
 	@echo "  make demo              train a small GPT on text (about two minutes), watch its loss, hear it talk"
 	@echo "  make book              render the book into build/book/html/index.html"
 	@echo
-	@echo "Learn: read chapters/NN_name/chapter.md (or the book), fill in a stub, check it"
+	@echo "Learn: read chapters/NN_name/README.md (or the book), fill in a stub, check it"
 	@echo "  make test-chapter-N    check your exercises of chapter N; says what is wrong and where to read"
 	@echo "  make chapter-N         build and run chapter N with your code"
 	@echo "  make hint-N.M          the next hint for an exercise; there are three"

@@ -61,7 +61,7 @@ class Book:
         """A paragraph of one block element is no paragraph."""
         words = TOKEN.findall(m[1])
         first = self.reader.pieces[int(words[0])]
-        inline = first.kind in ("code", "open", "close", "cite", "see") or (
+        inline = first.kind in ("code", "open", "close", "cite", "see", "number") or (
             first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside"))) or (
             first.kind == "math" and not first.data["display"])
         return m[0] if inline else m[1]
@@ -151,16 +151,38 @@ class Book:
             return self.fail(piece, f"the bibliography has no source {key}")
         return f'<a class="cite" href="bibliography.html#source-{key}">{esc(self.sources_cited[key])}</a>'
 
+    def _number(self, piece):
+        """A measured number: it leads to its run, and says on hover, tap and focus where it comes from."""
+        run = piece.data["runs"][0]
+        told = "; ".join(dict.fromkeys(r.provenance for r in piece.data["runs"]))
+        if "by" in piece.data:
+            told = f"{piece.data['by'].strip()}, from {told}"
+        return f'<a class="measured" href="numbers.html#run-{run.name}" title="{esc(told)}">{esc(piece.data["shown"])}</a>'
+
+    def _recorded(self, piece):
+        run = piece.data["runs"][0]
+        return (f'<p class="from">Recorded by <a href="numbers.html#run-{run.name}"><code>{esc(run.command)}</code></a>, '
+                f"{esc(run.circumstances)}</p>")
+
+    def _output(self, piece):
+        run = piece.data["runs"][0]
+        return (self.console(piece.data["body"]) +
+                f'<p class="from"><a href="numbers.html#run-{run.name}">Recorded</a> {esc(run.circumstances)}</p>')
+
+    @staticmethod
+    def console(lines):
+        rows = []
+        for line in lines:
+            if line.startswith("$ "):
+                rows.append(f'<span class="prompt" aria-hidden="true">$ </span><b class="command">{esc(line[2:])}</b>')
+            else:
+                rows.append(f'<span class="out">{esc(line)}</span>' if line else "")
+        return f'<div class="console code-box"><pre tabindex="0">{chr(10).join(rows)}</pre></div>'
+
     def _fence(self, piece):
         lines = piece.data["body"]
         if piece.data["language"] == "console":
-            rows = []
-            for line in lines:
-                if line.startswith("$ "):
-                    rows.append(f'<span class="prompt" aria-hidden="true">$ </span><b class="command">{esc(line[2:])}</b>')
-                else:
-                    rows.append(f'<span class="out">{esc(line)}</span>' if line else "")
-            return f'<div class="console code-box"><pre tabindex="0">{chr(10).join(rows)}</pre></div>'
+            return self.console(lines)
         return f'<div class="plain code-box"><pre tabindex="0">{esc(chr(10).join(lines))}</pre></div>'
 
     def _heading(self, piece):
