@@ -15,7 +15,7 @@ TOKEN = re.compile(r"zq(\d+)zq")
 INLINE = ("cite", "term", "see", "given", "result", "compute")
 ALONE = ("lede", "listing", "exercise", "prediction", "interactive", "margin", "beside", "contents", "art",
          "parts", "start", "entry", "source")
-BLOCKS = ("note", "warning", "talk", "columns", "figure", "show", "wrong", "output", "results")
+BLOCKS = ("note", "warning", "question", "talk", "columns", "figure", "show", "wrong", "output", "results")
 BREAKS = re.compile(r"\s*(?:`{3,}|~{3,}|#{1,6}\s|@(?!(?:" + "|".join(INLINE) + r")\b)\w)")
 TAGS = re.compile(r"</?(?:kbd|sub|sup)>|<br ?/?>", re.I)
 BULLET = re.compile(r"\n[ \t]*(?:[-*+]|\d+[.)])[ \t]|\n[ \t]*\|")
@@ -428,6 +428,16 @@ class Reader:
                 self._block_word(self.raw(f'<div class="box {name}" role="note"><p class="box-title">{title}</p>', here), here)
                 self.stack.append((name, here, "</div>"))
             return after
+        if name == "question":
+            if not (arg or "").strip():
+                self.fail(here, "@question needs {the question} behind it; its answer stands below, up to @end")
+            asked = self.inline(arg or "", here, False)
+            self._block_word(self.raw('<section class="prediction question" aria-label="Question"><p class="task-kind">'
+                                      '<span class="task-number">Do you understand?</span></p>'
+                                      f'<p class="task-title">{asked}</p><details><summary><span>The answer</span>'
+                                      '<i>think first</i></summary><div>', here), here)
+            self.stack.append((name, here, "</div></details></section>"))
+            return after
         if name not in ALONE:
             self.fail(here, f"@{name} is no element of the book")
             return after
@@ -481,7 +491,7 @@ class Reader:
                 fence = not fence
             if not fence:
                 m = re.match(r"@(\w+)(\{)?", s)
-                if m and (m[1] in ("note", "warning", "columns", "figure", "show", "wrong") or (m[1] == "talk" and not m[2])):
+                if m and (m[1] in BLOCKS and (m[1] != "talk" or not m[2])):
                     depth += 1
                 if s == "@end":
                     depth -= 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import contracts
 import pictures
 from course import MARK, Course, Errors
+from markup import BLOCKS, BREAKS, INLINE
 from results import Results, Wrong
 
 HEAD = "<!-- Written from chapter.md by `book/build --readmes`: edit that file, not this one. -->"
@@ -194,13 +195,12 @@ class Readme:
             elif m := re.match(r"(#{1,6})\s+(.*?)\s*(?:\{#[\w-]+\})?\s*$", line):
                 out.append(f"{m[1]} {self.inline(m[2])}")
                 i += 1
-            elif (m := re.match(r"@(\w+)", stripped)) and m[1] not in ("cite", "term", "see", "given", "result", "compute"):
+            elif (m := re.match(r"@(\w+)", stripped)) and m[1] not in INLINE:
                 text, i = self.element(m[1], lines, i, first)
                 out += ["", *((indent + x if x and indent else x) for x in text.split("\n")), ""]
             else:
                 j = i + 1
-                while j < len(lines) and lines[j].strip() and not re.match(
-                        r"\s*(?:`{3,}|~{3,}|#{1,6}\s|@(?!(?:cite|term|see|given|result|compute)\b)\w)", lines[j]):
+                while j < len(lines) and lines[j].strip() and not re.match(BREAKS, lines[j]):
                     j += 1
                 paragraph = "\n".join(lines[i:j])
                 display = paragraph.strip()
@@ -220,8 +220,7 @@ class Readme:
         depth, j = 1, i
         while j < len(lines):
             m = re.match(r"\s*@(\w+)(\{.*\})?", lines[j])
-            if m and (m[1] in ("note", "warning", "columns", "figure", "show", "wrong", "results", "output") or
-                      (m[1] == "talk" and not m[2])):
+            if m and m[1] in BLOCKS and (m[1] != "talk" or not m[2]):
                 depth += 1
             if lines[j].strip() == "@end":
                 depth -= 1
@@ -278,6 +277,11 @@ class Readme:
                 body, end = self.until_end(lines, after)
                 title = self.inline(arg) or {"note": "Note", "warning": "Careful"}[name]
                 return quote(f"**{title}**\n\n" + self.blocks(body, first + after).strip()), end
+            if name == "question":
+                body, end = self.until_end(lines, after)
+                answer = self.blocks(body, first + after).strip()
+                return (f"**Do you understand?** {self.inline(arg)}\n\n<details><summary>The answer</summary>\n\n{answer}\n\n"
+                        "</details>"), end
             if name == "columns":
                 body, end = self.until_end(lines, after)
                 return self.blocks([x for x in body if x.strip() != "@next"], first + after).strip(), end

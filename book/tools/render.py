@@ -62,7 +62,7 @@ class Book:
         words = TOKEN.findall(m[1])
         first = self.reader.pieces[int(words[0])]
         inline = first.kind in ("code", "open", "close", "cite", "see", "number") or (
-            first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside"))) or (
+            first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside", "<section"))) or (
             first.kind == "math" and not first.data["display"])
         return m[0] if inline else m[1]
 

@@ -14,10 +14,10 @@ namespace verse {
 
 namespace {
 
-/// GPT-2's deviation for every matrix and table.
+/// The standard deviation of every matrix and table.
 constexpr double kDeviation = 0.02;
 
-/// The bend between an MLP's projections, as the options ask for it.
+/// The activation function between an MLP's projections, as the options ask for it.
 torch::Tensor gelu(const torch::Tensor& x, const GPTOptions& options) {
   if (options.fused) return torch::gelu(x, options.exact_gelu ? "none" : "tanh");
   return options.exact_gelu ? gelu_exact(x) : gelu_tanh(x);
