@@ -36,7 +36,14 @@ def alone(file, inks):
         text = re.sub(r"<!--.*?-->\n?|<!DOCTYPE[^>]*>\n?", "", text, flags=re.S)
         text = re.sub(r'(fill|stroke)="black"', r'\1="currentColor"', text).replace("<text ", '<text fill="currentColor" ')
     text = re.sub(r"var\((--[\w-]+)\)", variable, text)
-    return re.sub("currentcolor", inks["currentColor"], text, flags=re.I)
+    text = re.sub("currentcolor", inks["currentColor"], text, flags=re.I)
+    # By itself it says what it is and how large.
+    head = re.search(r"<svg\b[^>]*>", text)
+    if head is None or not (box := re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', head[0])):
+        raise ValueError(f"{file.name}: no viewBox: the picture's size is not known")
+    more = "" if "xmlns=" in head[0] else ' xmlns="http://www.w3.org/2000/svg"'
+    more += "" if re.search(r"\swidth=", head[0]) else f' width="{box[1]}" height="{box[2]}"'
+    return text[:head.start()] + "<svg" + more + text[head.start() + 4:]
 
 
 def load(file, alt, number):

@@ -21,6 +21,8 @@ INKS = {"light": {"currentColor": "#2a2724", "--red": "#a1331b", "--soft": "#655
                   "--paper": "#ffffff", "--paper-2": "#f5f1e8", "--blue": "#1d5873", "--ink": "#2a2724", "--strong": "#15130f"},
         "dark": {"currentColor": "#e6e1d8", "--red": "#f08a6b", "--soft": "#a9a196", "--rule": "#4a453d", "--faint": "#6d665b",
                  "--paper": "#16140f", "--paper-2": "#211e18", "--blue": "#8dc3dc", "--ink": "#e6e1d8", "--strong": "#ffffff"}}
+for inks in INKS.values():
+    inks.update({"--mono": "monospace", "--serif": "serif", "--sans": "sans-serif"})
 INTERACTIVE = {"tokens": "Tokens and pairs", "mask": "The causal mask", "sampling": "Temperature, top-k, top-p",
                "schedule": "The learning rate"}
 
