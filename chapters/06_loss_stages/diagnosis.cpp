@@ -38,12 +38,11 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
-                        std::int64_t vocabulary_size) {
-  //! [6.7]
-  // Exercise 6.7. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.7 helps.
-  throw NotImplemented("6.7");
-  //! [6.7]
+Finding bad_initialisation(const RunRecord& run) {
+  //! [6.6]
+  // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
+  throw NotImplemented("6.6");
+  //! [6.6]
 }
 
 double repeated_share(const std::string& text) {
@@ -64,11 +63,12 @@ Finding is_stuck(const RunRecord& run) {
   return run.rows.back().step < 400 ? Finding::unknown : Finding::yes;
 }
 
-Finding bad_initialisation(const RunRecord& run) {
-  //! [6.6]
-  // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
-  throw NotImplemented("6.6");
-  //! [6.6]
+double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
+                        std::int64_t vocabulary_size) {
+  //! [6.7]
+  // Exercise 6.7. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.7 helps.
+  throw NotImplemented("6.7");
+  //! [6.7]
 }
 
 Finding sees_the_future(const RunRecord& run) {
@@ -92,18 +92,18 @@ Finding same_batch_every_step(const RunRecord& run) {
   //! [6.10]
 }
 
-Finding warmup_missing(const RunRecord& run) {
-  //! [6.12]
-  // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
-  throw NotImplemented("6.12");
-  //! [6.12]
-}
-
 Finding learning_rate_too_high(const RunRecord& run) {
   //! [6.11]
   // Exercise 6.11. Read "ch06-rates" in README.md, then replace the next line; make hint-6.11 helps.
   throw NotImplemented("6.11");
   //! [6.11]
+}
+
+Finding warmup_missing(const RunRecord& run) {
+  //! [6.12]
+  // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
+  throw NotImplemented("6.12");
+  //! [6.12]
 }
 
 }  // namespace verse

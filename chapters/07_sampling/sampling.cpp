@@ -57,21 +57,6 @@ std::int64_t choose_token(const torch::Tensor& logits, const SamplingOptions& op
 }
 //! [choose-token]
 
-std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
-                                   const SamplingOptions& options, Random& random, const TokenListener& listener) {
-  if (prompt.empty()) throw UsageError("a text can only be continued from at least one character");
-  const bool was_training = model->is_training();
-  model->eval();
-  const auto context = static_cast<std::size_t>(model->options.context);
-  std::vector<std::int64_t> made;
-  //! [7.9]
-  // Exercise 7.9: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.9 helps.
-  throw NotImplemented("7.9");
-  //! [7.9]
-  model->train(was_training);
-  return made;
-}
-
 std::int64_t GrowingCache::length() const {
   return keys_.defined() ? keys_.size(2) : 0;
 }
@@ -103,6 +88,21 @@ torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, C
   // Exercise 7.8. Read "ch07-cache-step" in README.md, then replace the next line; make hint-7.8 helps.
   throw NotImplemented("7.8");
   //! [7.8]
+}
+
+std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+                                   const SamplingOptions& options, Random& random, const TokenListener& listener) {
+  if (prompt.empty()) throw UsageError("a text can only be continued from at least one character");
+  const bool was_training = model->is_training();
+  model->eval();
+  const auto context = static_cast<std::size_t>(model->options.context);
+  std::vector<std::int64_t> made;
+  //! [7.9]
+  // Exercise 7.9: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.9 helps.
+  throw NotImplemented("7.9");
+  //! [7.9]
+  model->train(was_training);
+  return made;
 }
 
 }  // namespace verse
