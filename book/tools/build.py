@@ -12,6 +12,7 @@ import lxml.html
 
 import api
 import doxy
+import epub
 import formulas
 import interactive
 import numbers_page
@@ -454,11 +455,14 @@ def main():
     parser.add_argument("--root", default=ROOT, help="the repository (default: this one)")
     parser.add_argument("--out", help="where the pages go (default: build/book/html in the repository)")
     parser.add_argument("--check", action="store_true", help="only check: what is rendered is thrown away")
+    parser.add_argument("--epub", action="store_true", help="bind the chapters for an electronic reader instead (needs pandoc)")
     parser.add_argument("--unconverted", action="store_true",
                         help="list the chapters whose numbers are still typed by hand, with how many")
     parser.add_argument("--readmes", action="store_true", help="write the chapters' README.md (--check: only compare)")
     arguments = parser.parse_args()
     root = Path(arguments.root).resolve()
+    if arguments.epub:
+        sys.exit(epub.build(root, root / "build/book/chapter-and-verse.epub"))
     if arguments.unconverted:
         sys.exit(unconverted(root))
     if arguments.readmes:

@@ -580,5 +580,5 @@ class Reader:
         self._emit("", here)
         for line in [*body[:2], *rows]:
             self._emit(self.inline(line, here, False), here)
-        self._block_word(self.word("recorded", here, runs=[run], names=[(arg or "").strip().split(":")[-1]], **self._where()), here)
+        self._block_word(self.word("recorded", here, runs=[run], names=[(arg or "").partition(";")[0].strip().split(":")[-1]], **self._where()), here)
         return end + 1

@@ -80,6 +80,8 @@ class Readme:
 
     def link(self, path, anchor=""):
         """A link from this README to a file of the repository."""
+        if self.writer.flavour != "github":
+            return f"#{anchor}" if anchor else path
         target = os.path.relpath(path, self.folder)
         return ("" if target == "README.md" and anchor else target) + (f"#{anchor}" if anchor else "")
 
@@ -127,7 +129,12 @@ class Readme:
             if anchor not in self.writer.anchors.known:
                 return self.fail(f"no section {{#{anchor}}} anywhere in the book")
             file, name, _ = self.writer.anchors.known[anchor]
+            if self.writer.flavour != "github":
+                return f"#{anchor}" if file.startswith("chapters/") else "none:"
             return self.link(file, name)
+        if self.writer.flavour != "github":
+            chapter = re.search(r"(\d\d)_\w+/chapter\.md$", path)
+            return f"#ch{chapter[1]}" if chapter else "none:"
         return re.sub(r"(^|/)chapter\.md$", r"\1README.md", path)
 
     def element_inline(self, name, arg):
@@ -138,7 +145,7 @@ class Readme:
                     return self.fail(f"the bibliography has no source {key}")
                 if key not in self.cited:
                     self.cited.append(key)
-                return f"[^{key}]"
+                return f"[^{self.note(key)}]"
             if name == "term":
                 word, _, shown = arg.partition(",")
                 return self.inline((shown or word).strip())
@@ -172,11 +179,15 @@ class Readme:
         parts = [HEAD, body]
         if self.runs:
             rows = "\n".join(f"- `{r.command}`: {r.circumstances}" for r in self.runs)
-            parts.append("## Where the numbers come from\n\nThe measured numbers of this chapter were recorded by:\n\n" + rows)
+            unlisted = "" if self.writer.flavour == "github" else " {.unlisted}"
+            parts.append(f"## Where the numbers come from{unlisted}\n\nThe measured numbers of this chapter were recorded by:\n\n" + rows)
         if self.cited:
-            notes = "\n".join(f"[^{key}]: {self.plain_source(key)}" for key in self.cited)
+            notes = "\n".join(f"[^{self.note(key)}]: {self.plain_source(key)}" for key in self.cited)
             parts.append(notes)
         return "\n\n".join(parts) + "\n"
+
+    def note(self, key):
+        return key if self.writer.flavour == "github" else f"{self.chapter.label}-{key}"
 
     def plain_source(self, key):
         return " ".join(self.writer.sources[key].split())
@@ -194,8 +205,9 @@ class Readme:
                     j += 1
                 out += lines[i:j + 1]
                 i = j + 1
-            elif m := re.match(r"(#{1,6})\s+(.*?)\s*(?:\{#[\w-]+\})?\s*$", line):
-                out.append(f"{m[1]} {self.inline(m[2])}")
+            elif m := re.match(r"(#{1,6})\s+(.*?)\s*(\{#[\w-]+\})?\s*$", line):
+                anchor = " " + m[3] if m[3] and self.writer.flavour != "github" else ""
+                out.append(f"{m[1]} {self.inline(m[2])}{anchor}")
                 i += 1
             elif (m := re.match(r"@(\w+)", stripped)) and m[1] not in INLINE:
                 text, i = self.element(m[1], lines, i, first)

@@ -162,10 +162,16 @@ class Results:
 
     def rows(self, name, template, chapter):
         """A recorded table: each row as the template has it, '{column}' or '{column:format}' for a value."""
-        run, table = self.find("tables", name, chapter)
-        columns = table["columns"]
+        name, _, picked = name.partition(";")
+        run, table = self.find("tables", name.strip(), chapter)
+        columns, rows = table["columns"], table["rows"]
+        if picked.strip():
+            try:
+                rows = [rows[int(n) - 1] for n in picked.split(",")]
+            except (ValueError, IndexError) as e:
+                raise Wrong(f"“{picked.strip()}” are no rows of {name}, which has 1 to {len(rows)}") from e
         out = []
-        for row in table["rows"]:
+        for row in rows:
             values = dict(zip(columns, row))
 
             def cell(m, values=values):
@@ -189,6 +195,8 @@ def show(value, form, name):
     """A number as the book writes it."""
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN"
     if isinstance(value, float) and math.isinf(value):
         return "infinite" if value > 0 else "minus infinite"
     if not form:
@@ -218,7 +226,7 @@ UNIT = (r"(?:\s?%|\s(?:percent|seconds?|minutes?|hours?|ms|nats?|bits?|times|GB|
 NUMBER = re.compile(r"(?<![\w.,/])(?<![A-Za-z]-)(\d[\d,]*\d(?:\.\d+)?|\d(?:\.\d+)?)(" + UNIT + r")?(?![\w/])")
 REFERENCE = re.compile(r"\b(?:chapters?|sections?|exercises?|predictions?|figures?|pages?|equations?|algorithms?|parts?|lines?|"
                        r"dimensions?|place|token|seed)\s(?:\d[\d.,]*(?:\s?(?:,|and|or|to|–)\s)?)+", re.I)
-HIDE = re.compile(r"`+[^`]*`+|\\f\$.*?\\f\$|\$\$.*?\$\$|\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)|\]\([^)]*\)|<https?:[^>]*>|<!--.*?-->", re.S)
+HIDE = re.compile(r"\bU\+[0-9A-F]{4,6}\b|`+[^`]*`+|\\f\$.*?\\f\$|\$\$.*?\$\$|\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)|\]\([^)]*\)|<https?:[^>]*>|<!--.*?-->", re.S)
 
 
 def typed_numbers(text):
