@@ -14,6 +14,7 @@ import api
 import doxy
 import epub
 import formulas
+import gallery
 import interactive
 import numbers_page
 import readme
@@ -84,6 +85,7 @@ class Build:
         self.write_pages()
         self.every_exercise_has_its_place()
         self.copy_assets()
+        gallery.write(self.book, self.out.parent / "figures.html")
         self.check()
         self.stop_if_wrong()
         size = sum(f.stat().st_size for f in self.out.rglob("*") if f.is_file())
@@ -141,7 +143,7 @@ class Build:
                 page = Page(entry["manifest"], "manifest")
                 self.reader.page, self.reader.auto = page, None
                 texts = [entry[k] for k in ("title", "question", "why") if isinstance(entry.get(k), str)]
-                texts += entry.get("hints", [])
+                texts += entry.get("hints", []) + [c["does"] for c in entry.get("calls", []) if isinstance(c.get("does"), str)]
                 entry["inline"] = {t: self.reader.inline(t, entry["line"]) for t in {"", *texts}}
                 anchors = {s.anchor for p in self.pages for s in p.sections} | {p.anchor for p in self.pages}
                 if entry["section"] not in anchors:

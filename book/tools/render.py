@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+import contracts
 import formulas
 import interactive
 import pictures
@@ -357,13 +358,31 @@ class Book:
             f'<section class="exercise{sample}" id="{anchor_of(name)}" aria-label="Exercise {name}">'
             f'<p class="task-kind"><span class="task-number">Exercise {name}</span>{core}'
             f'<span class="minutes">{entry["minutes"]} minutes</span></p>'
-            f'<p class="task-title">{title}</p>'
+            f'<p class="task-title">{title}</p>{self.contract(entry)}{self.calls(entry)}'
             f'<dl class="task-do"><dt>Write</dt><dd><code>{esc(file)}</code></dd>'
             f"<dt>Check</dt><dd>{self.copyable(f'make test-chapter-{chapter}')}</dd>"
             f"<dt>Stuck</dt><dd>{self.copyable(f'make hint-{name}')} or below</dd></dl>"
             f'<div class="folds">{hints}'
             f'<details class="solution"><summary><span>The solution</span><i>one way to write it</i></summary>'
             f"<div>{solution}</div></details></div></section>")
+
+    def contract(self, entry):
+        """The declaration with what its comment promises: what the reader needs of the header."""
+        found = contracts.find(self.course, entry)
+        if found is None:
+            return ""
+        owner = f' · member of <code>{esc(found.owner)}</code>' if found.owner else ""
+        rows = self.code_rows(found.source, found.first, found.last)
+        classes = ["comment" if text.lstrip().startswith("//") else "" for _, _, text in rows]
+        return (f'<figure class="listing contract"><figcaption><a href="{found.source.page}#l{found.first}">'
+                f'<span class="file">{esc(found.source.path)}</span></a>{owner}</figcaption><div class="code-box"><pre tabindex="0"><code>'
+                f"{self._rows_html([(0, code, text) for _, code, text in rows], classes)}</code></pre></div></figure>")
+
+    def calls(self, entry):
+        """The calls that the exercise takes and that are new here."""
+        rows = "".join(f'<dt><code>{esc(c["call"])}</code></dt><dd>{self.fill(self.inline(c["does"], entry))}</dd>'
+                       for c in entry.get("calls", []))
+        return f'<dl class="task-calls">{rows}</dl>' if rows else ""
 
     def copyable(self, command):
         return f'<code class="copyable">{esc(command)}</code>'
