@@ -35,7 +35,7 @@ help:
 	@echo "  make demo              train a small GPT on text (about two minutes), watch its loss, hear it talk"
 	@echo "  make book              render the book into build/book/html/index.html"
 	@echo
-	@echo "Learn: read chapters/NN_name/chapter.md (or the book), fill in a stub, check it"
+	@echo "Learn: read chapters/NN_name/README.md (or the book), fill in a stub, check it"
 	@echo "  make test-chapter-N    check your exercises of chapter N; says what is wrong and where to read"
 	@echo "  make chapter-N         build and run chapter N with your code"
 	@echo "  make hint-N.M          the next hint for an exercise; there are three"
@@ -54,7 +54,11 @@ help:
 	@echo
 	@echo "The rest"
 	@echo "  make data              fetch tiny Shakespeare into data/ (checked by its digest)"
+	@echo "  make readmes           write each chapter's README.md from its chapter.md"
+	@echo "  make results-N         run what chapter N's numbers come from, and record what it finds (make results: every chapter)"
+	@echo "  make results-check     name the recorded numbers whose code has changed since"
 	@echo "  make figures           draw the book's pictures again, from real runs"
+	@echo "  make epub              the book as build/book/chapter-and-verse.epub (needs pandoc)"
 	@echo "  make bench             benchmarks"
 	@echo "  make build, make clean everything under build/; away with it"
 	@echo "  make stubs             write the files of chapters/ anew from solutions/; refuses where you have begun"
@@ -158,6 +162,26 @@ test-interop: build
 
 book: setup
 	@book/build
+
+.PHONY: readmes epub results results-check
+readmes: setup
+	@book/build --readmes
+
+epub: setup
+	@book/build --epub
+
+# What the book's numbers come from: runs that book/results/runs.toml lists, recorded beside it.
+RECORD := /usr/bin/python3 -B book/tools/record.py
+results: build
+	@$(RECORD) run
+
+results-check:
+	@$(RECORD) check $(ARGS)
+
+results-%: configure
+	@$(call known_chapter,$*)
+	@$(call build_targets,$$($(RECORD) targets $*))
+	@$(RECORD) run $*
 
 figures: build
 	@book/figures/draw $(BUILD)

@@ -108,12 +108,16 @@ std::string Course::manifest_file(const Chapter& chapter) const {
   return learner_file(chapter, "exercises.toml");
 }
 
-std::string Course::readme_file(const Chapter& chapter) const {
+std::string Course::text_file(const Chapter& chapter) const {
   return learner_file(chapter, "chapter.md");
 }
 
+std::string Course::readme_file(const Chapter& chapter) const {
+  return learner_file(chapter, "README.md");
+}
+
 std::optional<std::string> Course::section_title(const Chapter& chapter, std::string_view anchor) const {
-  const auto text = read_file_if_there(root_ / readme_file(chapter));
+  const auto text = read_file_if_there(root_ / text_file(chapter));
   if (!text) return std::nullopt;
   const std::string mark = fmt::format("{{#{}}}", anchor);
   for (const std::string_view line : lines_of(*text)) {

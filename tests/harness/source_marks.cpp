@@ -80,7 +80,7 @@ std::string telling_start(std::string_view id) {
 }
 
 std::string telling_end(std::string_view id) {
-  return fmt::format(" in chapter.md, then replace the next line; make hint-{} helps.", id);
+  return fmt::format(" in README.md, then replace the next line; make hint-{} helps.", id);
 }
 
 }  // namespace

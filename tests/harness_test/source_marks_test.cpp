@@ -82,7 +82,7 @@ TEST(Splice, TakesOnTheLineEndsOfTheMarks) {
 TEST(Stub, SaysWhatToDoAndThrows) {
   const std::string body = stub_body(find_mark(two_parts, "3.1"), "Scaled scores", "ch03-scores");
   EXPECT_EQ(body,
-            "  // Exercise 3.1: Scaled scores. Read \"ch03-scores\" in chapter.md, then replace the next line; make "
+            "  // Exercise 3.1: Scaled scores. Read \"ch03-scores\" in README.md, then replace the next line; make "
             "hint-3.1 helps.\n"
             "  throw NotImplemented(\"3.1\");\n");
   EXPECT_TRUE(is_stub(body, "3.1"));
