@@ -68,7 +68,7 @@ std::string explain_undefined(const Course& course, const Chapter& chapter, cons
     const GivenFunction given = given_function(course, exercise);
     if (given.name != name) continue;
     const std::string file = course.learner_file(chapter, exercise.file);
-    const auto text = read_text_if_there(course.root() / file);
+    const auto text = read_file_if_there(course.root() / file);
     const std::size_t line = text ? line_of_definition(*text, name) : 0;
     const std::string wanted = std::string(trimmed(given.head.front()));
     std::string said = style.bold(fmt::format("Exercise {}, {}: ", exercise.id, exercise.title));
@@ -91,7 +91,7 @@ std::string explain_undefined(const Course& course, const Chapter& chapter, cons
       style.bold(fmt::format("Chapter {} cannot be linked: {} is missing.", chapter.number, error.undefined)) + "\n";
   for (const Exercise& exercise : chapter.exercises) {
     const std::string solution = course.solution_file(chapter, exercise.file);
-    const auto text = read_text_if_there(course.root() / solution);
+    const auto text = read_file_if_there(course.root() / solution);
     if (!text || line_of_definition(*text, name) == 0) continue;
     const std::string file = course.learner_file(chapter, exercise.file);
     return said + fmt::format("  where  it was given in {}\n", file) + show_changes(file);
@@ -138,7 +138,7 @@ std::string explain_failed_build(const Course& course, const Chapter& chapter, s
     return said + (changed.empty() ? "" : undo_changes(changed.front()));
   }
   const std::string place = fmt::format("{}:{}", error->learner_file, error->learner_line);
-  const auto text = read_text_if_there(course.root() / error->learner_file);
+  const auto text = read_file_if_there(course.root() / error->learner_file);
   const auto lines = text ? lines_of(*text) : std::vector<std::string_view>();
   const auto number = static_cast<std::size_t>(error->learner_line);
   if (number >= 1 && number <= lines.size()) said += fmt::format("  {:>5} | {}\n\n", number, lines[number - 1]);

@@ -244,7 +244,7 @@ std::size_t line_of_definition(std::string_view text, const std::string& name) {
 }
 
 std::string fault_of_marks(const Course& course, const Exercise& exercise) {
-  const auto text = read_text_if_there(course.root() / look_at_body(course, exercise).file);
+  const auto text = read_file_if_there(course.root() / look_at_body(course, exercise).file);
   if (!text) return {};
   try {
     find_mark(*text, exercise.id);
@@ -258,7 +258,7 @@ BodyChange restore_given(const Course& course, const Exercise& exercise, std::st
   const Frame frame = frame_of(course, exercise);
   BodyChange change;
   change.file = course.learner_file(course.chapter(chapter_of(exercise.id)), exercise.file);
-  const auto text = read_text_if_there(course.root() / change.file);
+  const auto text = read_file_if_there(course.root() / change.file);
   if (!text) throw UsageError(fmt::format("{} is not there; `make stubs` writes it", change.file));
 
   Restoring restoring(split(*text), frame, exercise);
