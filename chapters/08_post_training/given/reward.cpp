@@ -10,6 +10,7 @@
 #include "08_post_training/given/fine_tune.h"
 #include "08_post_training/given/respond.h"
 #include "08_post_training/post_training.h"
+#include "common/base/error.h"
 
 namespace verse {
 
