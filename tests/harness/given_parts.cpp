@@ -273,7 +273,7 @@ BodyChange restore_given(const Course& course, const Exercise& exercise, std::st
       throw UsageError(fmt::format("{}:{}: {}; nothing was changed", change.file, error.line(), error.what()));
     }
     change.backup = back_up(course.root(), change.file, *text, fmt::format("restore-{}", exercise.id));
-    write_atomically(course.root() / change.file, result);
+    write_file_atomically(course.root() / change.file, result);
     change.changed = true;
   }
   change.line = look_at_body(course, exercise).line;
