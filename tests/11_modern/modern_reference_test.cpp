@@ -370,7 +370,7 @@ TEST(TrainModern, LearnsATextThatRepeats) {
   ModernGPT model(tiny_options());
   const auto tokens = torch::arange(220).remainder(11);
   SmallTraining plan;
-  plan.schedule.steps = 60;
+  plan.schedule.steps = 120;
   EXPECT_GT(train_modern(model, tokens, plan), 0.0);
   EXPECT_FALSE(model->is_training());
   EXPECT_LT(evaluate(model, tokens, 8), 0.5) << "what follows is certain; a guess has ln 11 = 2.4";
