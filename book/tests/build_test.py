@@ -152,7 +152,7 @@ def readmes(root):
             ("an exercise shows its declaration", "```cpp\n/// How well each query"),
             ("an exercise shows its command", "`make hint-3.1`"),
             ("a prediction asks its question", "**Before you read on (P3.1):**"),
-            ("a listing shows its code", "[`solutions/03_attention/attention.cpp`](../../solutions/03_attention/attention.cpp), lines"),
+            ("a listing shows its code", "[`solutions/03_attention/attention.cpp`](../../solutions/03_attention/attention.cpp):"),
             ("a picture is there on light and dark paper", '<source media="(prefers-color-scheme: dark)" srcset="../../book/figures/'),
             ("a source is a footnote", "[^vaswani2017]: "),
             ("a number comes from its record", "reaches 2.492 nats"),

@@ -323,7 +323,7 @@ class Readme:
     def listing(self, of, tail):
         source, first, last = self.place(of)
         rows = self.code(source, first, last)
-        caption = f"[`{source.path}`]({self.link(source.path)}), lines {first}–{last}"
+        caption = f"[`{source.path}`]({self.link(source.path)})"
         since = re.match(r"since\s*\{([^}]*)\}$", tail)
         if not since:
             return f"{caption}:\n\n```cpp\n" + "\n".join(rows) + "\n```"

@@ -33,7 +33,7 @@ class Table:
     def __init__(self, root):
         self.root = Path(root)
         table = tomllib.loads((self.root / RUNS).read_text(encoding="utf-8"))
-        self.runs, self.beside = table["run"], table.get("beside_the_result", [])
+        self.runs, self.beside = table.get("run", []), table.get("beside_the_result", [])
         for run in self.runs:
             if not re.fullmatch(r"\d\d-[a-z0-9-]+", run["name"]):
                 raise SystemExit(f"{RUNS}: {run['name']}: a run is named by its chapter and a word, as in 02-descent")
