@@ -16,6 +16,7 @@
 #include "common/base/json.h"
 #include "common/base/text.h"
 #include "common/safetensors.h"
+#include "common/unset_projections.h"
 
 namespace verse {
 
@@ -276,6 +277,7 @@ GPT load_gpt(const std::filesystem::path& folder, bool fused) {
     // Every parameter comes from the file: first values would be drawn for nothing.
     auto unset = options;
     unset.initialise = false;
+    const UnsetProjections without_first_values;
     GPT model(unset);
     model->options = options;
     load_gpt2_tensors(*model, file.tensors);
