@@ -219,7 +219,9 @@ Recipe recipe_from_json(const JsonEntry& json) {
   recipe.adamw.beta2 = json.at("beta2").number();
   recipe.adamw.epsilon = json.at("epsilon").number();
   recipe.precision = json.at("precision").text();
-  recipe.seed = static_cast<std::uint64_t>(json.at("seed").whole(0));
+  const JsonEntry seed = json.at("seed");  // any number of 64 bits
+  if (!seed.json().is_number_unsigned()) seed.refuse("a whole number of 0 or more");
+  recipe.seed = seed.json().get<std::uint64_t>();
   if (json.has("modern")) {
     recipe.modern = json.at("modern").flag();
     for (const JsonEntry& name : json.at("without").list()) recipe.without.insert(part_named(name.text()));
