@@ -262,7 +262,7 @@ TEST(Presets, SurviveBeingWrittenDown) {
     Recipe recipe = recipe_named(name);
     recipe.stop_at_loss = 1.25;
     recipe.model.vocabulary_size = 66;
-    recipe.seed = 9'223'372'036'854'775'807ULL;
+    recipe.seed = 18'446'744'073'709'551'615ULL;
     recipe.schedule.peak = 0.1 + 0.2;  // no short decimal form
     const auto json = to_json(recipe);
     EXPECT_EQ(to_json(recipe_from_json(parse_json(json_text(json), "recipe"))), json);
