@@ -16,7 +16,7 @@ namespace verse {
 /// What every program of the course takes.
 struct SharedOptions {
   std::optional<std::filesystem::path> data;  ///< --data FILE; none means the play
-  DeviceChoice device;                        ///< --device auto|cpu|cuda
+  DeviceChoice device;                        ///< --device auto|cpu|cuda|cuda:N
   std::uint64_t seed = 1;                     ///< --seed N
   int threads = 0;                            ///< --threads N; LibTorch's own choice where not given
 };
