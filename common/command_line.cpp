@@ -184,11 +184,16 @@ void CommandLine::folder(const std::string& name, std::optional<std::filesystem:
 }
 
 void CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
+  declare_flag(name, help);
+  parser_->declared.back().set = [&value](const std::string&) { value = true; };
+}
+
+void CommandLine::declare_flag(const std::string& name, const std::string& help) {
   parser_->options.add_options(parser_->heading)(name, help, cxxopts::value<std::string>()->implicit_value("true"), "");
   const auto check = [name](const std::string& text) {
     if (text != "true") throw UsageError(fmt::format("--{} takes no value, not \"{}\"", name, text));
   };
-  parser_->declared.push_back({name, check, [&value](const std::string&) { value = true; }});
+  parser_->declared.push_back({name, check, {}});
 }
 
 void CommandLine::declare(const std::string& name, WholeRange range, const std::string& help) {

@@ -84,6 +84,7 @@ class CommandLine {
   void declare(const std::string& name, const std::vector<std::string>& words, const std::string& help);
 
   void declare(const std::string& name, const std::string& help, const std::string& value_name);
+  void declare_flag(const std::string& name, const std::string& help);
 
   /// Lets an option's value also be given without its name, as the one word that the program takes.
   void positional(const std::string& name);
