@@ -51,6 +51,8 @@ help:
 	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
 	@echo "  make test              every test of the reference and of the course; never judges your files"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
+	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
+	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
 	@echo
 	@echo "The rest"
 	@echo "  make data              fetch tiny Shakespeare into data/ (checked by its digest)"
@@ -159,6 +161,17 @@ test: build
 
 test-interop: build
 	@tests/interop/run $(BUILD)
+
+NANOGPT ?=
+PYTHON ?= python3
+.PHONY: test-gpu gpu-kit
+test-gpu: build
+	@/usr/bin/python3 tests/gpu/run.py --programs $(BUILD) --out $(BUILD)/gpu --python "$(PYTHON)" \
+	  $(if $(NANOGPT),--nanogpt "$(NANOGPT)") $${LIBTORCH:+--libtorch "$$LIBTORCH"} $(ARGS)
+
+gpu-kit: build
+	@$(NINJA) write_play
+	@tests/gpu/pack $(BUILD)
 
 book: setup
 	@book/build

@@ -101,7 +101,8 @@ CommandLine::CommandLine(const std::string& purpose, const std::string& command)
   parser_->options.set_width(100);
   parser_->options.allow_unrecognised_options();  // they are refused below, in our words
   option("data", parser_->data, "a UTF-8 text to learn from; without it, the generated play", "FILE");
-  choice("device", parser_->device, {"auto", "cpu", "cuda"}, "where to compute: auto, cpu or cuda");
+  add("device", "where to compute: auto, cpu, cuda, or cuda:N for the GPU of that number", "NAME", parser_->device,
+      check_device_name, [parser = parser_.get()](const std::string& text) { parser->device = text; });
   option("seed", parser_->seed, {0}, "of everything random");
   option("threads", parser_->threads, {0, kMostThreads}, "processor threads; 0 leaves the choice to LibTorch");
   parser_->options.add_options(parser_->heading)("help", "this page");
@@ -183,11 +184,16 @@ void CommandLine::folder(const std::string& name, std::optional<std::filesystem:
 }
 
 void CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
+  declare_flag(name, help);
+  parser_->declared.back().set = [&value](const std::string&) { value = true; };
+}
+
+void CommandLine::declare_flag(const std::string& name, const std::string& help) {
   parser_->options.add_options(parser_->heading)(name, help, cxxopts::value<std::string>()->implicit_value("true"), "");
   const auto check = [name](const std::string& text) {
     if (text != "true") throw UsageError(fmt::format("--{} takes no value, not \"{}\"", name, text));
   };
-  parser_->declared.push_back({name, check, [&value](const std::string&) { value = true; }});
+  parser_->declared.push_back({name, check, {}});
 }
 
 void CommandLine::declare(const std::string& name, WholeRange range, const std::string& help) {

@@ -42,6 +42,8 @@ int run_program(const std::function<int()>& body) {
     return report(error.what(), 2);
   } catch (const Interrupted& error) {
     return report(error.what(), 130);
+  } catch (const c10::OutOfMemoryError& error) {
+    return report(out_of_memory_line(error.what_without_backtrace()), 1);
   } catch (const c10::Error& error) {
     // LibTorch adds where in its own code it happened, over many lines.
     const std::string message = error.what_without_backtrace();

@@ -16,7 +16,7 @@ namespace verse {
 /// What every program of the course takes.
 struct SharedOptions {
   std::optional<std::filesystem::path> data;  ///< --data FILE; none means the play
-  DeviceChoice device;                        ///< --device auto|cpu|cuda
+  DeviceChoice device;                        ///< --device auto|cpu|cuda|cuda:N
   std::uint64_t seed = 1;                     ///< --seed N
   int threads = 0;                            ///< --threads N; LibTorch's own choice where not given
 };
@@ -84,6 +84,7 @@ class CommandLine {
   void declare(const std::string& name, const std::vector<std::string>& words, const std::string& help);
 
   void declare(const std::string& name, const std::string& help, const std::string& value_name);
+  void declare_flag(const std::string& name, const std::string& help);
 
   /// Lets an option's value also be given without its name, as the one word that the program takes.
   void positional(const std::string& name);

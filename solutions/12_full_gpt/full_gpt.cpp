@@ -110,12 +110,12 @@ std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(Langua
                                                                           const Optimizer& optimizer,
                                                                           const Random& random) {
   //! [12.4]
-  // What has been learned, and what the optimizer remembers of how.
+  // What has been learned, and what the optimizer remembers of how; it hands out copies by itself.
   std::vector<std::pair<std::string, torch::Tensor>> state;
   for (const auto& parameter : model.named_parameters()) {
     state.emplace_back("model." + parameter.key(), parameter.value().detach().clone());
   }
-  for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor.clone());
+  for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor);
 
   // What is still to come: the batches are drawn from our generator, dropout from LibTorch's.
   state.emplace_back("random", words_of(random));

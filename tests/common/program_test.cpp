@@ -142,7 +142,8 @@ TEST(Program, NamesWhatIsWrong) {
             "--seed must be between 0 and 9223372036854775807, not 99999999999999999999");
   EXPECT_EQ(complaint({"--seed", "x"}), "--seed must be a whole number, not \"x\"");
   EXPECT_EQ(complaint({"--threads", "100000"}), "--threads must be between 0 and 1024, not 100000");
-  EXPECT_EQ(complaint({"--device", "tpu"}), "--device must be auto, cpu or cuda, not \"tpu\"");
+  EXPECT_EQ(complaint({"--device", "tpu"}), "--device must be auto, cpu, cuda or cuda:N, not \"tpu\"");
+  EXPECT_EQ(complaint({"--device", "cuda:"}), "--device must be auto, cpu, cuda or cuda:N, not \"cuda:\"");
 }
 
 TEST(Program, TurnsErrorsIntoAnExitStatusAndOneLine) {
@@ -158,6 +159,20 @@ TEST(Program, TurnsErrorsIntoAnExitStatusAndOneLine) {
   EXPECT_EQ(outcome([]() -> int { throw Interrupted("stopped"); }).first, 130);
   EXPECT_EQ(outcome([]() -> int { throw std::runtime_error("no space"); }).first, 1);
   EXPECT_EQ(outcome([]() -> int { throw std::bad_alloc(); }).first, 1);
+
+  // What LibTorch 2.11 says of a GPU, of which one line is enough.
+  const auto memory = outcome([]() -> int {
+    throw c10::OutOfMemoryError(
+        {__func__, __FILE__, 1},
+        "CUDA out of memory. Tried to allocate 5.49 GiB. GPU 0 has a total capacity of 139.80 GiB of which 987.12 MiB "
+        "is free. Including non-PyTorch memory, this process has 138.83 GiB memory in use. If reserved but unallocated "
+        "memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.");
+  });
+  EXPECT_EQ(memory.first, 1);
+  EXPECT_NE(memory.second.find(": the GPU's memory does not suffice: 5.49 GiB more were needed, and 987.12 MiB of its "
+                               "139.80 GiB were free\n"),
+            std::string::npos)
+      << memory.second;
 
   const auto stub = outcome([]() -> int { throw NotImplemented("3.1", "/x/chapters/03/a.cpp", 7); });
   EXPECT_EQ(stub.first, 1);

@@ -21,6 +21,7 @@
 #include "05_training/training.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/training_step.h"
@@ -38,6 +39,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kProductSize = 2048;
+constexpr std::int64_t kGpuProductSize = 8192;  ///< a smaller one ends before a GPU is busy
 constexpr int kProducts = 5;
 constexpr std::int64_t kTokens = 100'000;
 constexpr std::int64_t kWarmUpSteps = 5;
@@ -60,16 +62,20 @@ double seconds_of(torch::Device device, const std::function<void()>& work) {
   return (alone ? processor_seconds() : wall_seconds()) - start;
 }
 
+std::int64_t product_size(torch::Device device) {
+  return device.is_cuda() ? kGpuProductSize : kProductSize;
+}
+
 /// What the machine does at best: a product of two large matrices. @return operations a second, the best of several
 double measured_peak(torch::Device device, bool bfloat16) {
   const torch::NoGradGuard no_gradients;
   const auto numbers = torch::dtype(bfloat16 ? torch::kBFloat16 : torch::kFloat32).device(device);
-  const auto a = torch::randn({kProductSize, kProductSize}, numbers), b = torch::randn_like(a);
+  const auto a = torch::randn({product_size(device), product_size(device)}, numbers), b = torch::randn_like(a);
   auto c = torch::matmul(a, b);
   double best = 0;
   for (int i = 0; i < kProducts; ++i) {
     const double seconds = seconds_of(device, [&] { torch::matmul_out(c, a, b); });
-    const auto size = static_cast<double>(kProductSize);
+    const auto size = static_cast<double>(product_size(device));
     best = std::max(best, 2 * size * size * size / seconds);
   }
   return best;
@@ -256,6 +262,7 @@ int bench_command(int argc, char** argv) {
   const bool bfloat16 = uses_bfloat16(recipe, shared.device);
   if (request.ladder && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
 
+  if (device.is_cuda()) settle_gpu(recipe.model.dropout, recipe.deterministic);
   const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);
   const auto forms = ladder_forms(device, bfloat16);
   if (request.form) {
@@ -271,7 +278,7 @@ int bench_command(int argc, char** argv) {
 
   fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, torch::get_num_threads());
   const double peak = measured_peak(device, bfloat16);
-  fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(kProductSize), 1e-9 * peak);
+  fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(product_size(device)), 1e-9 * peak);
   std::vector<Rung> rungs;
   if (request.ladder) {
     // In turn, several times over, so that whatever else the machine does falls on all alike.
@@ -282,7 +289,7 @@ int bench_command(int argc, char** argv) {
   } else {
     Form form;
     form.bfloat16 = bfloat16;
-    form.recorded = device.is_cuda();
+    form.recorded = device.is_cuda() && recipe.recorded;
     rungs.push_back(make_rung("a step of " + recipe.preset, recipe, form, tokens));
     time_rung(rungs.front(), device, rounds);
   }

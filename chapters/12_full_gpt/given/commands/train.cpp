@@ -114,7 +114,8 @@ std::unique_ptr<Training> resumed_training(const Request& request, const Command
   refuse_changes(identity.recipe, asked);
   identity.recipe = asked;
 
-  DeviceChoice device = choose_device(identity.device);
+  // Another GPU than before will do, where one is named.
+  DeviceChoice device = line.given("device") ? shared.device : choose_device(identity.device);
   if (device.device.is_cpu()) device.reason = "the CPU, as before";
   if (line.given("device") && device_name(shared.device) != identity.device) {
     throw UsageError(

@@ -71,6 +71,7 @@ Recipe speedrun() {
 }
 
 const std::vector<std::string> kPrecisions = {"auto", "fp32", "bf16"};
+const std::vector<std::string> kRecorded = {"auto", "no"};
 constexpr std::int64_t kMany = 1'000'000'000;
 
 /// Shows every number of a recipe that has an option: by its name, with its range and what it is for.
@@ -136,6 +137,8 @@ void declare_recipe(CommandLine& line, const std::string& otherwise) {
   line.declare("without", "of speedrun's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...",
                "PARTS");
   line.declare("precision", kPrecisions, "auto, fp32 or bf16; auto is bf16 on a GPU that has it");
+  line.declare_flag("deterministic", "on a GPU, only operations that give the same bits each time");
+  line.declare("recorded", kRecorded, "auto or no: whether a GPU's steps may be one recording, played back");
   line.declare("stop-at-loss", NumberRange{0, 1e6}, "end early, at a validation loss (whole split) of this or less");
 }
 
@@ -150,6 +153,9 @@ Recipe take_recipe(const CommandLine& line, const std::string& otherwise) {
 void apply_recipe(const CommandLine& line, Recipe& recipe) {
   each_number(recipe, [&line](const char* name, auto& value, const auto&, const char*) { line.take(name, value); });
   line.take("precision", recipe.precision);
+  if (line.given("deterministic")) recipe.deterministic = true;
+  std::string recorded;
+  if (line.take("recorded", recorded)) recipe.recorded = recorded == "auto";
   std::int64_t seed = 0;
   if (line.take("seed", seed)) recipe.seed = static_cast<std::uint64_t>(seed);
   double goal = 0;
@@ -191,6 +197,7 @@ Json to_json(const Recipe& recipe) {
   json["epsilon"] = recipe.adamw.epsilon;
   json["precision"] = recipe.precision;
   json["seed"] = recipe.seed;
+  json["deterministic"] = recipe.deterministic;
   if (recipe.model.exact_gelu) json["exact-gelu"] = true;
   if (recipe.modern) {
     json["modern"] = true;
@@ -222,6 +229,7 @@ Recipe recipe_from_json(const JsonEntry& json) {
   const JsonEntry seed = json.at("seed");  // any number of 64 bits
   if (!seed.json().is_number_unsigned()) seed.refuse("a whole number of 0 or more");
   recipe.seed = seed.json().get<std::uint64_t>();
+  if (json.has("deterministic")) recipe.deterministic = json.at("deterministic").flag();
   if (json.has("modern")) {
     recipe.modern = json.at("modern").flag();
     for (const JsonEntry& name : json.at("without").list()) recipe.without.insert(part_named(name.text()));

@@ -33,6 +33,9 @@ struct Recipe {
   bool modern = false;     ///< ModernGPT and its optimizer, instead of chapter 4's and AdamW
   std::set<Part> without;  ///< parts of ModernGPT that are left out
   double falling = 0;  ///< share of the steps in which the learning rate falls in a straight line; 0 is a half cosine
+  bool deterministic = false;  ///< on a GPU, the same bits each time, and slower
+  bool recorded =
+      true;  ///< a GPU's steps may be one recording, played back; that changes how long they take, not the run
   std::optional<double> stop_at_loss;  ///< a validation loss at which training may end early
 };
 

@@ -12,6 +12,8 @@
 #include "05_training/given/checkpoint.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/gpu/autocast.h"
+#include "12_full_gpt/given/gpu/memory_need.h"
+#include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
@@ -40,6 +42,7 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
       device_(device.device),
       bfloat16_(uses_bfloat16(recipe(), device)),
       random_(recipe().seed) {
+  if (device_.is_cuda()) settle_gpu(recipe().model.dropout, recipe().deterministic);
   // A run that begins from another one reads text as that one does.
   if (!identity_.tokenizer_file) {
     const auto tokenizer = Tokenizer::from_text(corpus_.text);
@@ -116,14 +119,19 @@ void Training::take_steps() {
   settings.gradient_clip = recipe().gradient_clip;
   settings.accumulate = recipe().accumulate;
   settings.bfloat16 = bfloat16_;
-  settings.recorded = device_.is_cuda();
-  TrainingStep training_step(model_, *optimizer_, train_, settings, random_);
+  settings.recorded = device_.is_cuda() && recipe().recorded;
+  try {
+    TrainingStep training_step(model_, *optimizer_, train_, settings, random_);
 
-  bool goes_on = !reached_goal();
-  for (std::int64_t step = progress_.step; goes_on && step < recipe().schedule.steps; ++step) {
-    const StepReport report = training_step.take(step, learning_rate_of(recipe(), step));
-    if (const std::string news = training_step.news(); !news.empty()) bar_->note(news);
-    goes_on = after_step(report);
+    bool goes_on = !reached_goal();
+    for (std::int64_t step = progress_.step; goes_on && step < recipe().schedule.steps; ++step) {
+      const StepReport report = training_step.take(step, learning_rate_of(recipe(), step));
+      if (const std::string news = training_step.news(); !news.empty()) bar_->note(news);
+      goes_on = after_step(report);
+    }
+  } catch (const c10::OutOfMemoryError& error) {
+    bar_->finish();
+    throw std::runtime_error(memory_trouble(model_, *optimizer_, train_, settings, error));
   }
 }
 //! [take-steps]

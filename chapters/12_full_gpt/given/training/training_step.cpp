@@ -99,7 +99,9 @@ TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Ten
 //! [take]
 StepReport TrainingStep::take(std::int64_t step, double learning_rate) {
   // What is new in this step: where its windows begin, and how far it goes.
-  const auto starts = draw_starts(tokens_.size(0), settings_.batch_size, settings_.context, random_);
+  auto starts = draw_starts(tokens_.size(0), settings_.batch_size, settings_.context, random_);
+  // A GPU fetches by itself from memory that stays where it is; from other memory, the processor has to wait for it.
+  if (starts_.is_cuda()) starts = starts.pin_memory();
   starts_.copy_(starts, /*non_blocking=*/true);
   learning_rate_.fill_(learning_rate);
   rate_ = learning_rate;
