@@ -20,13 +20,13 @@
 #include "03_attention/attention.h"
 #include "03_attention/given/habits.h"
 #include "03_attention/given/taken_apart.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
-#include "common/plot.h"
-#include "common/program.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/plot.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -352,6 +352,7 @@ Setting prepare(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   const Setting setting = prepare(argc, argv);
+  show_averages();
   show_scores();
   show_mask();
   show_weights();
