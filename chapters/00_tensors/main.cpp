@@ -26,7 +26,7 @@ std::string shape(const torch::Tensor& tensor) {
 std::string numbers(const torch::Tensor& tensor) {
   if (tensor.dim() == 0) {
     if (tensor.scalar_type() == torch::kBool) return tensor.item<bool>() ? "true" : "false";
-    return fmt::format("{:.4g}", tensor.item<double>());
+    return fmt::format("{:.3g}", tensor.item<double>());
   }
   std::vector<std::string> parts;
   for (std::int64_t i = 0; i < tensor.size(0); ++i) parts.push_back(numbers(tensor[i]));
@@ -34,15 +34,15 @@ std::string numbers(const torch::Tensor& tensor) {
 }
 
 void print_call(const std::string& call, const torch::Tensor& result) {
-  fmt::print("{:<48} {:<7} {}\n", call, shape(result), numbers(result));
+  fmt::print("{:<36}{:<7}{}\n", call, shape(result), numbers(result));
 }
 
 void print_call(const std::string& call, bool result) {
-  fmt::print("{:<48} {:<7} {}\n", call, "bool", result);
+  fmt::print("{:<36}{:<7}{}\n", call, "bool", result);
 }
 
 void print_call(const std::string& call, double result) {
-  fmt::print("{:<48} {:<7} {:.4g}\n", call, "number", result);
+  fmt::print("{:<36}{:<7}{:.4g}\n", call, "number", result);
 }
 
 /// Prints an expression as it stands here, and what it gives.
@@ -74,14 +74,14 @@ void show_making() {
   torch::manual_seed(1);
   SHOW(torch::tensor({1.5, 2.5}));
   SHOW(torch::tensor({7, 8, 9}));
-  SHOW(torch::tensor({{1, 2}, {3, 4}}, torch::kFloat64));
+  SHOW(torch::tensor({{1, 2}, {3, 4}}));
   SHOW(torch::tensor(1.5, torch::kFloat64));
   SHOW(torch::zeros({2, 3}));
   SHOW(torch::ones({2, 2}, torch::kBool));
   SHOW(torch::arange(4));
   SHOW(torch::arange(2, 6));
-  SHOW(torch::randn({2, 3}));
-  SHOW(torch::randn({2, 3}) * 0.1);
+  SHOW(torch::randn({3}));
+  SHOW(torch::randn({3}) * 0.1);
 
   //! [options]
   const auto options = torch::dtype(torch::kFloat64).device(torch::kCPU);
@@ -102,29 +102,30 @@ void show_making() {
 
 void show_picking() {
   heading("Picking out a part");
-  const auto x = torch::tensor({{0, 1, 2, 3}, {10, 11, 12, 13}, {20, 21, 22, 23}});
+  const auto x = torch::tensor({{0, 1, 2}, {10, 11, 12}, {20, 21, 22}});
   SHOW(x);
   SHOW(x.select(1, 2));
   SHOW(x.slice(0, 1));
   SHOW(x.slice(0, 0, -1));
   SHOW(x.slice(1, 1, 3));
   SHOW(x.narrow(1, 1, 2));
-  SHOW(x.chunk(2, 1)[0]);
-  SHOW(x.chunk(2, 1)[1]);
+  SHOW(torch::arange(6).chunk(3, 0)[0]);
+  SHOW(torch::arange(6).chunk(3, 0)[1]);
   SHOW(torch::arange(5).unfold(0, 3, 1));
 
   fmt::print("\n");
   const auto rows = torch::tensor({2, 0, 0});
-  const auto columns = torch::tensor({1, 3, 0});
+  const auto columns = torch::tensor({1, 2, 0});
   SHOW(rows);
   SHOW(columns);
   SHOW(x.index({rows}));
   SHOW(x.index_select(0, rows));
   SHOW(x.index({rows, columns}));
-  SHOW(columns.unsqueeze(-1));
-  SHOW(x.gather(-1, columns.unsqueeze(-1)));
-  SHOW(x.gather(-1, columns.unsqueeze(-1)).squeeze(-1));
-  SHOW(torch::one_hot(columns, 4));
+  const auto places = columns.unsqueeze(-1);
+  SHOW(places);
+  SHOW(x.gather(-1, places));
+  SHOW(x.gather(-1, places).squeeze(-1));
+  SHOW(torch::one_hot(columns, 3));
 }
 
 void show_computing() {
@@ -149,9 +150,11 @@ void show_computing() {
   SHOW(y.masked_fill(y > 5, 0.0));
   SHOW(torch::where(y > 5, y, -y));
   SHOW(torch::ones({3, 3}).tril());
-  SHOW(torch::ones({2, 3}, torch::kBool).tril(1));
-  SHOW(torch::bincount(torch::tensor({0, 2, 2}), {}, 4));
-  SHOW(torch::stack({y[0], y[1], y[0]}));
+  SHOW(torch::ones({2, 3}).tril(1));
+  const auto list = torch::tensor({0, 2, 2});
+  SHOW(list);
+  SHOW(torch::bincount(list, {}, 4));
+  SHOW(torch::stack({list, list}));
 }
 
 void show_handles() {

@@ -198,6 +198,11 @@ torch::Tensor show_losses(const Material& material, double smoothing) {
   show_loss_line(fmt::format("pairs counted, {:g} added: training split", smoothing), on_train);
   show_loss_line(fmt::format("pairs counted, {:g} added: validation split", smoothing), on_validation);
 
+  // No table of pairs can do better there than the one that was counted there.
+  const torch::Tensor own_counts = count_pairs(material.validation, size);
+  show_loss_line("the validation split's own pairs, none added",
+                 pair_model_loss(pair_probabilities(own_counts, 0.0), material.validation));
+
   show_first_surprises(material, probabilities);
 
   // How much smoothing is right, and that none is fatal as soon as one unseen pair turns up.
@@ -209,6 +214,24 @@ torch::Tensor show_losses(const Material& material, double smoothing) {
   fmt::print("\n  Different pairs of the validation split that the training split never has: {}\n",
              with_commas(unseen.sum().item<std::int64_t>()));
   return probabilities.cpu();
+}
+
+/// How often a line ends after a colon: one row of the table, read.
+void show_colons(const Material& material, const torch::Tensor& counts) {
+  const std::vector<char32_t>& vocabulary = material.tokenizer.vocabulary();
+  const auto place = [&](char32_t character) {
+    return std::lower_bound(vocabulary.begin(), vocabulary.end(), character) - vocabulary.begin();
+  };
+  const auto has = [&](char32_t character) {
+    return std::binary_search(vocabulary.begin(), vocabulary.end(), character);
+  };
+  if (!has(U':') || !has(U'\n')) return;
+  const torch::Tensor row = counts[place(U':')];
+  const auto all = row.sum().item<std::int64_t>();
+  if (all == 0) return;
+  const auto ends = row[place(U'\n')].item<std::int64_t>();
+  fmt::print("\n  After {} of {} colons in the training split comes a line break: {:.1f} %.\n", with_commas(ends),
+             with_commas(all), 100.0 * static_cast<double>(ends) / static_cast<double>(all));
 }
 
 void draw_heat_map(const Material& material, const std::filesystem::path& svg) {
@@ -338,6 +361,7 @@ int run(int argc, char** argv) {
   const Material material = read_material(shared);
   show_vocabulary(material);
   show_coverage(material);
+  show_colons(material, count_pairs(material.train, material.tokenizer.size()));
   if (coverage) draw_coverage(material, *coverage);
   if (heat_map) draw_heat_map(material, *heat_map);
   const torch::Tensor probabilities = show_losses(material, smoothing);

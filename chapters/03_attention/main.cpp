@@ -354,6 +354,7 @@ Setting prepare(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   const Setting setting = prepare(argc, argv);
+  show_averages();
   show_scores();
   show_mask();
   show_weights();

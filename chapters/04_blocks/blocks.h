@@ -25,7 +25,7 @@ torch::Tensor layer_norm(const torch::Tensor& x, const torch::Tensor& gain, cons
 /// Hendrycks and Gimpel 2016, section 2.
 torch::Tensor gelu_tanh(const torch::Tensor& x);
 
-/// The exact GELU, x times the normal distribution's cumulative probability of x. (Exercise 4.2)
+/// The exact GELU, x times the normal distribution's cumulative probability of x. Given, not an exercise.
 torch::Tensor gelu_exact(const torch::Tensor& x);
 
 /// How a GPT is built. The defaults are the talk's model.

@@ -165,9 +165,10 @@ void show_first_loss(const GPT& model, const Setting& setting) {
                             windows, context, setting.corpus.name));
   fmt::print("  loss {:.3f} nats a character; ln {} = {:.3f}\n", cross_entropy(logits, targets).item<double>(),
              setting.tokenizer.size(), uniform);
-  fmt::print("  logits: deviation {:.3f} (0.02 x sqrt({}) = {:.3f}); that of the character just read: {:+.2f}\n",
-             deviation, model->options.width, 0.02 * std::sqrt(static_cast<double>(model->options.width)),
-             own.mean().item<double>());
+  fmt::print(
+      "  logits: standard deviation {:.3f} (0.02 x sqrt({}) = {:.3f}); that of the character just read: {:+.2f}\n",
+      deviation, model->options.width, 0.02 * std::sqrt(static_cast<double>(model->options.width)),
+      own.mean().item<double>());
 }
 
 /// Sizes of the stream before the first block, between blocks, and after the last.
@@ -204,46 +205,47 @@ void show_stream(const GPT& model, const Setting& setting) {
         parameter.key().ends_with("attention.output.weight") || parameter.key().ends_with("mlp.contract.weight");
     if (writes) parameter.value() *= std::sqrt(2.0 * static_cast<double>(model->options.layers));
   }
-  print_sizes("all with deviation 0.02", stream_sizes(louder, tokens));
+  print_sizes("all matrices with 0.02", stream_sizes(louder, tokens));
 }
 
-/// Part 5: five stacks at one gain.
-void show_stacks(double gain, const std::string& what, const std::string& file, const Setting& setting) {
+/// Part 5: five stacks whose matrices multiply by one factor.
+void show_stacks(double factor, const std::string& what, const std::string& file, const Setting& setting) {
   constexpr std::int64_t width = 384;
-  print_heading(fmt::format("{} random layers, {} wide, gain {:.2f}: {}", kDepth, width, gain, what));
+  print_heading(fmt::format("{} random layers, {} wide, each times {:.2f}: {}", kDepth, width, factor, what));
   fmt::print("  {:<9} {:<15} {:^33}  {}\n", "", "", "size after so many layers", "gradient at bottom");
-  fmt::print("  {:<9} {:<15} {:>8}{:>8}{:>8}{:>9}   {:>8} {:>5}\n", "stack", "one layer", 1, 2, 3, kDepth, "size",
-             "kept");
-  std::vector<Series> signal, gradient, kept;
+  fmt::print("  {:<9} {:<15} {:>8}{:>8}{:>8}{:>9}   {:>8} {:>10}\n", "stack", "one layer", 1, 2, 3, kDepth, "size",
+             "directions");
+  std::vector<Series> signal, gradient, directions;
   for (const Stack stack : all_stacks()) {
-    const auto points = measure_stack(stack, width, kDepth, gain, setting.shared.seed);
+    const auto points = measure_stack(stack, width, kDepth, factor, setting.shared.seed);
     fmt::print("  {:<9} {:<15} ", name_of(stack), formula_of(stack));
     for (const std::size_t depth : {1, 2, 3}) fmt::print("{:>8.3g}", points[depth].signal);
-    fmt::print("{:>9.3g}   {:>8.2g} {:>5.2f}\n", points.back().signal, points.front().gradient, points.front().kept);
+    fmt::print("{:>9.3g}   {:>8.2g} {:>10.0f}\n", points.back().signal, points.front().gradient,
+               points.front().directions);
     signal.push_back({name_of(stack), {}});
     gradient.push_back({name_of(stack), {}});
-    kept.push_back({name_of(stack), {}});
+    directions.push_back({name_of(stack), {}});
     for (std::size_t depth = 0; depth < points.size(); ++depth) {
       signal.back().points.emplace_back(depth, points[depth].signal);
       gradient.back().points.emplace_back(depth, points[depth].gradient);
-      kept.back().points.emplace_back(depth, points[depth].kept);
+      directions.back().points.emplace_back(depth, points[depth].directions);
     }
   }
   if (!setting.plots) return;
   PlotText words;
-  words.title = fmt::format("Signal on its way up, gain {:.2f}", gain);
+  words.title = fmt::format("Signal on its way up, each layer times {:.2f}", factor);
   words.x_label = "layers passed";
   words.y_label = "root mean square";
   words.log_y = true;
   plot_lines(*setting.plots / fmt::format("ch04-signal-{}.svg", file), words, signal);
-  words.title = fmt::format("Gradient on its way down, gain {:.2f}", gain);
+  words.title = fmt::format("Gradient on its way down, each layer times {:.2f}", factor);
   words.x_label = "layers below";
   words.y_label = "size, that at the top being 1";
   plot_lines(*setting.plots / fmt::format("ch04-gradient-{}.svg", file), words, gradient);
-  words.title = fmt::format("How much of its direction the gradient keeps, gain {:.2f}", gain);
-  words.y_label = "cosine with that at the top";
+  words.title = fmt::format("Directions of the gradient, each layer times {:.2f}", factor);
+  words.y_label = "directions that it is spread over";
   words.log_y = false;
-  plot_lines(*setting.plots / fmt::format("ch04-kept-{}.svg", file), words, kept);
+  plot_lines(*setting.plots / fmt::format("ch04-directions-{}.svg", file), words, directions);
 }
 
 constexpr std::int64_t kTrainedWidth = 128, kTrainedBatch = 128;
@@ -302,12 +304,12 @@ void show_learning(const Setting& setting) {
   fmt::print("  on {}, in nats a character; knowing nothing costs {:.3f},\n", setting.corpus.name,
              std::log(static_cast<double>(setting.tokenizer.size())));
   fmt::print("  knowing how often each character occurs {:.3f}\n", one_character);
-  const double gain_five = 5.0 / std::sqrt(static_cast<double>(kTrainedWidth));
-  fmt::print("  {:<10} {:<16} {:>15} {:>15}\n", "stack", "one layer", "deviation 0.02",
-             fmt::format("{:.2f} (gain 5)", gain_five));
+  const double times_five = 5.0 / std::sqrt(static_cast<double>(kTrainedWidth));
+  fmt::print("  {:<10} {:<16} {:>15} {:>15}\n", "stack", "one layer", "std. dev. 0.02",
+             fmt::format("{:.2f} (times 5)", times_five));
   for (const Stack stack : all_stacks()) {
     std::string line = fmt::format("  {:<10} {:<16}", name_of(stack), formula_of(stack));
-    for (const double deviation : {0.02, gain_five}) {
+    for (const double deviation : {0.02, times_five}) {
       Progress progress(setting.steps, kTrainedBatch);
       line += fmt::format(" {:>15.3f}", train_stack(stack, deviation, setting, progress));
       progress.finish();
@@ -362,7 +364,7 @@ int run(int argc, char** argv) {
   show_first_loss(small_model, setting);
   show_stream(talks_model, setting);
 
-  show_stacks(5.0, "the talk's times five", "gain-5", setting);
+  show_stacks(5.0, "the talk's times five", "times-5", setting);
   show_stacks(0.02 * std::sqrt(384.0), "GPT-2's standard deviation of 0.02", "gpt2", setting);
   if (setting.plots) fmt::print(stderr, "wrote 6 plots into {}\n", setting.plots->string());
   show_learning(setting);

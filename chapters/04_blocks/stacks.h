@@ -44,13 +44,18 @@ torch::Tensor stack_layer(const torch::Tensor& x, const Layer& layer, Stack stac
 struct DepthPoint {
   double signal = 0;    ///< root mean square of the stream after this many layers; 1 at depth 0
   double gradient = 0;  ///< norm of the gradient that arrives here, over its norm at the top
-  double kept = 0;      ///< cosine between the gradient that arrives here and the one at the top
+
+  /// Over how many of the `width` directions the gradient that arrives here is spread, for one row of size 1: with
+  /// s the singular values of the top's derivative by the stream at this depth, (sum s^2)^2 / sum s^4. It is `width`
+  /// where every direction arrives with the same strength, and 1 where only one arrives.
+  double directions = 0;
 };
 
 /// Sends random rows up through random layers, and a random gradient back down. A layer is a matrix and nothing else.
-/// @param gain root mean square of f(x) for an x of 1: the weights are normal with deviation gain / sqrt(width)
+/// @param factor root mean square of f(x) for an x of 1: the weights are normal with standard deviation factor /
+/// sqrt(width)
 /// @return one point a depth, from 0 (the input) to `layers`
-std::vector<DepthPoint> measure_stack(Stack stack, std::int64_t width, std::int64_t layers, double gain,
+std::vector<DepthPoint> measure_stack(Stack stack, std::int64_t width, std::int64_t layers, double factor,
                                       std::uint64_t seed);
 
 }  // namespace verse

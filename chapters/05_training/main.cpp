@@ -37,6 +37,14 @@ std::int64_t evaluation_batch(std::int64_t context, torch::Device device) {
   return std::max<std::int64_t>(1, (device.is_cuda() ? 65536 : 2048) / context);
 }
 
+/// How many predictions the losses that are shown during training are over.
+constexpr std::int64_t kEstimated = 20480;
+
+/// The text of so many predictions: one character more. Shorter texts come back whole.
+torch::Tensor beginning_of(const torch::Tensor& tokens) {
+  return tokens.slice(0, 0, 1 + kEstimated);
+}
+
 /// What the program works on.
 struct Setting {
   SharedOptions shared;
@@ -86,11 +94,14 @@ void show_schedule(const Schedule& schedule) {
 /// Part 3: the losses to compare with, none of which took a model to find.
 void show_landmarks(const Setting& setting) {
   const auto counts = count_pairs(setting.train.cpu(), setting.tokenizer.size());
-  const double pairs = pair_model_loss(pair_probabilities(counts, 1.0), setting.validation.cpu());
+  const auto probabilities = pair_probabilities(counts, 1.0);
+  const double pairs = pair_model_loss(probabilities, setting.validation.cpu());
   fmt::print("\nLosses on {}'s validation part, in nats a character\n", setting.corpus.name);
   fmt::print("  {:.3f}  every character alike, ln {}\n", std::log(static_cast<double>(setting.tokenizer.size())),
              setting.tokenizer.size());
   fmt::print("  {:.3f}  chapter 1's counted pairs\n", pairs);
+  fmt::print("  {:.3f}  the same over the first {} predictions, as in the table below\n",
+             pair_model_loss(probabilities, beginning_of(setting.validation).cpu()), with_commas(kEstimated));
   if (setting.corpus.floor)
     fmt::print("  {:.3f}  the floor: what whoever knows the text's source cannot do without\n", *setting.corpus.floor);
 }
@@ -100,7 +111,7 @@ void train_small_gpt(GPT& model, const Setting& setting) {
   // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
   const auto show_losses = [&](std::int64_t step, const StepReport& last) {
     const auto beginning = [&](const torch::Tensor& tokens) {
-      return evaluate(model, tokens.slice(0, 0, 1 + 20480),
+      return evaluate(model, beginning_of(tokens),
                       evaluation_batch(setting.model.context, setting.shared.device.device));
     };
     fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, beginning(setting.train),
@@ -111,7 +122,7 @@ void train_small_gpt(GPT& model, const Setting& setting) {
   SmallTraining plan = setting.training;
   plan.seed = setting.shared.seed;
   plan.look = show_losses;
-  fmt::print("\nTraining; the losses are over the first 20,480 predictions of either part\n");
+  fmt::print("\nTraining; the losses are over the first {} predictions of either part\n", with_commas(kEstimated));
   fmt::print("  {:>6}  {:>10}  {:>10}  {:>13}  {:>13}\n", "step", "train", "validation", "learning rate",
              "gradient norm");
   const double rate = train_small(model, setting.train, plan);

@@ -16,6 +16,13 @@ double root_mean_square(const torch::Tensor& x) {
   return x.square().mean().sqrt().item<double>();
 }
 
+/// Over how many directions the strength of a matrix is spread. @param derivative [width, width]
+double spread(const torch::Tensor& derivative) {
+  // The eigenvalues of this product are the squared singular values s^2: its trace adds up s^2, its squares s^4.
+  const auto product = torch::matmul(derivative, derivative.t());
+  return (product.trace().square() / product.square().sum()).item<double>();
+}
+
 }  // namespace
 
 const std::vector<Stack>& all_stacks() {
@@ -80,30 +87,39 @@ torch::Tensor stack_layer(const torch::Tensor& x, const Layer& layer, Stack stac
 }
 
 //! [measure]
-std::vector<DepthPoint> measure_stack(Stack stack, std::int64_t width, std::int64_t layers, double gain,
+std::vector<DepthPoint> measure_stack(Stack stack, std::int64_t width, std::int64_t layers, double factor,
                                       std::uint64_t seed) {
-  // Rows of size 1, and a matrix a layer that multiplies their size by `gain`; float64, for numbers from 1e-9 to 1e9.
+  // Rows of size 1, and a matrix a layer that multiplies their size by `factor`; float64, for 1e-9 to 1e9.
   const auto generator = at::detail::createCPUGenerator(seed);
   const auto random = [&](torch::IntArrayRef shape) { return torch::randn(shape, generator, torch::kFloat64); };
-  const double deviation = gain / std::sqrt(static_cast<double>(width));
+  const double deviation = factor / std::sqrt(static_cast<double>(width));
 
   // Up: remember the stream at each depth.
-  std::vector<torch::Tensor> stream = {random({kRows, width}).requires_grad_()};
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    const auto weight = random({width, width}) * deviation;
+  std::vector<torch::Tensor> stream = {random({kRows, width}).requires_grad_()}, weights;
+  const auto climb = [&](std::vector<torch::Tensor>& rows, const torch::Tensor& weight) {
     const auto product = [&](const torch::Tensor& x) { return torch::matmul(x, weight.t()); };
-    stream.push_back(stack_layer(stream.back(), product, stack));  // [rows, width]
+    rows.push_back(stack_layer(rows.back(), product, stack));  // [rows, width]
+  };
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    weights.push_back(random({width, width}) * deviation);
+    climb(stream, weights.back());
   }
 
   // Down: the same gradient enters every stack at the top.
   const auto top = random({kRows, width});
   const auto gradients = torch::autograd::grad({stream.back()}, {stream.begin(), stream.end()}, {top});
 
+  // One row of size 1, once for each direction of the gradient: what arrives at a depth is the top's whole derivative.
+  const auto one = stream[0].detach().narrow(0, 0, 1);  // [1, width]
+  std::vector<torch::Tensor> row = {(one / root_mean_square(one)).repeat({width, 1}).requires_grad_()};
+  for (const auto& weight : weights) climb(row, weight);
+  const auto every_direction = torch::eye(width, torch::kFloat64);
+  const auto derivatives = torch::autograd::grad({row.back()}, {row.begin(), row.end()}, {every_direction});
+
   std::vector<DepthPoint> points;
   for (std::size_t depth = 0; depth < stream.size(); ++depth) {
     const double size = root_mean_square(gradients[depth]) / root_mean_square(top);
-    const double kept = torch::cosine_similarity(gradients[depth], top, -1).mean().item<double>();
-    points.push_back({root_mean_square(stream[depth]), size, kept});
+    points.push_back({root_mean_square(stream[depth]), size, spread(derivatives[depth])});
   }
   return points;
 }

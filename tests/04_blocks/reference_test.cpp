@@ -607,13 +607,29 @@ TEST(StackTest, PlainVanishesAtGPT2sInitialisation) {
   EXPECT_NEAR(std::log10(points.front().gradient), 12 * std::log10(gain), 0.1);
 }
 
-TEST(StackTest, ResidualKeepsTheGradientsDirection) {
-  const double gain = 0.02 * std::sqrt(384.0);
-  const auto kept = [&](Stack stack) { return measure_stack(stack, 384, 12, gain, 1).front().kept; };
-  // Pre-norm: of 1 + 12 x 0.154 parts, one came straight down: 1 / sqrt(2.84) = 0.59. Normed alone: chance,
-  // 1/sqrt(384).
-  EXPECT_NEAR(kept(Stack::pre_norm), 0.59, 0.03);
-  EXPECT_NEAR(kept(Stack::normed), 0.0, 0.05);
+TEST(StackTest, ResidualLetsMoreDirectionsThrough) {
+  const double gpt2 = 0.02 * std::sqrt(384.0);
+  const auto directions = [](Stack stack, double factor) {
+    return measure_stack(stack, 384, 12, factor, 1).front().directions;
+  };
+
+  // Free probability, for wide layers: width / directions is 1 at the top, and a random layer adds 1 to it. With a
+  // residual of relative variance v, it adds (2v + v^2) / (1 + v)^2. Under pre-norm v falls as the stream grows.
+  const auto with_residual = [](double v) { return (2 * v + v * v) / ((1 + v) * (1 + v)); };
+  const auto pre_norm = [&](double factor) {
+    double inverse = 1;
+    for (int layer = 0; layer < 12; ++layer) inverse += with_residual(factor * factor / (1 + factor * factor * layer));
+    return 384 / inverse;
+  };
+  EXPECT_NEAR(directions(Stack::plain, gpt2) / (384.0 / 13), 1.0, 0.1);
+  EXPECT_NEAR(directions(Stack::plain, 5.0) / (384.0 / 13), 1.0, 0.1);
+  EXPECT_NEAR(directions(Stack::normed, gpt2) / (384.0 / 13), 1.0, 0.1);
+  EXPECT_NEAR(directions(Stack::residual, gpt2) / (384 / (1 + 12 * with_residual(gpt2 * gpt2))), 1.0, 0.1);
+  EXPECT_NEAR(directions(Stack::pre_norm, gpt2) / pre_norm(gpt2), 1.0, 0.1);
+  EXPECT_NEAR(directions(Stack::pre_norm, 5.0) / pre_norm(5.0), 1.0, 0.1);
+
+  // At the top nothing has been passed yet: every direction arrives.
+  EXPECT_NEAR(measure_stack(Stack::plain, 384, 12, gpt2, 1).back().directions, 384.0, 1e-6);
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
+#include "02_embeddings/embeddings.h"
 #include "03_attention/attention.h"
 #include "common/base/terminal.h"
 
@@ -31,10 +33,43 @@ void print_by_head(const torch::Tensor& x) {
 
 }  // namespace
 
+/// Part 0: attention begins as an average of the past.
+void show_averages() {
+  print_heading("Four positions, each with the mean of its own and all earlier values");
+  const auto print_rows = [](const std::string& name, const torch::Tensor& table) {
+    for (std::int64_t row = 0; row < table.size(0); ++row) {
+      std::string line;
+      for (std::int64_t column = 0; column < table.size(1); ++column) {
+        line += fmt::format(" {:>6.2f}", table[row][column].item<double>());
+      }
+      fmt::print("  {:<9}{}\n", row == 0 ? name : "", line);
+    }
+  };
+  //! [average]
+  const auto values = torch::tensor({{1., 0.}, {3., 2.}, {5., 1.}, {7., 5.}});
+
+  // Each row of the triangle is divided by its sum, so that it adds up to 1.
+  const auto triangle = torch::ones({4, 4}).tril();        // [time, time]
+  const auto weights = triangle / triangle.sum(-1, true);  // [time, time]
+  const auto means = torch::matmul(weights, values);       // [time, width]
+  //! [average]
+  print_rows("weights", weights);
+  print_rows("means", means);
+
+  //! [average-by-softmax]
+  constexpr double nothing = -std::numeric_limits<double>::infinity();
+  const auto scores = torch::zeros({4, 4});  // no position is preferred
+  const auto later = triangle == 0;          // true in the future
+  const auto the_same = softmax(scores.masked_fill(later, nothing));
+  //! [average-by-softmax]
+  fmt::print("  a softmax over masked scores of 0 gives {}\n",
+             torch::allclose(the_same, weights) ? "the same weights" : "OTHER weights");
+}
+
 /// Part 1: what the square root is for.
 void show_scores() {
   print_heading("Scores of random queries and keys, 512 of each, and the weights that a softmax makes of them");
-  fmt::print("  {:>10}  {:>16}  {:>16}  {:>24}  {:>24}\n", "head width", "deviation of q.k", "of the scores",
+  fmt::print("  {:>10}  {:>16}  {:>16}  {:>24}  {:>24}\n", "head width", "std. dev. of q.k", "of the scores",
              "largest weight, unscaled", "largest weight, scaled");
   for (const std::int64_t head_width : {4, 16, 64, 256}) {
     const auto query = torch::randn({512, head_width}), key = torch::randn({512, head_width});

@@ -5,6 +5,7 @@
 
 namespace verse {
 
+void show_averages();  ///< part 0: attention begins as an average of the past
 void show_scores();   ///< part 1: what the square root is for
 void show_mask();     ///< part 2: who may look at whom
 void show_weights();  ///< part 3: the softmax of large scores, masked
