@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "common/base/error.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -71,7 +72,8 @@ CommandLine::CommandLine(const std::string& program, const std::string& purpose)
       ("device", "auto, cpu or cuda", cxxopts::value<std::string>()->default_value("auto"), "NAME")                  //
       ("seed", "of everything random", cxxopts::value<std::string>()->default_value("1"), "N")                       //
       ("threads", "processor threads; 0 leaves the choice to LibTorch",
-       cxxopts::value<std::string>()->default_value("0"), "N")  //
+       cxxopts::value<std::string>()->default_value("0"), "N")                                               //
+      ("record", "writes what the book quotes of this run, as JSON", cxxopts::value<std::string>(), "FILE")  //
       ("help", "this page");
 }
 
@@ -113,6 +115,12 @@ SharedOptions CommandLine::parse(int argc, char** argv) {
   shared.device = choose_device(text("device"));
   if (shared.threads > 0) torch::set_num_threads(shared.threads);
   torch::manual_seed(shared.seed);
+  if (given("record")) {
+    record_to(text("record"), {std::vector<std::string>(argv, argv + argc),
+                               machine_in_words(shared.device.device.is_cuda()),
+                               torch::get_num_threads(),
+                               {shared.seed}});
+  }
   return shared;
 }
 
@@ -183,6 +191,7 @@ int run_program(const std::function<int()>& body) {
   int status = 1;
   try {
     status = body();
+    if (status == 0) write_results();
   } catch (const NotImplemented& error) {
     return report(error.what(), 1);
   } catch (const UsageError& error) {

@@ -21,14 +21,14 @@
 #include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "06_loss_stages/given/checkups.h"
-#include "06_loss_stages/loss_stages.h"
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
-#include "common/corpus.h"
+#include "06_loss_stages/loss_stages.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
 #include "common/base/random.h"
+#include "common/corpus.h"
+#include "common/program.h"
 #include "common/safetensors.h"
 
 namespace verse {
@@ -192,7 +192,7 @@ void show_run(const CommandLine& line, const Corpus& corpus, const SharedOptions
 
 /// Trains with a fault, and keeps what can be seen of it.
 void record(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared) {
-  const std::string name = line.text("record");
+  const std::string name = line.text("fault");
   RecordingPlan plan;
   std::string known;
   bool found = false;
@@ -203,8 +203,8 @@ void record(const CommandLine& line, const Corpus& corpus, const SharedOptions& 
     }
     known += (known.empty() ? "" : ", ") + fault_name;
   }
-  if (!found) throw UsageError(fmt::format("--record knows {}; not \"{}\"", known, name));
-  if (!line.given("out")) throw UsageError("--record needs --out, the folder to record into");
+  if (!found) throw UsageError(fmt::format("--fault knows {}; not \"{}\"", known, name));
+  if (!line.given("out")) throw UsageError("--fault needs --out, the folder to record into");
   const std::filesystem::path folder = line.text("out");
   if (std::filesystem::exists(folder)) throw UsageError(fmt::format("{} exists already", folder.string()));
   plan.peak = line.number("learning-rate", 1e-9, 1e3);
@@ -228,11 +228,11 @@ int run(int argc, char** argv) {
       "listen", "trains a small GPT and lets it write at each stage")("one-batch",
                                                                       "trains healthy and broken models on one batch")(
       "health", "gradients and updates by layer, of a good beginning and a bad one")(
-      "record", "trains with a fault and records it: none, no-causal-mask, ...", cxxopts::value<std::string>(),
-      "FAULT")("out", "the folder to record into", cxxopts::value<std::string>(), "FOLDER")(
-      "steps", "of --record and --listen", cxxopts::value<std::string>()->default_value("600"), "N")(
-      "learning-rate", "of --record", cxxopts::value<std::string>()->default_value("1e-3"), "X")(
-      "warmup", "of --record", cxxopts::value<std::string>()->default_value("100"), "N");
+      "fault", "trains with a fault and records it: none, no-causal-mask, ...", cxxopts::value<std::string>(), "FAULT")(
+      "out", "the folder to record into", cxxopts::value<std::string>(), "FOLDER")(
+      "steps", "of --fault and --listen", cxxopts::value<std::string>()->default_value("600"), "N")(
+      "learning-rate", "of --fault", cxxopts::value<std::string>()->default_value("1e-3"), "X")(
+      "warmup", "of --fault", cxxopts::value<std::string>()->default_value("100"), "N");
   const auto shared = line.parse(argc, argv);
   const auto sample = line.integer("sample", 0, 100000);
   if (line.given("run")) {
@@ -240,7 +240,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   const auto corpus = load_corpus(shared.data);
-  if (line.given("record")) {
+  if (line.given("fault")) {
     record(line, corpus, shared);
     return 0;
   }
