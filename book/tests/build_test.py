@@ -59,6 +59,8 @@ BREAKS = [
     ("a link to a page", replace(CHAPTER, "../05_training/chapter.md", "../06_training/chapter.md"), CHAPTER, "06_training"),
     ("a formula", replace(CHAPTER, r"\sqrt{d}} \right)", r"\sqrt{d}} \rihgt)"), CHAPTER, "formula"),
     ("a formula that is not closed", append(CHAPTER, "It costs $x and more."), CHAPTER, "dollar"),
+    ("a question without its words", append(CHAPTER, "@question\nThe answer.\n@end"), CHAPTER, "@question needs"),
+    ("a question that is not closed", append(CHAPTER, "@question{Why?}\nBecause."), CHAPTER, "@question is not closed"),
     ("a formula in a hint", replace(MANIFEST, r"$\\sqrt{d}$", r"$\\sqr{d}$"), MANIFEST, "formula"),
     ("an image", replace(CHAPTER, "sample.dot", "simple.dot"), CHAPTER, "simple.dot"),
     ("an image's text", replace(CHAPTER, "alt: Two boxes", "Two boxes"), CHAPTER, "alt"),

@@ -281,7 +281,7 @@ void show_error() {
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 0: tensors", "Shows what the words of the primer mean.");
+  CommandLine line("Shows what the words of the primer mean.");
   line.parse(argc, argv);
   // First what needs no exercise, so that a learner's own program shows it from the start.
   show_making();

@@ -18,7 +18,7 @@ Batch draw_batch(const torch::Tensor& tokens, std::int64_t batch_size, std::int6
   //! [5.1]
 }
 
-torch::Tensor batch_loss(GPT& model, const Batch& batch) {
+torch::Tensor batch_loss(LanguageModel model, const Batch& batch) {
   //! [5.2]
   // Exercise 5.2: The loss of a batch. Read "ch05-loss" in README.md, then replace the next line; make hint-5.2 helps.
   throw NotImplemented("5.2");
@@ -102,7 +102,7 @@ torch::Tensor clip_gradients(const std::vector<torch::Tensor>& parameters, doubl
   //! [5.7]
 }
 
-double evaluate(GPT& model, const torch::Tensor& tokens, std::int64_t batch_size) {
+double evaluate(LanguageModel model, const torch::Tensor& tokens, std::int64_t batch_size) {
   if (tokens.size(0) < 2) throw UsageError("a loss needs a text of at least two characters");
   //! [5.8]
   // Exercise 5.8: Evaluation. Read "ch05-evaluation" in README.md, then replace the next line; make hint-5.8 helps.

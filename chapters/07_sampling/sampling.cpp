@@ -81,7 +81,7 @@ CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device 
   //! [7.7]
 }
 
-torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache) {
+torch::Tensor next_logits(LanguageModel model, const std::vector<std::int64_t>& tokens, Cache* cache) {
   const torch::NoGradGuard no_gradients;
   const auto device = model->token_embedding.device();
   //! [7.8]
@@ -90,18 +90,16 @@ torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, C
   //! [7.8]
 }
 
-std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener) {
   if (prompt.empty()) throw UsageError("a text can only be continued from at least one character");
-  const bool was_training = model->is_training();
-  model->eval();
-  const auto context = static_cast<std::size_t>(model->options.context);
+  const EvaluationMode evaluating(*model);
+  const auto context = static_cast<std::size_t>(model->context());
   std::vector<std::int64_t> made;
   //! [7.9]
   // Exercise 7.9: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.9 helps.
   throw NotImplemented("7.9");
   //! [7.9]
-  model->train(was_training);
   return made;
 }
 

@@ -51,7 +51,7 @@ void FusedAdamW::step(double learning_rate) {
   //! [12.1]
 }
 
-torch::Tensor fast_batch_loss(GPT& model, const Batch& batch) {
+torch::Tensor fast_batch_loss(LanguageModel model, const Batch& batch) {
   //! [12.2]
   // Exercise 12.2. Read "ch12-loss" in README.md, then replace the next line; make hint-12.2 helps.
   throw NotImplemented("12.2");
@@ -67,7 +67,8 @@ torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
   //! [12.3]
 }
 
-std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImpl& model, const Optimizer& optimizer,
+std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(LanguageModelImpl& model,
+                                                                          const Optimizer& optimizer,
                                                                           const Random& random) {
   //! [12.4]
   // Exercise 12.4. Read "ch12-state" in README.md, then replace the next line; make hint-12.4 helps.
@@ -75,7 +76,7 @@ std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImp
   //! [12.4]
 }
 
-void restore_training_state(const std::vector<std::pair<std::string, torch::Tensor>>& state, GPTImpl& model,
+void restore_training_state(const std::vector<std::pair<std::string, torch::Tensor>>& state, LanguageModelImpl& model,
                             Optimizer& optimizer, Random& random) {
   const std::map<std::string, torch::Tensor> tensors(state.begin(), state.end());
   const auto find = [&tensors](const std::string& name) {

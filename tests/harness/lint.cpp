@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "common/base/files.h"
+#include "common/base/terminal.h"
 #include "tests/harness/source_marks.h"
-#include "tests/harness/terminal.h"
-#include "tests/harness/text_file.h"
 
 namespace verse {
 namespace {
@@ -50,7 +50,7 @@ class Linter {
   }
 
   void read_text_of_chapter() {
-    const auto text = read_text_if_there(course_.root() / course_.text_file(chapter_));
+    const auto text = read_file_if_there(course_.root() / course_.text_file(chapter_));
     if (!text) find(course_.text_file(chapter_), 0, "is missing");
     has_text_ = text.has_value();
   }
@@ -70,7 +70,7 @@ class Linter {
     for (const fs::path& file : files) {
       const std::string name = file.filename().string();
       try {
-        for (MarkedPart& part : find_marks(read_text(file))) marks_.push_back({name, std::move(part)});
+        for (MarkedPart& part : find_marks(read_file(file))) marks_.push_back({name, std::move(part)});
       } catch (const MarkError& error) {
         find(course_.solution_file(chapter_, name), error.line(), error.what());
       }

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "tests/harness/text_file.h"
+#include "common/base/digest.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -159,6 +160,17 @@ std::string without_bodies(std::string_view source) {
   }
   rest += source.substr(done);
   return rest;
+}
+
+std::string code_digest(std::string_view code) {
+  Digest digest;
+  for (const std::string_view line : lines_of(code)) {
+    const std::string_view content = trimmed(line);
+    if (content.empty()) continue;
+    digest.add(content);
+    digest.add("\n");
+  }
+  return digest.text();
 }
 
 }  // namespace verse

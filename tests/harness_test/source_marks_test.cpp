@@ -110,5 +110,11 @@ TEST(WithoutBodies, KeepsMarksAndWhatIsGiven) {
   EXPECT_EQ(without_bodies(two_parts), "f() {\n  //! [3.1]\n  //! [3.1]\n}\n\t//! [3.20] \t\n\t//! [3.20]");
 }
 
+TEST(SourceMarks, TheDigestOfCodeSeesWordsAndNotTheirLayout) {
+  EXPECT_EQ(code_digest("  return 1;\n"), code_digest("\treturn 1;  \r\n\n"));
+  EXPECT_NE(code_digest("return 1;\n"), code_digest("return 2;\n"));
+  EXPECT_NE(code_digest("// a\nb;\n"), code_digest("// a b;\n"));
+}
+
 }  // namespace
 }  // namespace verse

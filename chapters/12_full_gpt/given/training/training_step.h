@@ -64,7 +64,8 @@ class TrainingStep {
  public:
   /// @param tokens [characters], int64, on the model's device, where the batches are drawn
   /// @param optimizer of that model; recorded only where it is a RecordableOptimizer
-  TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings, Random& random);
+  TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+               Random& random);
 
   /// Takes a step. The report's tensors are overwritten by the next one.
   StepReport take(std::int64_t step, double learning_rate);
@@ -76,7 +77,7 @@ class TrainingStep {
   void work();
   void record();
 
-  GPT model_;
+  LanguageModel model_;
   Optimizer& optimizer_;
   RecordableOptimizer* recordable_;  ///< the same optimizer, where its step is to be recorded
   torch::Tensor tokens_;

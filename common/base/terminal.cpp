@@ -1,12 +1,13 @@
-#include "tests/harness/terminal.h"
+#include "common/base/terminal.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
-#include "tests/harness/text_file.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -41,6 +42,11 @@ std::string Style::wrap(std::string_view code, std::string_view text) const {
 Style style_of_standard_output() {
   const bool terminal = isatty(STDOUT_FILENO) == 1;
   return {terminal && environment("NO_COLOR").empty() && environment("TERM") != "dumb", terminal && locale_is_utf8()};
+}
+
+void print_heading(const std::string& heading) {
+  fmt::print("\n{}\n", heading);
+  std::fflush(stdout);
 }
 
 std::string paragraph(std::string_view text, std::size_t indentation) {

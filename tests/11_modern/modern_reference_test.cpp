@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,7 +14,7 @@
 #include "05_training/given/checkpoint.h"
 #include "07_sampling/sampling.h"
 #include "11_modern/given/modern_gpt.h"
-#include "12_full_gpt/given/training/training_step.h"
+#include "11_modern/given/modern_training.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "tests/common/temporary_folder.h"
@@ -37,9 +38,9 @@ GPTOptions tiny_options(bool fused = true) {
 }
 
 /// A model none of whose parameters is 0, so that everything takes part.
-GPT tiny_modern(bool fused, const std::set<Part>& without = {}) {
+ModernGPT tiny_modern(bool fused, const std::set<Part>& without = {}) {
   torch::manual_seed(4);
-  GPT model = modern_gpt(tiny_options(fused), without);
+  ModernGPT model(tiny_options(fused), without);
   const torch::NoGradGuard no_gradients;
   for (auto& parameter : model->parameters()) parameter.add_(0.1 * torch::randn_like(parameter));
   return model;
@@ -160,7 +161,7 @@ TEST(Muon, GoesOnFromItsState) {
   const auto make = [](torch::Tensor& matrix, torch::Tensor& rest) {
     std::vector<GroupedOptimizer::Group> groups;
     groups.push_back({"matrices", std::make_unique<Muon>(std::vector<torch::Tensor>{matrix}, MuonOptions{}), 1.0});
-    groups.push_back({"rest", std::make_unique<FusedAdamW>(std::vector<torch::Tensor>{rest}, AdamWOptions{}), 0.4});
+    groups.push_back({"rest", std::make_unique<AdamW>(std::vector<torch::Tensor>{rest}, AdamWOptions{}), 0.4});
     return GroupedOptimizer(std::move(groups));
   };
   const auto gradients = [](torch::Tensor& matrix, torch::Tensor& rest, int step) {
@@ -218,7 +219,7 @@ TEST(ModernGPT, FastFormEqualsTheClearOneWhateverIsLeftOut) {
   for (const auto& [part, name] : part_names()) choices.push_back({part});
   for (const auto& without : choices) {
     const std::string name = without.empty() ? "nothing" : name_of(*without.begin());
-    GPT clear = tiny_modern(false, without), fast = tiny_modern(true, without);
+    ModernGPT clear = tiny_modern(false, without), fast = tiny_modern(true, without);
     const auto tokens = torch::arange(24).remainder(11).view({3, 8}), targets = tokens.roll(1, 1);
     const auto clear_logits = clear->forward(tokens), fast_logits = fast->forward(tokens);
     // Two layers of sums of 16 to 64 products in float32, in another order.
@@ -239,15 +240,15 @@ TEST(ModernGPT, FastFormEqualsTheClearOneWhateverIsLeftOut) {
 
 TEST(ModernGPT, BeginsByGuessing) {
   // A head of zeros has one answer for all: ln 11.
-  GPT model = modern_gpt(tiny_options());
+  ModernGPT model(tiny_options());
   const auto tokens = torch::arange(16).remainder(11).view({2, 8});
-  const auto loss = fast_batch_loss(model, {tokens, tokens.roll(1, 1)});
+  const auto loss = batch_loss(model, {tokens, tokens.roll(1, 1)});
   EXPECT_LE(std::abs(loss.item<double>() - std::log(11.0)), 1e-6);
 }
 
 TEST(ModernGPT, LooksNowhereAhead) {
   for (const bool fused : {false, true}) {
-    GPT model = tiny_modern(fused);
+    ModernGPT model = tiny_modern(fused);
     auto tokens = torch::arange(8).view({1, 8});
     const auto before = model->forward(tokens).narrow(1, 0, 5).clone();
     tokens[0][5] = 10;
@@ -257,7 +258,7 @@ TEST(ModernGPT, LooksNowhereAhead) {
 
 TEST(ModernGPT, WritesTheSameTextFromACache) {
   // Longer than the context of 8, so that the last half is read again; turned keys are kept as they are.
-  GPT model = tiny_modern(true);
+  ModernGPT model = tiny_modern(true);
   SamplingOptions options;
   options.temperature = 1.0;
   const auto write = [&](bool cached) {
@@ -280,12 +281,44 @@ TEST(ModernGPT, WritesTheSameTextFromACache) {
   EXPECT_LE(largest_difference(next_logits(model, {tokens.begin() + 6, tokens.end()}, &other), whole), 1e-5);
 }
 
+TEST(ModernGPT, PutsItsOwnCacheAroundOneThatIsEmpty) {
+  ModernGPT model = tiny_modern(true);
+  const torch::NoGradGuard no_gradients;
+  Cache cache = make_cache(2);
+  const auto given = cache[1];
+  next_logits(model, {1, 2, 3}, &cache);
+  EXPECT_NE(std::dynamic_pointer_cast<ShiftCache>(cache[1]), nullptr);
+  EXPECT_EQ(given->length(), 3) << "the keys are where they were to be kept";
+
+  // One that has been read into by another model has no last vectors.
+  ModernGPT plain = tiny_modern(true, {Part::token_shift});
+  Cache begun = make_cache(2);
+  next_logits(plain, {1, 2, 3}, &begun);
+  EXPECT_EQ(std::dynamic_pointer_cast<ShiftCache>(begun[1]), nullptr);
+  EXPECT_THROW(next_logits(model, {4}, &begun), std::invalid_argument);
+  EXPECT_THROW(model->forward(torch::zeros({1, 9}, torch::kInt64)), UsageError) << "a context has 8 positions";
+}
+
+TEST(ModernGPT, GivesTheLastPositionsLogitsAlone) {
+  ModernGPT model = tiny_modern(true);
+  const auto tokens = torch::arange(16).remainder(11).view({2, 8});
+  ForwardExtras extras;
+  extras.last_only = true;
+  const auto last = model->forward(tokens, extras);
+  EXPECT_EQ(last.sizes(), (std::vector<std::int64_t>{2, 1, 11}));
+  EXPECT_LE(largest_difference(last.select(1, 0), model->forward(tokens).select(1, 7)), 1e-5);
+}
+
 TEST(ModernGPT, SurvivesTheDisk) {
   const TemporaryFolder folder;
   const Tokenizer tokenizer = Tokenizer::from_text("\nabcdefghij");
-  GPT model = tiny_modern(true, {Part::rotary});
-  save_any_model(folder / "run", model, tokenizer_text(tokenizer));
-  GPT loaded = load_any_gpt(folder / "run");
+  ModernGPT model = tiny_modern(true, {Part::rotary});
+  save_any_model(folder / "run", *model, tokenizer_text(tokenizer));
+  torch::manual_seed(8);
+  LanguageModel loaded = load_any_gpt(folder / "run");
+  const auto drawn = torch::rand({3});
+  torch::manual_seed(8);
+  EXPECT_TRUE(torch::equal(drawn, torch::rand({3}))) << "no first values are drawn for what the file has";
   const auto tokens = torch::arange(8).view({1, 8});
   EXPECT_TRUE(torch::equal(loaded->forward(tokens), model->forward(tokens)));
   EXPECT_THROW(load_model(folder / "run"), UsageError) << "it is no GPT-2";
@@ -303,6 +336,44 @@ TEST(FallingLearningRate, StaysAndThenFallsInALine) {
   EXPECT_EQ(falling_learning_rate(40, schedule, 0.6), 0.02);
   EXPECT_LE(std::abs(falling_learning_rate(70, schedule, 0.6) - 0.01), 1e-12);
   EXPECT_EQ(falling_learning_rate(100, schedule, 0.6), 0.0);
+}
+
+/// Notes the rates that it is given.
+class Noting : public Optimizer {
+ public:
+  explicit Noting(std::vector<double>& rates) : rates_(rates) {}
+  void step(double learning_rate) override { rates_.push_back(learning_rate); }
+  const std::vector<torch::Tensor>& parameters() const override { return none_; }
+  std::vector<std::pair<std::string, torch::Tensor>> state() const override { return {}; }
+  void set_state(const std::vector<std::pair<std::string, torch::Tensor>>&) override {}
+
+ private:
+  std::vector<double>& rates_;
+  std::vector<torch::Tensor> none_;
+};
+
+TEST(FallingRate, KeepsToItsOwnScheduleAndGoesOnFromItsState) {
+  const Schedule schedule{0.02, 0.0, 0, 10};
+  std::vector<double> rates;
+  FallingRate whole(std::make_unique<Noting>(rates), schedule, 0.5);
+  for (int step = 0; step < 7; ++step) whole.step(1.0);
+  FallingRate resumed(std::make_unique<Noting>(rates), schedule, 0.5);
+  resumed.set_state(whole.state());
+  for (int step = 7; step < 10; ++step) resumed.step(1.0);
+  ASSERT_EQ(rates.size(), 10U);
+  for (std::int64_t step = 0; step < 10; ++step)
+    EXPECT_EQ(rates[static_cast<std::size_t>(step)], falling_learning_rate(step, schedule, 0.5)) << step;
+}
+
+TEST(TrainModern, LearnsATextThatRepeats) {
+  torch::manual_seed(5);
+  ModernGPT model(tiny_options());
+  const auto tokens = torch::arange(220).remainder(11);
+  SmallTraining plan;
+  plan.schedule.steps = 120;
+  EXPECT_GT(train_modern(model, tokens, plan), 0.0);
+  EXPECT_FALSE(model->is_training());
+  EXPECT_LT(evaluate(model, tokens, 8), 0.5) << "what follows is certain; a guess has ln 11 = 2.4";
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ struct Style {
 /// The style for standard output: colour if it is a terminal and NO_COLOR is unset or empty.
 Style style_of_standard_output();
 
+/// Writes a blank line and a heading to standard output.
+void print_heading(const std::string& heading);
+
 /// Text broken into lines of at most 100 columns, each indented; line breaks that are in the text stay.
 std::string paragraph(std::string_view text, std::size_t indentation);
 
