@@ -12,6 +12,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -90,7 +91,7 @@ struct CommandLine::Parser {
   std::vector<std::pair<std::string, std::string>> folders;  ///< made last, when nothing else is wrong
 
   // What every program takes.
-  std::optional<std::filesystem::path> data;
+  std::optional<std::filesystem::path> data, record;
   std::string device = "auto";
   std::int64_t seed = 1, threads = 0;
 };
@@ -105,6 +106,7 @@ CommandLine::CommandLine(const std::string& purpose, const std::string& command)
       check_device_name, [parser = parser_.get()](const std::string& text) { parser->device = text; });
   option("seed", parser_->seed, {0}, "of everything random");
   option("threads", parser_->threads, {0, kMostThreads}, "processor threads; 0 leaves the choice to LibTorch");
+  option("record", parser_->record, "writes what the book quotes of this run, as JSON", "FILE");
   parser_->options.add_options(parser_->heading)("help", "this page");
   group("This program");
 }
@@ -254,6 +256,12 @@ SharedOptions CommandLine::parse(int argc, char** argv) {
   if (shared.threads > 0) torch::set_num_threads(shared.threads);
   torch::manual_seed(shared.seed);
   for (const auto& [name, folder] : parser.folders) make_folder(name, folder);
+  if (parser.record) {
+    record_to(*parser.record, {std::vector<std::string>(argv, argv + argc),
+                               machine_in_words(shared.device.device.is_cuda()),
+                               torch::get_num_threads(),
+                               {shared.seed}});
+  }
   return shared;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/base/error.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -36,6 +37,7 @@ int run_program(const std::function<int()>& body) {
   int status = 1;
   try {
     status = body();
+    if (status == 0) write_results();
   } catch (const NotImplemented& error) {
     return report(error.what(), 1);
   } catch (const UsageError& error) {

@@ -231,6 +231,33 @@ def main():
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         verdict("without scripts the still pictures show", driver.find_element(By.CSS_SELECTOR, '[data-kind="mask"] .still svg').is_displayed())
 
+        # Where a number comes from: by mouse, by keyboard, by a finger.
+        measured = next((p for p in chapters if 'class="measured"' in (PAGES / p).read_text(encoding="utf-8")), None)
+        verdict("some chapter has recorded numbers", measured is not None)
+        if measured:
+            go(driver, measured)
+            number, card = driver.find_element(By.CSS_SELECTOR, "a.measured"), driver.find_element(By.ID, "from")
+            driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", number)
+            ActionChains(driver).move_to_element(number).perform()
+            time.sleep(.2)
+            verdict("a number tells on hover where it comes from", card.is_displayed() and "build/" in card.text, card.text)
+            ActionChains(driver).move_by_offset(0, 200).perform()
+            time.sleep(.2)
+            verdict("and is silent again", not card.is_displayed())
+            number.send_keys("")
+            driver.execute_script("arguments[0].focus()", number)
+            verdict("a number tells on focus", card.is_displayed() and number.get_attribute("aria-describedby") == "from")
+            ActionChains(driver).send_keys(Keys.ESCAPE).perform()
+            verdict("Escape closes it", not card.is_displayed())
+            driver.execute_script("document.activeElement.blur()")
+            tap = "for (const t of ['pointerdown', 'click']) arguments[0].dispatchEvent(new PointerEvent(t, {bubbles: true, cancelable: true, pointerType: 'touch'}))"
+            driver.execute_script(tap, number)
+            verdict("a first tap tells", card.is_displayed() and driver.current_url.endswith(measured), driver.current_url)
+            driver.execute_script(tap, number)
+            time.sleep(.3)
+            verdict("a second tap leads to the run", "numbers.html#run-" in driver.current_url, driver.current_url)
+            verdict("the run is there", driver.find_elements(By.CSS_SELECTOR, ":target"))
+
         # Print.
         page = chapters[0] if chapters else "authors.html"
         go(driver, page)

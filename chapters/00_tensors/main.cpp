@@ -10,6 +10,7 @@
 
 #include "00_tensors/tensors.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -242,8 +243,10 @@ void show_backpropagation() {
 
 void show_slopes() {
   heading("One slope, three ways");
+  auto& table = results().table("slopes", {"step", "by_hand", "by_difference", "by_backward"});
   for (const double step : {0.1, 0.001, 1e-9, 1e-14}) {
     const auto slopes = three_slopes(1.5, step);
+    table.row({step, slopes.by_hand, slopes.by_difference, slopes.by_backward});
     fmt::print("x = 1.5, step {:g}: by hand {:.10f}, by difference {:.10f}, by backward() {:.10f}\n", step,
                slopes.by_hand, slopes.by_difference, slopes.by_backward);
   }

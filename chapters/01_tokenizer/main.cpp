@@ -21,6 +21,7 @@
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -125,8 +126,15 @@ void show_coverage(const Material& material) {
   fmt::print("\nPairs: {} characters can form {} x {} = {} pairs. How well does {} cover them?\n\n", with_commas(size),
              with_commas(size), with_commas(size), with_commas(train.pairs_possible), name);
 
+  results().scalar("pairs_possible", train.pairs_possible);
+  results().scalar("pairs_seen", train.pairs_seen);
+  results().scalar("characters", material.all.size(0));
+  results().scalar("train_characters", train.characters);
+  auto& table = results().table("coverage", {"part", "characters", "characters_per_pair", "pairs_seen"});
   const auto line = [&](const std::string& part, const torch::Tensor& tokens) {
     const Coverage coverage = measure_coverage(tokens, size);
+    table.row({part.substr(part.find_first_not_of(' ')), coverage.characters, coverage.characters_per_pair,
+               coverage.pairs_seen});
     fmt::print("  {:<34}{:>12}{:>20.1f}{:>14}\n", part, with_commas(coverage.characters), coverage.characters_per_pair,
                with_commas(coverage.pairs_seen));
   };
@@ -135,12 +143,24 @@ void show_coverage(const Material& material) {
   line("the training split", material.train);
 
   for (const std::int64_t station : reading_stations(train)) {
+    results().scalar(fmt::format("seen_after_{}", station),
+                     measure_coverage(material.train.slice(0, 0, station), size).pairs_seen);
     line(fmt::format("  after its first {}", with_commas(station)), material.train.slice(0, 0, station));
+  }
+
+  // How often a colon ends its line.
+  const std::vector<char32_t>& vocabulary = material.tokenizer.vocabulary();
+  const auto colon = std::find(vocabulary.begin(), vocabulary.end(), U':');
+  const auto line_break = std::find(vocabulary.begin(), vocabulary.end(), U'\n');
+  if (colon != vocabulary.end() && line_break != vocabulary.end()) {
+    const torch::Tensor after = count_pairs(material.train, size)[colon - vocabulary.begin()];
+    results().scalar("line_breaks_after_colons", (after[line_break - vocabulary.begin()] / after.sum()).item<double>());
   }
 
   // Some pairs are everywhere and most are rare: that is why text can be long and still cover few of them.
   const torch::Tensor shares = std::get<0>(count_pairs(material.train, size).flatten().sort(0, /*descending=*/true));
   const std::int64_t half = (shares.cumsum(0) * 2 < train.characters - 1).sum().item<std::int64_t>() + 1;
+  results().scalar("half_of_neighbours", half, "pairs");
   fmt::print("\n  Half of the neighbours in the training split are one of the {} most frequent pairs.\n",
              with_commas(half));
 
@@ -153,7 +173,9 @@ void show_coverage(const Material& material) {
   }
 }
 
-void show_loss_line(const std::string& model, double nats) {
+/// One model's loss on one text. @param record its name in the results
+void show_loss_line(const std::string& model, double nats, const std::string& record) {
+  results().scalar(record, nats, "nats");
   fmt::print("  {:<46}{:>8.3f}{:>8.3f}{:>12.2f}\n", model, nats, nats_to_bits(nats), perplexity(nats));
 }
 
@@ -182,12 +204,14 @@ torch::Tensor show_losses(const Material& material, double smoothing) {
   fmt::print("\nLoss on {}, a character:\n\n", material.corpus.name);
   fmt::print("  {:<46}{:>8}{:>8}{:>12}\n", "", "nats", "bits", "perplexity");
   const torch::Tensor uniform = torch::full({size}, 1.0 / static_cast<double>(size), torch::kFloat64);
-  show_loss_line(fmt::format("a uniform guess among {}", with_commas(size)), mean_negative_log_likelihood(uniform));
+  show_loss_line(fmt::format("a uniform guess among {}", with_commas(size)), mean_negative_log_likelihood(uniform),
+                 "uniform");
 
   // Between that and pairs: how often each character occurs, whatever stands before it.
   const torch::Tensor frequencies = torch::bincount(material.train, {}, size).to(torch::kFloat64) + smoothing;
   show_loss_line(fmt::format("characters counted, {:g} added: validation split", smoothing),
-                 mean_negative_log_likelihood((frequencies / frequencies.sum()).index({material.validation})));
+                 mean_negative_log_likelihood((frequencies / frequencies.sum()).index({material.validation})),
+                 "single");
 
   //! [losses]
   const torch::Tensor counts = count_pairs(material.train, size);
@@ -195,8 +219,9 @@ torch::Tensor show_losses(const Material& material, double smoothing) {
   const double on_train = pair_model_loss(probabilities, material.train);
   const double on_validation = pair_model_loss(probabilities, material.validation);
   //! [losses]
-  show_loss_line(fmt::format("pairs counted, {:g} added: training split", smoothing), on_train);
-  show_loss_line(fmt::format("pairs counted, {:g} added: validation split", smoothing), on_validation);
+  show_loss_line(fmt::format("pairs counted, {:g} added: training split", smoothing), on_train, "pairs_train");
+  show_loss_line(fmt::format("pairs counted, {:g} added: validation split", smoothing), on_validation,
+                 "pairs_validation");
 
   // No table of pairs can do better there than the one that was counted there.
   const torch::Tensor own_counts = count_pairs(material.validation, size);
@@ -208,9 +233,15 @@ torch::Tensor show_losses(const Material& material, double smoothing) {
   // How much smoothing is right, and that none is fatal as soon as one unseen pair turns up.
   fmt::print("\n  On the validation split with other smoothing:");
   for (const double other : {0.0, 0.01, 0.1, 1.0, 10.0, 100.0}) {
-    fmt::print("  {:g}: {:.3f}", other, pair_model_loss(pair_probabilities(counts, other), material.validation));
+    const double loss = pair_model_loss(pair_probabilities(counts, other), material.validation);
+    results().scalar(fmt::format("smoothed_{:g}", other), loss, "nats");
+    fmt::print("  {:g}: {:.3f}", other, loss);
   }
   const torch::Tensor unseen = (counts == 0) & (count_pairs(material.validation, size) > 0);
+  results().scalar("counted_on_validation",
+                   pair_model_loss(pair_probabilities(count_pairs(material.validation, size), 0), material.validation),
+                   "nats");
+  results().scalar("unseen_in_training", unseen.sum().item<std::int64_t>(), "pairs");
   fmt::print("\n  Different pairs of the validation split that the training split never has: {}\n",
              with_commas(unseen.sum().item<std::int64_t>()));
   return probabilities.cpu();
@@ -306,6 +337,10 @@ void show_merges(const Material& material, std::int64_t largest) {
   fmt::print("  One token for both makes {} tokens of its {} characters. And so on:\n\n",
              with_commas(static_cast<std::int64_t>(merged.size())), with_commas(train.size(0)));
 
+  results().scalar("tokens_after_one_merge", static_cast<std::int64_t>(merged.size()));
+  auto& table = results().table(
+      "merges", {"vocabulary", "characters_per_token", "tokens", "squared", "tokens_per_pair", "steps"});
+
   const std::u32string sentence = find_sentence(decode_utf8(material.corpus.validation));
   std::vector<std::int64_t> sentence_tokens = material.tokenizer.encode(encode_utf8(sentence));
   fmt::print("  {:>10}{:>20}{:>12}{:>14}{:>15}{:>20}\n", "vocabulary", "characters a token", "tokens", "squared",
@@ -327,6 +362,11 @@ void show_merges(const Material& material, std::int64_t largest) {
                static_cast<double>(train.size(0)) / static_cast<double>(tokens), with_commas(tokens),
                with_commas(vocabulary * vocabulary),
                static_cast<double>(tokens) / static_cast<double>(vocabulary * vocabulary), sentence_tokens.size());
+    results().scalar(fmt::format("steps_at_{}", vocabulary), static_cast<std::int64_t>(sentence_tokens.size()),
+                     "tokens");
+    table.row({vocabulary, static_cast<double>(train.size(0)) / static_cast<double>(tokens), tokens,
+               vocabulary * vocabulary, static_cast<double>(tokens) / static_cast<double>(vocabulary * vocabulary),
+               static_cast<std::int64_t>(sentence_tokens.size())});
     cuts.push_back(fmt::format("  {:>7}  {}", with_commas(vocabulary),
                                cut(sentence_tokens, token_texts(material.tokenizer, learner.merges()))));
     if (vocabulary < target) break;  // no pair is left that occurs twice

@@ -16,6 +16,7 @@
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -135,6 +136,12 @@ int run(int argc, char** argv) {
       static_cast<double>(large.token_embedding) / static_cast<double>(small.token_embedding),
       static_cast<double>(large.token_embedding) / static_cast<double>(small.total), with_commas(small.total));
 
+  results().scalar("parameters", small.total);
+  results().scalar("block_parameters", small.block);
+  results().scalar("large_embedding", large.token_embedding);
+  results().scalar("large_embedding_times",
+                   static_cast<double>(large.token_embedding) / static_cast<double>(small.token_embedding));
+
   // The counted pair model of chapter 1 is what gradient descent should find.
   const double counted = pair_model_loss(pair_probabilities(count_pairs(train, vocabulary), 1.0), validation);
   fmt::print("\nA pair model on {}, validation loss in nats a character\n", corpus.name);
@@ -160,6 +167,14 @@ int run(int argc, char** argv) {
         {{"two tables", apart.course}, {"one table (tied)", together.course}},
         {{"counted", counted}, {"uniform", std::log(static_cast<double>(vocabulary))}});
   }
+
+  results().scalar("train_pairs", train.size(0) - 1);
+  results().scalar("counted", counted, "nats");
+  results().scalar("first", apart.first, "nats");
+  results().scalar("last", apart.last, "nats");
+  results().scalar("tied_last", together.last, "nats");
+  results().curve("two_tables", "step", "nats", apart.course);
+  results().curve("one_table", "step", "nats", together.course);
 
   // The trained model speaks: from the same beginning as every program of the course.
   torch::NoGradGuard no_gradients;

@@ -206,7 +206,7 @@ void record(const Request& request, const Corpus& corpus, const SharedOptions& s
   for (const auto& [name, fault] : fault_names()) {
     if (name == *request.fault) plan.fault = fault;
   }
-  if (!request.out) throw UsageError("--record needs --out, the folder to record into");
+  if (!request.out) throw UsageError("--fault needs --out, the folder to record into");
   const std::filesystem::path& folder = *request.out;
   if (std::filesystem::exists(folder)) throw UsageError(fmt::format("{} exists already", folder.string()));
   plan.peak = request.learning_rate;
@@ -233,11 +233,11 @@ int run(int argc, char** argv) {
   line.flag("listen", request.listens, "trains a small GPT and lets it write at each stage");
   line.flag("one-batch", request.one_batch, "trains healthy and broken models on one batch");
   line.flag("health", request.health, "gradients and updates by layer, of a good beginning and a bad one");
-  line.choice("record", request.fault, faults, "trains with a fault and records it: " + one_of(faults));
+  line.choice("fault", request.fault, faults, "trains with a fault and records it: " + one_of(faults));
   line.option("out", request.out, "the folder to record into", "FOLDER");
-  line.option("steps", request.steps, {1, 1'000'000}, "of --record and --listen");
-  line.option("learning-rate", request.learning_rate, {1e-9, 1e3}, "of --record");
-  line.option("warmup", request.warmup, {0, 1'000'000}, "of --record");
+  line.option("steps", request.steps, {1, 1'000'000}, "of --fault and --listen");
+  line.option("learning-rate", request.learning_rate, {1e-9, 1e3}, "of --fault");
+  line.option("warmup", request.warmup, {0, 1'000'000}, "of --fault");
   const auto shared = line.parse(argc, argv);
   if (request.run) {
     show_run(request, text_of_run(*request.run, shared), shared);
