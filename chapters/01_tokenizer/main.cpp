@@ -226,7 +226,7 @@ torch::Tensor show_losses(const Material& material, double smoothing) {
   // No table of pairs can do better there than the one that was counted there.
   const torch::Tensor own_counts = count_pairs(material.validation, size);
   show_loss_line("the validation split's own pairs, none added",
-                 pair_model_loss(pair_probabilities(own_counts, 0.0), material.validation));
+                 pair_model_loss(pair_probabilities(own_counts, 0.0), material.validation), "pairs_own");
 
   show_first_surprises(material, probabilities);
 
