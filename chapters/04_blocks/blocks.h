@@ -124,8 +124,8 @@ class GPTImpl : public LanguageModelImpl {
   /// Features to logits with the token table. (Exercise 4.8) @param x [..., width] @return [..., vocabulary]
   torch::Tensor head(const torch::Tensor& x);
 
-  /// GPT-2's initialisation: matrices and tables normal with standard deviation 0.02, the two projections of each block that
-  /// write into the residual stream with 0.02 / sqrt(2 x layers); biases 0, gains 1. (Exercise 4.5)
+  /// GPT-2's initialisation: matrices and tables normal with standard deviation 0.02, the two projections of each block
+  /// that write into the residual stream with 0.02 / sqrt(2 x layers); biases 0, gains 1. (Exercise 4.5)
   void initialise();
 
   GPTOptions options;
