@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "common/error.h"
+#include "common/base/error.h"
 #include "common/team_engine.h"
 
 namespace verse {
@@ -187,8 +187,8 @@ void Team::agree_on(const Settings& settings) {
     return parts;
   };
   const auto complaint = hear_all(
-      *engine_->store, place_, "settings", said, engine_->patience, engine_->watch.get(), Waiting::until_interrupted,
-      [&](const auto& heard) -> std::string {
+      *engine_->store, place_, "settings/" + std::to_string(++engine_->agreements), said, engine_->patience,
+      engine_->watch.get(), Waiting::until_interrupted, [&](const auto& heard) -> std::string {
         const auto first = parse(said);
         for (std::size_t rank = 1; rank < heard.size(); ++rank) {
           if (!heard[rank]) return "-" + name_ranks({static_cast<int>(rank)}) + " did not say what it was started with";

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/team_place.h"
+#include "common/base/team_place.h"
 
 namespace verse {
 

@@ -104,6 +104,7 @@ struct Team::Engine {
   Backend nccl;                  ///< for those on a GPU; null without one
   std::shared_ptr<Watch> watch;  ///< outlives an answer that does not come
   bool broken = false;
+  int agreements = 0;
   std::int64_t sent = 0, received = 0;  ///< messages from one rank to another, which carry their numbers
 
   Backend& backend_for(const torch::Tensor& x) { return x.is_cuda() ? nccl : gloo; }

@@ -11,8 +11,8 @@
 #include <cstring>
 #include <thread>
 
-#include "common/error.h"
-#include "common/interrupt.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/team_engine.h"
 
 namespace verse {

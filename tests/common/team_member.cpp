@@ -16,8 +16,8 @@
 #include <string>
 #include <thread>
 
-#include "common/error.h"
-#include "common/interrupt.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/program.h"
 #include "common/team.h"
 

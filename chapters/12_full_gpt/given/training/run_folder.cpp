@@ -90,6 +90,14 @@ RunState read_description(const Json& json) {
 
 }  // namespace
 
+std::string describe_run(const RunIdentity& identity, const RunProgress& progress) {
+  return describe({identity, progress, {}}, "").dump();
+}
+
+RunState described_run(const std::string& text) {
+  return read_description(Json::parse(text));
+}
+
 RunFolder::RunFolder(const std::filesystem::path& path) : path_(path), lock_(std::make_unique<FolderLock>(path)) {
   remove_left_overs(path);
 }

@@ -26,6 +26,7 @@
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/run_folder.h"
+#include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
@@ -58,8 +59,10 @@ double seconds_since(Clock::time_point start) {
 /// A run in the making: everything that training touches.
 class Training {
  public:
-  Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device)
-      : identity_(std::move(identity)),
+  Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device, Team& team, const TeamOptions& options)
+      : team_(team),
+        team_options_(options),
+        identity_(std::move(identity)),
         corpus_(std::move(corpus)),
         tokenizer_file_(identity_.tokenizer_file.value_or("")),
         device_(device.device),
@@ -96,27 +99,36 @@ class Training {
   /// Begins with another model's weights instead of random ones.
   void take_weights(GPTImpl& model) { load_gpt2_tensors(*model_, gpt2_tensors(model)); }
 
-  /// Takes a new folder, and saves the beginning there.
+  /// Takes a new folder, and saves the beginning there. Of a team, rank 0 has the folder, and the others its state.
   void begin(const std::filesystem::path& path) {
-    folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
-    save_state();
+    if (team_.leads()) {
+      folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
+      save_state();
+    }
+    share_state(team_, *model_, *optimizer_, random_, progress_);
   }
 
-  /// Goes on from a folder's state.
-  void go_on(RunFolder folder, const RunState& state) {
-    folder_ = std::make_unique<RunFolder>(std::move(folder));
-    restore_training_state(state.tensors, *model_, *optimizer_, random_);
+  /// Goes on from a folder's state. @param folder none in ranks other than 0
+  void go_on(std::unique_ptr<RunFolder> folder, const RunState& state) {
+    folder_ = std::move(folder);
+    if (team_.leads()) restore_training_state(state.tensors, *model_, *optimizer_, random_);
     progress_ = state.progress;
+    share_state(team_, *model_, *optimizer_, random_, progress_);
     if (landmarks_ && std::isfinite(progress_.best_loss)) stage_ = stage_of(progress_.best_loss, *landmarks_);
   }
 
   /// Says what is about to be trained on what.
   void show_plan() const {
+    if (!team_.leads()) return;
     fmt::print("{}: {} {}s train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
                codec_->unit(), with_commas(validation_.size(0)), codec_->size());
     fmt::print("a GPT of {} layers, {} heads, {} wide, context {}: {} parameters, on {}, {}\n", recipe().model.layers,
                recipe().model.heads, recipe().model.width, recipe().model.context,
                with_commas(model_->parameter_count()), device_.str(), precision());
+    if (!team_.alone()) {
+      fmt::print("{} processes, each with its rows of every batch of {}; gradients averaged {}\n", team_.size(),
+                 recipe().batch_size, team_options_.sync == "ring" ? "by exercise 12.8's ring" : team_options_.sync);
+    }
     if (landmarks_) show_stages(*landmarks_);
     std::fflush(stdout);
   }
@@ -159,24 +171,27 @@ class Training {
   /// The steps that are left. @throws Interrupted when asked to stop; what was learned is then saved
   void run() {
     const std::int64_t tokens_per_step = recipe().batch_size * recipe().model.context;
-    bar_ = std::make_unique<Progress>(recipe().schedule.steps, tokens_per_step, progress_.step);
-    if (progress_.step == 0 && folder_->metrics().empty()) evaluate_and_save();
+    if (team_.leads()) bar_ = std::make_unique<Progress>(recipe().schedule.steps, tokens_per_step, progress_.step);
+    const bool begins = progress_.step == 0 && team_.leads() && folder_->metrics().empty();
+    if (team_.sum(begins ? 1.0 : 0.0) > 0 || begins) evaluate_and_save();
 
     model_->train();
     step_began_ = Clock::now();
     row_loss_ = torch::full({}, progress_.row_loss, torch::dtype(torch::kFloat64).device(device_));
     take_steps();
-    bar_->finish();
+    team_.part();
+    if (bar_) bar_->finish();
     bar_.reset();
-    if (interrupted() && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
+    if (asked_to_stop_ && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
   }
 
   /// What came out: the best model's loss, the plot, a sample.
   void finish() {
+    if (!team_.leads()) return;
     draw();
     LoadedRun best = load_run(folder_->path());
     best.model->to(device_);
-    const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : whole_loss(best.model);
+    const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : alone_over(best.model, validation_);
     fmt::print("\nthe best model: validation loss {:.4f} after {} steps", loss, progress_.best_step);
     if (landmarks_ && landmarks_->floor) {
       const double floor = *landmarks_->floor;
@@ -231,31 +246,40 @@ class Training {
     settings.gradient_clip = recipe().gradient_clip;
     settings.accumulate = recipe().accumulate;
     settings.bfloat16 = bfloat16_;
-    settings.recorded = device_.is_cuda();
-    TrainingStep training_step(model_, *optimizer_, train_, settings, random_);
+    settings.recorded = device_.is_cuda() && team_.alone();
+    settings.team = team_options_;
+    TrainingStep training_step(model_, *optimizer_, train_, settings, random_, team_);
 
     bool goes_on = !reached_goal();
     for (std::int64_t step = progress_.step; goes_on && step < recipe().schedule.steps; ++step) {
       const StepReport report = training_step.take(step, learning_rate_of(recipe(), step));
-      if (const std::string news = training_step.news(); !news.empty()) bar_->note(news);
+      if (const std::string news = training_step.news(); !news.empty() && bar_) bar_->note(news);
+      // A processor's answer is at hand; a GPU would have to be waited for.
+      const bool looks = device_.is_cpu() || team_.alone() || (step + 1) % kRowEvery == 0;
+      if (looks) asked_to_stop_ = training_step.asked_to_stop();
       goes_on = after_step(report);
     }
   }
   //! [take-steps]
 
-  double loss_over(GPT& model, const torch::Tensor& tokens) {
-    const Autocast autocast(device_, bfloat16_);
-    const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
-    return evaluate(model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
+  double alone_over(GPT& model, const torch::Tensor& tokens) {
+    Team nobody_else;
+    return loss_over(nobody_else, model, tokens);
   }
 
-  double whole_loss(GPT& model) { return loss_over(model, validation_); }
+  double loss_over(Team& team, GPT& model, const torch::Tensor& tokens) {
+    const Autocast autocast(device_, bfloat16_);
+    const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
+    return evaluate_together(team, model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
+  }
+
+  double whole_loss(GPT& model) { return loss_over(team_, model, validation_); }
 
   /// The validation loss by which training is steered: over the whole split, or a part where so asked for.
   double steering_loss() {
     if (recipe().evaluate_batches == 0) return whole_loss(model_);
     const std::int64_t tokens = 1 + recipe().evaluate_batches * recipe().batch_size * recipe().model.context;
-    return loss_over(model_, validation_.slice(0, 0, tokens));
+    return loss_over(team_, model_, validation_.slice(0, 0, tokens));
   }
 
   bool reached_goal() const { return recipe().stop_at_loss && progress_.best_loss <= *recipe().stop_at_loss; }
@@ -269,11 +293,11 @@ class Training {
       Metrics row = close_row(report);
       if (evaluates) {
         evaluate_and_save(row);
-      } else {
+      } else if (team_.leads()) {
         folder_->append(row);
       }
     }
-    return !interrupted() && !reached_goal();
+    return !asked_to_stop_ && !reached_goal();
   }
 
   /// The line of metrics.csv for the steps since the last one. Only here is a GPU asked for its numbers.
@@ -299,16 +323,16 @@ class Training {
     progress_.row_step = progress_.step;
     progress_.row_seconds = progress_.seconds;
     row_loss_.zero_();
-    bar_->update(progress_.step, *row.train_loss);
+    if (bar_) bar_->update(progress_.step, *row.train_loss);
     return row;
   }
 
   /// Measures the validation loss, keeps the model if it is the best so far, and saves the state last of all.
   void evaluate_and_save(Metrics row = {}) {
-    bar_->pause();
+    if (bar_) bar_->pause();
     double loss = steering_loss();
     row.validation_loss = loss;
-    folder_->append(row);
+    if (team_.leads()) folder_->append(row);
 
     // What decides over the end of a training is measured on the whole split.
     if (recipe().stop_at_loss && recipe().evaluate_batches > 0 && loss <= *recipe().stop_at_loss) {
@@ -318,11 +342,13 @@ class Training {
     if (best) {
       progress_.best_loss = loss;
       progress_.best_step = progress_.step;
-      save_any_model(folder_->path(), model_, tokenizer_file_);
+      if (team_.leads()) save_any_model(folder_->path(), model_, tokenizer_file_);
     }
-    save_state();
-    report(row, best);
-    bar_->go_on();
+    if (team_.leads()) {
+      save_state();
+      report(row, best);
+      bar_->go_on();
+    }
     step_began_ = Clock::now();
   }
 
@@ -351,6 +377,7 @@ class Training {
   /// Saves what there is and says how to go on.
   [[noreturn]] void stop() {
     progress_.seconds += seconds_since(step_began_);
+    if (!team_.leads()) throw Interrupted("rank 0 has saved");
     save_state();
     draw();
     throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
@@ -393,6 +420,8 @@ class Training {
     }
   }
 
+  Team& team_;
+  TeamOptions team_options_;
   RunIdentity identity_;
   Corpus corpus_;
   std::string tokenizer_file_;
@@ -404,9 +433,10 @@ class Training {
   torch::Tensor train_, validation_;        ///< [characters], int64, on the device
   GPT model_{nullptr};
   std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<RunFolder> folder_;
+  std::unique_ptr<RunFolder> folder_;  ///< rank 0's alone, as is the bar
   std::unique_ptr<Progress> bar_;
   RunProgress progress_;
+  bool asked_to_stop_ = false;  ///< somebody of the team was; all of them know
   std::optional<LossStage> stage_;
   torch::Tensor row_loss_;  ///< sum of the batch losses since the last line of metrics.csv, on the device
   Clock::time_point step_began_ = Clock::now();
@@ -419,6 +449,7 @@ CommandLine command_line() {
       "from", "begin a new run with the best model of that one, its tokenizer and its shape",
       cxxopts::value<std::string>(), "RUN");
   add_recipe_flags(line);
+  add_team_flags(line);
   return line;
 }
 
@@ -457,7 +488,7 @@ LoadedRun begin_from(const CommandLine& line, RunIdentity& identity) {
 }
 
 /// A new run, by preset and flags.
-std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOptions& shared) {
+std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOptions& shared, Team& team) {
   RunIdentity identity;
   identity.recipe = preset(line.text("preset"));
   const auto path = folder_of(line);
@@ -469,7 +500,7 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
   } else {
     apply_recipe_flags(line, identity.recipe);
   }
-  RunFolder::check_new(path);
+  if (team.leads()) RunFolder::check_new(path);
 
   Corpus corpus = load_corpus(shared.data);
   identity.text_name = corpus.name;
@@ -477,19 +508,26 @@ std::unique_ptr<Training> new_training(const CommandLine& line, const SharedOpti
   identity.text_digest = text_digest(corpus.text);
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
-  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device);
+  agree_on_run(team, identity);
+  auto training =
+      std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device, team, team_options(line));
   if (start.model) training->take_weights(*start.model);
   training->begin(path);
-  fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
+  if (team.leads()) fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
   return training;
 }
 
 /// A run that goes on as it began: what it needs to know stands in its folder.
-std::unique_ptr<Training> resumed_training(const CommandLine& line, const SharedOptions& shared) {
+std::unique_ptr<Training> resumed_training(const CommandLine& line, const SharedOptions& shared, Team& team) {
   if (line.given("from")) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
-  RunFolder folder = RunFolder::open(folder_of(line));
-  RunState state = folder.load_state();
+  std::unique_ptr<RunFolder> folder;
+  RunState state;
+  if (team.leads()) {
+    folder = std::make_unique<RunFolder>(RunFolder::open(folder_of(line)));
+    state = folder->load_state();
+  }
   RunIdentity identity = state.identity;
+  if (!team.alone()) identity = described_run(team.broadcast(describe_run(identity, state.progress))).identity;
 
   // A flag may say again what the run is, and nothing else.
   Recipe asked = identity.recipe;
@@ -506,7 +544,7 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
   }
   if (line.given("threads")) {
     identity.threads = torch::get_num_threads();
-  } else {
+  } else if (team.alone()) {
     torch::set_num_threads(identity.threads);
   }
 
@@ -519,9 +557,11 @@ std::unique_ptr<Training> resumed_training(const CommandLine& line, const Shared
   if (data) identity.text_file = std::filesystem::absolute(*data).string();
 
   // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
-  if (std::isfinite(state.progress.best_loss)) load_run(folder.path());
-  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), device);
+  if (folder && std::isfinite(state.progress.best_loss)) load_run(folder->path());
+  agree_on_run(team, identity);
+  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), device, team, team_options(line));
   training->go_on(std::move(folder), state);
+  if (!team.leads()) return training;
   fmt::print(stderr, "{}; threads: {}; going on after step {} of {}\n", device.reason, training->identity().threads,
              state.progress.step, training->recipe().schedule.steps);
   return training;
@@ -533,11 +573,12 @@ int train_command(int argc, char** argv) {
   CommandLine line = command_line();
   const SharedOptions shared = line.parse(argc, argv);
   catch_interrupts();
-  const auto training = line.on("resume") ? resumed_training(line, shared) : new_training(line, shared);
-  training->show_plan();
-  training->run();
-  training->finish();
-  return 0;
+  return with_team(line, shared.device, [&](Team& team) {
+    const auto training = line.on("resume") ? resumed_training(line, shared, team) : new_training(line, shared, team);
+    training->show_plan();
+    training->run();
+    training->finish();
+  });
 }
 
 }  // namespace verse

@@ -1,10 +1,10 @@
-#include "common/team_place.h"
+#include "common/base/team_place.h"
 
 #include <cstdlib>
 #include <initializer_list>
 #include <stdexcept>
 
-#include "common/error.h"
+#include "common/base/error.h"
 
 namespace verse {
 
@@ -102,6 +102,10 @@ Place place_from_environment(const Environment& variable) {
   place.local_rank = number(variable, launcher->local_rank, 0, kMostRanks).value_or(place.rank);
   if (launcher->local_size != nullptr) place.local_size = number(variable, launcher->local_size, 1, place.size);
   place.launcher = launcher->name;
+  // A launcher that says neither has started them all here.
+  const std::string address = variable("MASTER_ADDR").value_or(place.address);
+  const bool here = address == "127.0.0.1" || address == "localhost";
+  if (!place.local_size && here && launcher == &kLaunchers[0]) place.local_size = place.size;
   if (place.size == 1) return place;
 
   read_address(variable, place);

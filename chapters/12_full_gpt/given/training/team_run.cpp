@@ -1,0 +1,136 @@
+#include "12_full_gpt/given/training/team_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "12_full_gpt/data_parallel.h"
+#include "12_full_gpt/full_gpt.h"
+#include "common/base/digest.h"
+#include "common/base/error.h"
+
+namespace verse {
+
+namespace {
+
+/// Several processes on one machine share its cores, where nobody has said otherwise.
+void share_cores(const CommandLine& line, const Place& place) {
+  if (!place.local_size || line.given("threads") || environment_variable("OMP_NUM_THREADS")) return;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  torch::set_num_threads(std::max(1, cores / *place.local_size));
+}
+
+/// Each process takes the GPU of its number on this machine.
+torch::Device device_of(const DeviceChoice& choice, const Place& place) {
+  if (!choice.device.is_cuda()) return choice.device;
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(place.local_rank)};
+}
+
+}  // namespace
+
+void add_team_flags(CommandLine& line) {
+  line.add("Several processes (started by torchrun, mpirun, srun, or with WORLD_SIZE and RANK)")(
+      "patience", "seconds that a process waits for one that is silent",
+      cxxopts::value<std::string>()->default_value("60"),
+      "S")("sync",
+           "when gradients are averaged: overlapped with backward, after it, or after it by the ring of exercise 12.8",
+           cxxopts::value<std::string>()->default_value("overlapped"),
+           "NAME")("sums", "numbers in which gradients travel: fp32, or bf16 in half the bytes",
+                   cxxopts::value<std::string>()->default_value("fp32"), "NAME");
+}
+
+TeamOptions team_options(const CommandLine& line) {
+  TeamOptions options;
+  options.sync = line.text("sync");
+  if (options.sync != "overlapped" && options.sync != "after" && options.sync != "ring") {
+    throw UsageError(fmt::format("--sync must be overlapped, after or ring, not \"{}\"", options.sync));
+  }
+  const std::string sums = line.text("sums");
+  if (sums != "fp32" && sums != "bf16") throw UsageError(fmt::format("--sums must be fp32 or bf16, not \"{}\"", sums));
+  if (sums == "bf16") options.sums = SumPrecision::bfloat16;
+  if (sums == "bf16" && options.sync == "ring")
+    throw UsageError("--sync ring sends what there is: --sums bf16 is not for it");
+  return options;
+}
+
+int with_team(const CommandLine& line, const DeviceChoice& device, const std::function<void(Team&)>& work) {
+  constexpr double kLongest = 86'400;
+  const Place place = place_from_environment();
+  const auto patience =
+      std::chrono::milliseconds(static_cast<std::int64_t>(1000 * line.number("patience", 1, kLongest)));
+  team_options(line);
+  if (place.size == 1) {
+    Team alone;
+    work(alone);
+    return 0;
+  }
+  if (device.device.is_cuda() && team_options(line).sync == "ring") {
+    throw UsageError("--sync ring passes messages between processors; with GPUs there are overlapped and after");
+  }
+
+  const std::string who = fmt::format("rank {}: ", place.rank);
+  try {
+    share_cores(line, place);
+    Team team(place, patience, device_of(device, place));
+    try {
+      team.agree_on({{"--resume", line.on("resume") ? "given" : "not given"},
+                     {"--sync", line.text("sync")},
+                     {"--sums", line.text("sums")}});
+      work(team);
+      return 0;
+    } catch (const Interrupted&) {
+      if (team.leads()) throw;
+      return 130;
+    } catch (const std::exception& error) {
+      team.give_up(error.what());
+      throw;
+    }
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const UsageError& error) {
+    throw UsageError(who + error.what());
+  } catch (const TeamError& error) {
+    throw TeamError(
+        fmt::format("{}{}; the last state saved is whole, and --resume goes on from it", who, error.what()));
+  } catch (const std::exception& error) {
+    throw std::runtime_error(who + error.what());
+  }
+}
+
+void agree_on_run(Team& team, const RunIdentity& identity) {
+  Team::Settings settings;
+  const auto recipe = to_json(identity.recipe);
+  for (const auto& [flag, value] : recipe.items()) settings.emplace_back("--" + flag, value.dump());
+  settings.emplace_back("a text of digest", identity.text_digest);
+  settings.emplace_back("--device", identity.device);
+  settings.emplace_back("a tokenizer of digest", text_digest(identity.tokenizer_file.value_or("")));
+  team.agree_on(settings);
+}
+
+void share_state(Team& team, GPTImpl& model, Optimizer& optimizer, Random& random, RunProgress& progress) {
+  if (team.alone()) return;
+  auto state = collect_training_state(model, optimizer, random);
+  for (auto& [name, tensor] : state) {
+    tensor = tensor.contiguous();
+    team.broadcast(tensor);
+  }
+  restore_training_state(state, model, optimizer, random);
+  progress = described_run(team.broadcast(describe_run(RunIdentity(), progress))).progress;
+}
+
+double evaluate_together(Team& team, GPT& model, const torch::Tensor& tokens, std::int64_t batch_size) {
+  if (team.alone()) return evaluate(model, tokens, batch_size);
+  const std::int64_t context = model->options.context, predictions = tokens.size(0) - 1;
+  const std::int64_t windows = (predictions + context - 1) / context;
+  const Rows mine = rows_of(windows, team.rank(), team.size());
+  const std::int64_t first = mine.first * context, last = std::min(first + mine.count * context, predictions);
+  double sum = 0;
+  if (mine.count > 0) {
+    sum = evaluate(model, tokens.slice(0, first, last + 1), batch_size) * static_cast<double>(last - first);
+  }
+  return team.sum(sum) / static_cast<double>(predictions);
+}
+
+}  // namespace verse
