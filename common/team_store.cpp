@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <thread>
 
 #include "common/base/error.h"
@@ -76,6 +78,22 @@ std::string own_address(const Place& place) {
   return result;
 }
 
+/// A store's end, or null where the other end takes the connection and says nothing. c10d would wait for it for ever:
+/// so somebody else waits, and ends with the process.
+Store connect(const std::string& address, const c10d::TCPStoreOptions& options, Milliseconds patience) {
+  auto answer = std::make_shared<std::promise<Store>>();
+  auto store = answer->get_future();
+  std::thread([answer, address, options] {
+    try {
+      answer->set_value(c10::make_intrusive<c10d::TCPStore>(address, options));
+    } catch (const std::exception&) {
+      answer->set_exception(std::current_exception());
+    }
+  }).detach();
+  if (store.wait_for(patience) != std::future_status::ready) return {};
+  return store.get();
+}
+
 std::string seconds(Milliseconds time) {
   return std::to_string(time.count() / 1000) +
          (time.count() % 1000 == 0 ? "" : "." + std::to_string(time.count() % 1000 / 100)) + " s";
@@ -124,8 +142,11 @@ Store open_store(const Place& place, Milliseconds patience) {
     }
   }
   try {
-    Store store = c10::make_intrusive<c10d::TCPStore>(place.address, options);
+    const Store store = connect(place.address, options, patience);
+    if (!store) throw TeamError("something answers at " + where + ", but not as rank 0 of a team does");
     return c10::make_intrusive<c10d::PrefixStore>("verse/" + place.job + "/" + std::to_string(place.size), store);
+  } catch (const TeamError&) {
+    throw;
   } catch (const std::exception& error) {
     const std::string text = error.what();
     if (text.find("EADDRINUSE") != std::string::npos) {
@@ -133,7 +154,7 @@ Store open_store(const Place& place, Milliseconds patience) {
                        " of this machine is taken; give all processes another one in the variable MASTER_PORT");
     }
     if (options.isServer) throw TeamError("rank 0 cannot hold the store at " + where + ": " + engine_message(error));
-    throw TeamError("something answers at " + where + ", but it is not rank 0 of a team");
+    throw TeamError("something answers at " + where + ", but not as rank 0 of a team does");
   }
 }
 

@@ -16,6 +16,8 @@ constexpr Milliseconds kLookFor{1000};       ///< signs that do not change for s
 constexpr Milliseconds kAnswerWithin{3000};  ///< else the store cannot be reached
 constexpr Milliseconds kStayFor{3000};       ///< rank 0 keeps the store for the others' sake
 
+constexpr Milliseconds kGoodbyeWithin{1000};  ///< the others keep nothing that anybody needs
+
 constexpr const char* kVerdict = "verdict";
 
 std::string text_of(const std::vector<std::uint8_t>& bytes) {
@@ -148,7 +150,8 @@ void Watch::leave_verdict(const std::string& reason) noexcept {
 }
 
 void Watch::leave() noexcept {
-  answer_within(kStayFor + kAnswerWithin, [self = shared_from_this()] {
+  const bool holds_store = place_.rank == 0 && !place_.hosted;
+  answer_within(holds_store ? kStayFor + kAnswerWithin : kGoodbyeWithin, [self = shared_from_this()] {
     self->say_goodbye();
     return std::string();
   });

@@ -55,15 +55,16 @@ TeamOptions team_options(const CommandLine& line) {
   return options;
 }
 
-int with_team(const CommandLine& line, const DeviceChoice& device, const std::function<void(Team&)>& work) {
+int with_team(const CommandLine& line, const DeviceChoice& device, const std::function<void(Team&, bool&)>& work) {
   constexpr double kLongest = 86'400;
   const Place place = place_from_environment();
   const auto patience =
       std::chrono::milliseconds(static_cast<std::int64_t>(1000 * line.number("patience", 1, kLongest)));
   team_options(line);
+  bool has_state = false;
   if (place.size == 1) {
     Team alone;
-    work(alone);
+    work(alone, has_state);
     return 0;
   }
   if (device.device.is_cuda() && team_options(line).sync == "ring") {
@@ -78,7 +79,7 @@ int with_team(const CommandLine& line, const DeviceChoice& device, const std::fu
       team.agree_on({{"--resume", line.on("resume") ? "given" : "not given"},
                      {"--sync", line.text("sync")},
                      {"--sums", line.text("sums")}});
-      work(team);
+      work(team, has_state);
       return 0;
     } catch (const Interrupted&) {
       if (team.leads()) throw;
@@ -92,8 +93,8 @@ int with_team(const CommandLine& line, const DeviceChoice& device, const std::fu
   } catch (const UsageError& error) {
     throw UsageError(who + error.what());
   } catch (const TeamError& error) {
-    throw TeamError(
-        fmt::format("{}{}; the last state saved is whole, and --resume goes on from it", who, error.what()));
+    throw TeamError(who + error.what() +
+                    (has_state ? "; the last state saved is whole, and --resume goes on from it" : ""));
   } catch (const std::exception& error) {
     throw std::runtime_error(who + error.what());
   }
@@ -107,6 +108,13 @@ void agree_on_run(Team& team, const RunIdentity& identity) {
   settings.emplace_back("--device", identity.device);
   settings.emplace_back("a tokenizer of digest", text_digest(identity.tokenizer_file.value_or("")));
   team.agree_on(settings);
+  const std::int64_t rows = identity.recipe.batch_size, parts = identity.recipe.accumulate;
+  const std::int64_t largest = (rows + parts - 1) / parts, last = rows % largest == 0 ? largest : rows % largest;
+  if (!team.alone() && last < team.size()) {
+    throw UsageError(fmt::format(
+        "--batch-size {} with --accumulate {} leaves {} in a part, and each of {} processes needs a row of it", rows,
+        parts, last, team.size()));
+  }
 }
 
 void share_state(Team& team, GPTImpl& model, Optimizer& optimizer, Random& random, RunProgress& progress) {

@@ -24,10 +24,12 @@ TeamOptions team_options(const CommandLine& line);
 
 /// Meets the processes that were started with this one, if any, and runs `work` with them. What it throws is told to
 /// the others, and names this rank.
+/// @param work sets its second argument when there is a state on disk to go on from
 /// @return the program's exit status: 0, or 130 where all stop together and rank 0 says so
-int with_team(const CommandLine& line, const DeviceChoice& device, const std::function<void(Team&)>& work);
+int with_team(const CommandLine& line, const DeviceChoice& device, const std::function<void(Team&, bool&)>& work);
 
-/// Compares what decides over a run. @throws UsageError, in all ranks, where they differ
+/// Compares what decides over a run. @throws UsageError, in all ranks, where they differ, or where a batch has fewer
+/// rows than there are ranks
 void agree_on_run(Team& team, const RunIdentity& identity);
 
 /// All ranks go on from rank 0's state: weights, optimizer, chance, progress.

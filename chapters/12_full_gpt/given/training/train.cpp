@@ -573,8 +573,9 @@ int train_command(int argc, char** argv) {
   CommandLine line = command_line();
   const SharedOptions shared = line.parse(argc, argv);
   catch_interrupts();
-  return with_team(line, shared.device, [&](Team& team) {
+  return with_team(line, shared.device, [&](Team& team, bool& has_state) {
     const auto training = line.on("resume") ? resumed_training(line, shared, team) : new_training(line, shared, team);
+    has_state = true;
     training->show_plan();
     training->run();
     training->finish();

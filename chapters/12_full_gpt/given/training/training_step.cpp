@@ -115,8 +115,8 @@ TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens
   if (team_.alone()) return;
   for (const auto& part : starts_.chunk(settings_.accumulate)) {
     if (part.size(0) >= team_.size()) continue;
-    throw UsageError(fmt::format("a batch of {} rows in {} parts has a part of {}, too few for {} processes",
-                                 settings_.batch_size, settings_.accumulate, part.size(0), team_.size()));
+    throw UsageError(
+        fmt::format("a part of a batch has {} rows, and there are {} processes", part.size(0), team_.size()));
   }
   average_ = std::make_unique<GradientAverage>(team_, optimizer_.parameters(), settings_.team);
 }
