@@ -5,6 +5,7 @@
 
 #define USE_C10D_GLOO 1
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -90,8 +91,9 @@ class Watch : public std::enable_shared_from_this<Watch> {
   Store store_;   ///< for the thread that gives signs
   Store second_;  ///< a connection of its own, for the others
   std::atomic<std::int64_t> calls_ = 0;
-  std::atomic<bool> over_ = false;
   mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
   std::optional<std::string> verdict_;
   std::thread thread_;
 };

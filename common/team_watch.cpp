@@ -57,7 +57,11 @@ Watch::Watch(const Place& place, Store store, Milliseconds patience)
       }) {}
 
 Watch::~Watch() {
-  over_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  changed_.notify_all();
   thread_.join();
 }
 
@@ -73,17 +77,17 @@ std::optional<std::string> Watch::verdict() const {
 void Watch::give_signs() {
   const auto learn = [this](const std::string& reason) {
     const std::lock_guard lock(mutex_);
-    if (!verdict_) verdict_ = reason;
+    if (!over_ && !verdict_) verdict_ = reason;
   };
   try {
-    for (std::int64_t sign = 1; !over_; ++sign) {
+    for (std::int64_t sign = 1;; ++sign) {
       store_->set(key("sign", place_.rank), std::to_string(sign) + " " + std::to_string(calls_));
       if (store_->check({kVerdict})) learn(text_of(store_->get(kVerdict)));
-      std::this_thread::sleep_for(kSignEvery);
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, kSignEvery, [this] { return over_; })) return;
     }
   } catch (const std::exception&) {
-    if (!over_ && !place_.hosted) learn("rank 0, who holds the team's store, is gone");
-    if (!over_ && place_.hosted) learn("the launcher, who holds the team's store, is gone");
+    learn(std::string(place_.hosted ? "the launcher" : "rank 0") + ", who holds the team's store, is gone");
   }
 }
 
