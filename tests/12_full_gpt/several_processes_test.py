@@ -94,7 +94,8 @@ def distance(one, other):
 
 def complaints(error):
     """Standard error without the lines that tell how training goes."""
-    return [line for line in error.splitlines() if line.startswith("gpt: ") or "rror" in line or "[W" in line]
+    own = os.path.basename(PROGRAM) + ": "
+    return [line for line in error.splitlines() if line.startswith(own) or "rror" in line or "[W" in line]
 
 
 class SeveralProcesses(unittest.TestCase):
