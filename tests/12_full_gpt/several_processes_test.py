@@ -20,9 +20,10 @@ import time
 import unittest
 
 PROGRAM = None
-PATIENCE = 3  # seconds
+PATIENCE = 60  # seconds, the default: a busy machine may let a process wait for long
+SHORT = 4  # where somebody is silent on purpose
 # What a process may take beyond that on a busy machine: starting, saying why, ending.
-GRACE = 25
+GRACE = 60
 
 TEXT = "".join(f"{name}:\nLine {i} of the play, and {i * i} more.\n\n" for i in range(60) for name in ("ANNA", "OTTO"))
 # Seven rows come out even neither among two nor among three.
@@ -54,7 +55,7 @@ def start(size, arguments, port=None, rank_arguments=None):
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in range(size)]
 
 
-def end(processes, limit=120):
+def end(processes, limit=600):
     """Waits for all. @return (status, standard output, standard error) of each"""
     ended = []
     for process in processes:
@@ -69,7 +70,7 @@ def end(processes, limit=120):
 
 
 def alone(*arguments):
-    done = subprocess.run([PROGRAM, "train", *map(str, arguments)], env=environment(), capture_output=True, timeout=120)
+    done = subprocess.run([PROGRAM, "train", *map(str, arguments)], env=environment(), capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr.decode()
 
 
@@ -115,8 +116,8 @@ class SeveralProcesses(unittest.TestCase):
     def place(self, name="run"):
         return os.path.join(self.folder, self.id().split(".")[-1] + "_" + name)
 
-    def arguments(self, out, steps=40):
-        return ["--data", self.text, "--out", out, "--steps", steps, "--patience", PATIENCE, *RECIPE]
+    def arguments(self, out, steps=40, patience=PATIENCE):
+        return ["--data", self.text, "--out", out, "--steps", steps, "--patience", patience, *RECIPE]
 
     def good(self, processes):
         for status, _, error in end(processes):
@@ -160,7 +161,7 @@ class SeveralProcesses(unittest.TestCase):
         # Open MPI wants to be told twice before it serves root, and once that two processes may share a core.
         allowed = dict(OMPI_ALLOW_RUN_AS_ROOT=1, OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1, OMPI_MCA_rmaps_base_oversubscribe=1)
         done = subprocess.run([program, "-n", "2", PROGRAM, "train", *map(str, self.arguments(out))],
-                              env=environment(MASTER_PORT=free_port(), **allowed), capture_output=True, timeout=120)
+                              env=environment(MASTER_PORT=free_port(), **allowed), capture_output=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         self.assertLess(distance(self.single, out), NEAR)
 
@@ -168,7 +169,7 @@ class SeveralProcesses(unittest.TestCase):
 
     def wait_for_steps(self, out, processes, least=1):
         """Returns when a run has got somewhere."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 600
         while time.monotonic() < until:
             try:
                 with open(os.path.join(out, "metrics.csv"), encoding="utf-8") as file:
@@ -179,7 +180,7 @@ class SeveralProcesses(unittest.TestCase):
             if any(process.poll() is not None for process in processes):
                 self.fail(f"a process ended early: {end(processes)}")
             time.sleep(0.02)
-        self.fail("nothing was trained in a minute")
+        self.fail("nothing was trained in ten minutes")
 
     def test_killed_at_random(self):
         """Whoever is killed, and when: the others end in time and say who, and the run comes to the same end."""
@@ -197,7 +198,7 @@ class SeveralProcesses(unittest.TestCase):
             if processes[victim].poll() is None:
                 processes[victim].kill()
             began = time.monotonic()
-            ended = end(processes, PATIENCE + GRACE)
+            ended = end(processes, GRACE)  # a connection that breaks is noticed at once
             slowest = max(slowest, time.monotonic() - began)
             if ended[victim][0] == -signal.SIGKILL and any(status == 1 for status, _, _ in ended):
                 hit += 1
@@ -219,16 +220,16 @@ class SeveralProcesses(unittest.TestCase):
     def test_silent_ranks_are_waited_for_no_longer_than_said(self):
         for victim in (0, 1):
             out = self.place(f"silent{victim}")
-            processes = start(2, self.arguments(out, 100_000))
+            processes = start(2, self.arguments(out, 100_000, SHORT))
             self.wait_for_steps(out, processes)
             processes[victim].send_signal(signal.SIGSTOP)
             began = time.monotonic()
-            ((status, _, error),) = end([processes[1 - victim]], PATIENCE + GRACE)
+            ((status, _, error),) = end([processes[1 - victim]], SHORT + GRACE)
             took = time.monotonic() - began
             processes[victim].kill()
             end([processes[victim]])
             self.assertEqual(status, 1, error)
-            self.assertGreater(took, PATIENCE - 1)
+            self.assertGreater(took, SHORT - 1)
             self.assertIn(f"rank {victim}", complaints(error)[0].split(": ", 2)[2])
 
     def test_interrupted_together(self):
@@ -245,10 +246,10 @@ class SeveralProcesses(unittest.TestCase):
 
     def test_a_rank_that_does_not_come(self):
         port, out = free_port(), self.place()
-        processes = [subprocess.Popen([PROGRAM, "train", *map(str, self.arguments(out))],
+        processes = [subprocess.Popen([PROGRAM, "train", *map(str, self.arguments(out, patience=SHORT))],
                                       env=environment(WORLD_SIZE=3, RANK=rank, MASTER_PORT=port),
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in (0, 2)]
-        for status, _, error in end(processes, PATIENCE + GRACE):
+        for status, _, error in end(processes, SHORT + GRACE):
             self.assertEqual(status, 1)
             self.assertIn("rank 1 of 3 did not come", error)
             self.assertEqual(len(error.splitlines()), 1, error)
@@ -288,7 +289,7 @@ class SeveralProcesses(unittest.TestCase):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            (first, second) = end(start(2, self.arguments(out), port=taken.getsockname()[1]), PATIENCE + GRACE)
+            (first, second) = end(start(2, self.arguments(out, patience=SHORT), port=taken.getsockname()[1]), SHORT + GRACE)
         self.assertEqual(first[0], 2)
         self.assertIn("is taken", first[2])
         self.assertEqual(second[0], 1)
@@ -305,12 +306,12 @@ class SeveralProcesses(unittest.TestCase):
         for variables, word in (({"WORLD_SIZE": 2, "RANK": "x"}, "RANK"), ({"WORLD_SIZE": 2}, "RANK"),
                                 ({"WORLD_SIZE": 2, "RANK": 2}, "RANK"), ({"WORLD_SIZE": "many", "RANK": 0}, "WORLD_SIZE")):
             done = subprocess.run([PROGRAM, "train", *map(str, self.arguments(self.place()))],
-                                  env=environment(**variables), capture_output=True, timeout=60)
+                                  env=environment(**variables), capture_output=True, timeout=600)
             self.assertEqual(done.returncode, 2)
             self.assertIn(word.encode(), done.stderr)
         for flags in (["--sync", "never"], ["--sums", "fp8"], ["--patience", "0"]):
             done = subprocess.run([PROGRAM, "train", *map(str, self.arguments(self.place())), *flags],
-                                  env=environment(), capture_output=True, timeout=60)
+                                  env=environment(), capture_output=True, timeout=600)
             self.assertEqual(done.returncode, 2)
             self.assertIn(flags[0].encode(), done.stderr)
 
