@@ -9,12 +9,23 @@ MAKEFLAGS += --no-print-directory
 
 BUILD := build
 PRESET := default
-NINJA := ninja -C $(BUILD) --quiet
-VERSE := $(BUILD)/verse
+# The tests of the course learn in a copy: VERSE_LEARNER_ROOT is the folder whose chapters/ holds the learner's files.
+VERSE := $(BUILD)/verse $(if $(VERSE_LEARNER_ROOT),--root $(VERSE_LEARNER_ROOT))
 # Arguments for the program that a target runs: make chapter-3 ARGS="--seed 2"
 ARGS :=
-# A chapter's number with two digits, as in the programs' names; 8 and 08 are the same chapter.
-two = $(shell seq -f '%02.0f' '$(1)' '$(1)' 2>/dev/null || echo none)
+
+# The chapters' numbers with two digits, as in the programs' names, and as a learner writes them: 8 and 08 are the same chapter.
+numbers := $(foreach folder,$(notdir $(wildcard chapters/[0-9][0-9]_*)),$(firstword $(subst _, ,$(folder))))
+plain_numbers := $(patsubst 0%,%,$(numbers))
+two = $(firstword $(filter $(1) 0$(1),$(numbers)))
+
+# What is no chapter, or no exercise of one, is answered before anything is built.
+asked = $(patsubst $(1)-%,%,$(filter $(1)-%,$(MAKECMDGOALS)))
+check_chapter = $(if $(call two,$(1)),,$(error there is no chapter '$(1)'; there are: $(plain_numbers)))
+check_exercise = $(if $(and $(filter 2,$(words $(subst ., ,$(1)))),$(call two,$(firstword $(subst ., ,$(patsubst P%,%,$(1)))))),,$(error \
+  there is no exercise '$(1)'; a chapter's number, a point and a number name one, as in 3.2; the chapters are: $(plain_numbers)))
+$(foreach kind,chapter test-chapter solution test-solution watch,$(foreach one,$(call asked,$(kind)),$(call check_chapter,$(one))))
+$(foreach kind,hint solve reset restore predict,$(foreach one,$(call asked,$(kind)),$(call check_exercise,$(one))))
 
 .PHONY: help
 help:
@@ -24,7 +35,7 @@ help:
 	@echo "  make demo              train a small GPT on text (about two minutes), watch its loss, hear it talk"
 	@echo "  make book              render the book into build/book/html/index.html"
 	@echo
-	@echo "Learn: read chapters/NN_name/chapter.md (or the book), fill in a stub, check it"
+	@echo "Learn: read chapters/NN_name/README.md (or the book), fill in a stub, check it"
 	@echo "  make test-chapter-N    check your exercises of chapter N; says what is wrong and where to read"
 	@echo "  make chapter-N         build and run chapter N with your code"
 	@echo "  make hint-N.M          the next hint for an exercise; there are three"
@@ -33,16 +44,23 @@ help:
 	@echo "  make progress          what is done and what is next"
 	@echo "  make solve-N.M         put the reference's solution into your file (yours is kept in .verse/backup)"
 	@echo "  make reset-N.M         put the stub back (likewise)"
+	@echo "  make restore-N.M       put back what was given around an exercise: its marks, its function's first lines"
 	@echo
 	@echo "The reference"
 	@echo "  make solution-N        build and run chapter N as the reference has it"
 	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
 	@echo "  make test              every test of the reference and of the course; never judges your files"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
+	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
+	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
 	@echo
 	@echo "The rest"
 	@echo "  make data              fetch tiny Shakespeare into data/ (checked by its digest)"
+	@echo "  make readmes           write each chapter's README.md from its chapter.md"
+	@echo "  make results-N         run what chapter N's numbers come from, and record what it finds (make results: every chapter)"
+	@echo "  make results-check     name the recorded numbers whose code has changed since"
 	@echo "  make figures           draw the book's pictures again, from real runs"
+	@echo "  make epub              the book as build/book/chapter-and-verse.epub (needs pandoc)"
 	@echo "  make bench             benchmarks"
 	@echo "  make hosts-demo        train on several hosts, made of network namespaces (root)"
 	@echo "  make build, make clean everything under build/; away with it"
@@ -62,9 +80,8 @@ configure: setup
 	  mkdir -p $(BUILD) && echo "Configuring the build" >&2; \
 	  cmake --preset $(PRESET) -B $(BUILD) $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }; fi
 
-# Builds the named targets; silent when there is nothing to do.
-build_targets = { [ -e $(BUILD)/.built ] || echo "Building (the first time takes a few minutes)" >&2; } && \
-  $(NINJA) $(1) | { grep -v 'no work to do' || true; } && touch $(BUILD)/.built
+# Builds the named targets; one line counts. Silent when there is nothing to do.
+build_targets = cmake/build --build-dir $(BUILD) $(1)
 
 build: configure
 	@$(call build_targets,all)
@@ -90,31 +107,24 @@ data:
 
 # --- The exercises ----------------------------------------------------------------------------------------------------
 
-# One clear line for what is no chapter.
-known_chapter = ls -d chapters/$(call two,$(1))_* >/dev/null 2>&1 || { \
-  echo "make: there is no chapter '$(1)'; there are: $$(ls chapters | sed 's/_.*//; s/^0//' | tr '\n' ' ')" >&2; exit 2; }
-
-# Builds what a learner's chapter needs, and says whose earlier chapters it stands on. A file that does not compile ends in the compiler's first error and the exercise it lies in.
-build_learner = $(call build_targets,verse) && $(VERSE) swap >&2 && log=$$(mktemp) && { $(call build_targets,$(2)) >"$$log" 2>&1 || \
-  { $(VERSE) compile-error $(1) "$$log" >&2; rm -f "$$log"; exit 1; }; } && rm -f "$$log"
+# Builds what a learner's chapter needs, and says whose earlier chapters it stands on. What cannot be built ends in the first error and the
+# exercise it lies in; what was interrupted, in nothing.
+build_learner = $(call build_targets,verse) && $(VERSE) swap >&2 && log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+  { $(call build_targets,--log "$$log" $(2)) || { status=$$?; [ $$status = 130 ] || $(VERSE) compile-error $(1) "$$log" >&2; exit $$status; }; }
 
 chapter-%: configure
-	@$(call known_chapter,$*)
 	@$(call build_learner,$*,chapter_$(call two,$*))
 	@$(BUILD)/chapter_$(call two,$*) $(ARGS)
 
 test-chapter-%: configure
-	@$(call known_chapter,$*)
 	@$(call build_learner,$*,test_chapter_$(call two,$*))
-	@$(VERSE) check $* $(ARGS)
+	@$(VERSE) check $* --build-dir $(BUILD) $(ARGS)
 
 solution-%: configure
-	@$(call known_chapter,$*)
 	@$(call build_targets,solution_$(call two,$*))
 	@$(BUILD)/solution_$(call two,$*) $(ARGS)
 
 test-solution-%: configure
-	@$(call known_chapter,$*)
 	@$(call build_targets,test_solution_$(call two,$*))
 	@$(BUILD)/test_solution_$(call two,$*) $(ARGS)
 
@@ -126,6 +136,9 @@ solve-%: verse-built
 
 reset-%: verse-built
 	@$(VERSE) reset $*
+
+restore-%: verse-built
+	@$(VERSE) restore $*
 
 ANSWER :=
 predict-%: verse-built
@@ -150,8 +163,39 @@ test: build
 test-interop: build
 	@tests/interop/run $(BUILD)
 
+NANOGPT ?=
+PYTHON ?= python3
+.PHONY: test-gpu gpu-kit
+test-gpu: build
+	@/usr/bin/python3 tests/gpu/run.py --programs $(BUILD) --out $(BUILD)/gpu --python "$(PYTHON)" \
+	  $(if $(NANOGPT),--nanogpt "$(NANOGPT)") $${LIBTORCH:+--libtorch "$$LIBTORCH"} $(ARGS)
+
+gpu-kit: build
+	@$(NINJA) write_play
+	@tests/gpu/pack $(BUILD)
+
 book: setup
 	@book/build
+
+.PHONY: readmes epub results results-check
+readmes: setup
+	@book/build --readmes
+
+epub: setup
+	@book/build --epub
+
+# What the book's numbers come from: runs that book/results/runs.toml lists, recorded beside it.
+RECORD := /usr/bin/python3 -B book/tools/record.py
+results: build
+	@$(RECORD) run
+
+results-check:
+	@$(RECORD) check $(ARGS)
+
+results-%: configure
+	@$(call known_chapter,$*)
+	@$(call build_targets,$$($(RECORD) targets $*))
+	@$(RECORD) run $*
 
 figures: build
 	@book/figures/draw $(BUILD)

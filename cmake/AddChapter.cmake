@@ -71,6 +71,8 @@ function(add_chapter folder)
     verse_objects(reference_${number} SOURCES ${reference_bodies})
     set(reference reference_${number})
   endif()
+  # Where a learner's file goes or comes back, this is looked at again.
+  file(GLOB learner_files CONFIGURE_DEPENDS "${VERSE_LEARNER_ROOT}/chapters/${folder}/*.cpp")
   set(learner_there ON)
   foreach(body IN LISTS learner_bodies)
     if(NOT EXISTS "${body}")
@@ -80,6 +82,9 @@ function(add_chapter folder)
   set(learner ${reference})
   if(learner_there AND bodies)
     verse_objects(learner_${number} LEARNER SOURCES ${learner_bodies})
+    if(NOT VERSE_LEARNER_ROOT STREQUAL PROJECT_SOURCE_DIR)
+      target_include_directories(learner_${number} BEFORE PRIVATE "${VERSE_LEARNER_ROOT}/chapters")  # a copy has headers of its own
+    endif()
     set(learner learner_${number})
   endif()
 

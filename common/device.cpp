@@ -1,17 +1,19 @@
 #include "common/device.h"
 
 #include <ATen/Context.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <array>
-#include <cstring>
-#include <filesystem>
+#include <regex>
 #include <system_error>
 #include <type_traits>
 
 #include "common/base/error.h"
+#include "common/cuda_driver.h"
 
 namespace verse {
 
@@ -23,16 +25,12 @@ std::string& why_no_cuda() {
   return reason;
 }
 
-/// What our plugin has to say; C functions, so that they can be asked for by their names.
+/// Our plugin's functions; C functions, so that they can be asked for by their names.
 struct Plugin {
-  int (*describe)(int device, char* text, int size) = nullptr;
-  int (*has_bfloat16)(int device) = nullptr;
-  int (*name)(int device, char* text, int size) = nullptr;
-  long long (*peak_memory)(int device) = nullptr;
-  int (*use_own_stream)(int device) = nullptr;
   void* (*record)(void (*work)(void*), void* context, char* problem, int size) = nullptr;
   int (*play)(void* recording, char* problem, int size) = nullptr;
   void (*forget)(void* recording) = nullptr;
+  std::string problem = "it was never looked for";  ///< why there are none
 };
 
 Plugin& plugin() {
@@ -40,96 +38,105 @@ Plugin& plugin() {
   return functions;
 }
 
-/// What the dynamic linker said last, its own file's name left out where it comes first.
+/// What the dynamic linker said last.
 std::string linker_error() {
   const char* message = ::dlerror();
   return message == nullptr ? "unknown reason" : message;
 }
 
-/// Asks the driver itself, without LibTorch. @return why there is no CUDA, or nothing
-std::string ask_driver() {
-  void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver == nullptr) return "no NVIDIA driver is installed";
-  const auto initialise = reinterpret_cast<int (*)(unsigned)>(::dlsym(driver, "cuInit"));
-  const auto count_devices = reinterpret_cast<int (*)(int*)>(::dlsym(driver, "cuDeviceGetCount"));
-  if (initialise == nullptr || count_devices == nullptr) return "the NVIDIA driver is not one that can be used";
-  if (const int error = initialise(0); error != 0) {
-    return fmt::format("the NVIDIA driver does not start (error {})", error);
-  }
-  int devices = 0;
-  if (count_devices(&devices) != 0 || devices == 0) return "the NVIDIA driver finds no GPU";
-  return "";
+c10::DeviceIndex index_of(torch::Device device) {
+  return device.index() < 0 ? c10::DeviceIndex{0} : device.index();
 }
 
-/// The CUDA version that the driver serves, such as "12.4".
-std::string driver_version() {
-  void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver == nullptr) return "?";
-  const auto ask = reinterpret_cast<int (*)(int*)>(::dlsym(driver, "cuDriverGetVersion"));
-  int version = 0;
-  if (ask == nullptr || ask(&version) != 0) return "?";
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+/// `cuda` or `cuda:N`. @return N, or 0; nothing for another name
+std::optional<int> gpu_number(const std::string& name) {
+  static const std::regex form("cuda(?::([0-9]{1,3}))?");
+  std::smatch match;
+  if (!std::regex_match(name, match, form)) return std::nullopt;
+  return match[1].matched ? std::stoi(match[1]) : 0;
 }
 
-void load_plugin() {
-  // It lies beside the program; a machine or a build without it has no need of it.
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return;
-  const auto place = program.parent_path() / "libverse_cuda.so";
-  void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (library == nullptr) return;
-  const auto find = [library](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
-  };
-  find(plugin().describe, "verse_cuda_describe");
-  find(plugin().has_bfloat16, "verse_cuda_has_bfloat16");
-  find(plugin().name, "verse_cuda_name");
-  find(plugin().peak_memory, "verse_cuda_peak_memory");
-  find(plugin().use_own_stream, "verse_cuda_use_own_stream");
-  find(plugin().record, "verse_cuda_record");
-  find(plugin().play, "verse_cuda_play");
-  find(plugin().forget, "verse_cuda_forget");
+/// Makes a GPU the one that this thread's work goes to, on a stream of its own: nothing can be recorded on the stream
+/// that every program begins with.
+void take_gpu(torch::Device device) {
+  const c10::impl::VirtualGuardImpl gpu(torch::kCUDA);
+  gpu.setDevice(device);
+  gpu.exchangeStream(gpu.getStreamFromGlobalPool(device, /*isHighPriority=*/false));
 }
 
-std::string describe_cuda() {
-  std::array<char, 200> text{};
-  if (plugin().describe == nullptr || plugin().describe(0, text.data(), text.size()) != 0) return "CUDA";
-  return fmt::format("CUDA on {}", text.data());
+std::string describe_gpu(torch::Device device) {
+  const auto facts = gpu_facts(index_of(device));
+  std::string text = facts ? "CUDA on " + describe(*facts) : "CUDA";
+  if (!plugin().problem.empty()) text += fmt::format("; no step can be recorded, because {}", plugin().problem);
+  return text;
 }
 
 }  // namespace
 
+std::string use_plugin(const std::filesystem::path& place) {
+  plugin() = Plugin{};
+  std::error_code error;
+  if (!std::filesystem::exists(place, error)) {
+    return plugin().problem = fmt::format("{} does not lie beside this program", place.filename().string());
+  }
+  void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (library == nullptr) {
+    return plugin().problem = fmt::format("{} does not load ({})", place.filename().string(), linker_error());
+  }
+  const auto find = [library](auto& function, const char* name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
+    return function != nullptr;
+  };
+  if (!find(plugin().record, "verse_cuda_record") || !find(plugin().play, "verse_cuda_play") ||
+      !find(plugin().forget, "verse_cuda_forget")) {
+    plugin() = Plugin{};
+    return plugin().problem = fmt::format("{} is of another version", place.filename().string());
+  }
+  return plugin().problem = "";
+}
+
 void prepare_cuda() {
   static const bool done = [] {
-    why_no_cuda() = ask_driver();
+    why_no_cuda() = why_no_gpu();
     if (!why_no_cuda().empty()) return true;
     // Only now: LibTorch's CUDA half does not load where CUDA's own libraries are missing.
     if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
       why_no_cuda() = fmt::format("LibTorch's CUDA half does not load ({})", linker_error());
       return true;
     }
-    load_plugin();
+    // The plugin lies beside the program; a build without CUDA's headers has none.
+    std::error_code error;
+    use_plugin(std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "libverse_cuda.so");
     return true;
   }();
   (void)done;
 }
 
+void check_device_name(const std::string& name) {
+  if (name == "auto" || name == "cpu" || gpu_number(name)) return;
+  throw UsageError(fmt::format("--device must be auto, cpu, cuda or cuda:N, not \"{}\"", name));
+}
+
 DeviceChoice choose_device(const std::string& name) {
-  if (name != "auto" && name != "cpu" && name != "cuda") {
-    throw UsageError(fmt::format("--device must be auto, cpu or cuda, not \"{}\"", name));
-  }
+  check_device_name(name);
+  const auto number = gpu_number(name == "auto" ? "cuda" : name);
   if (name == "cpu") return {torch::kCPU, "the CPU, as asked for", false};
 
   // A driver older than LibTorch's CUDA passes every test until a tensor is really put there.
   prepare_cuda();
+  const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(*number));
   std::string problem = why_no_cuda();
   if (problem.empty() && !torch::cuda::is_available()) {
     problem = fmt::format("LibTorch cannot use the NVIDIA driver, which serves CUDA {}", driver_version());
   }
+  if (problem.empty() && *number >= torch::cuda::device_count()) {
+    const auto count = static_cast<int>(torch::cuda::device_count());
+    problem =
+        count == 1 ? "there is one GPU, cuda:0" : fmt::format("there are {} GPUs, cuda:0 to cuda:{}", count, count - 1);
+  }
   if (problem.empty()) {
     try {
-      torch::zeros({1}, torch::kCUDA).add_(1).item<float>();
+      torch::zeros({1}, device).add_(1).item<float>();
     } catch (const c10::Error& error) {
       const std::string message = error.what_without_backtrace();
       problem = fmt::format("a first tensor there failed: {}", message.substr(0, message.find('\n')));
@@ -139,20 +146,21 @@ DeviceChoice choose_device(const std::string& name) {
   if (problem.empty()) {
     // What is not in bfloat16 may be multiplied in TF32: float32's range with ten bits after the point.
     at::globalContext().setAllowTF32CuBLAS(true);
-    // Nothing can be recorded on the stream that every program begins with.
-    if (plugin().use_own_stream != nullptr) plugin().use_own_stream(0);
-    const bool bfloat16 = plugin().has_bfloat16 != nullptr && plugin().has_bfloat16(0) == 1;
-    return {torch::Device(torch::kCUDA, 0), describe_cuda(), bfloat16};
+    take_gpu(device);
+    const auto facts = gpu_facts(*number);
+    return {device, describe_gpu(device), facts && has_bfloat16(*facts)};
   }
-  if (name == "cuda") throw UsageError(fmt::format("--device cuda: {}", problem));
+  if (name != "auto") throw UsageError(fmt::format("--device {}: {}", name, problem));
   return {torch::kCPU, fmt::format("the CPU, because {}", problem), false};
 }
 
 std::unique_ptr<Recording> Recording::make(const std::function<void()>& work, std::string& problem) {
   if (plugin().record == nullptr) {
-    problem = why_no_cuda().empty() ? "libverse_cuda.so does not lie beside this program" : why_no_cuda();
+    problem = why_no_cuda().empty() ? plugin().problem : why_no_cuda();
     return nullptr;
   }
+  // A recording has memory of its own. What the steps before it have taken and freed would lie idle beside it.
+  if (torch::cuda::is_available()) c10::getDeviceAllocator(torch::kCUDA)->emptyCache();
   std::array<char, 500> text{};
   void* graph = plugin().record([](void* context) { (*static_cast<const std::function<void()>*>(context))(); },
                                 const_cast<std::function<void()>*>(&work), text.data(), text.size());
@@ -170,59 +178,38 @@ void Recording::play() {
 }
 
 std::optional<std::int64_t> peak_memory(torch::Device device) {
+  using c10::CachingAllocator::StatType;
   if (device.is_cuda()) {
-    if (plugin().peak_memory == nullptr) return std::nullopt;
-    const long long bytes = plugin().peak_memory(device.index() < 0 ? 0 : device.index());
-    return bytes < 0 ? std::nullopt : std::optional<std::int64_t>(bytes);
+    const auto statistics = c10::getDeviceAllocator(torch::kCUDA)->getDeviceStats(index_of(device));
+    return statistics.allocated_bytes[static_cast<std::size_t>(StatType::AGGREGATE)].peak;
   }
   rusage usage{};
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return std::nullopt;
   return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
-DevicePeak card_peak(const std::string& name, bool bfloat16) {
-  // Dense products, in units of 10^12 operations a second, by the makers' data sheets. The first name that occurs
-  // counts, so the longer ones come first.
-  struct Card {
-    const char* name;
-    double bfloat16, float32;
-  };
-  static constexpr Card cards[] = {
-      {"B200", 2250, 1125},
-      {"GH200", 989, 494.5},
-      {"H200", 989, 494.5},
-      {"H100 PCIe", 756, 378},
-      {"H100 NVL", 835.5, 417.5},
-      {"H100", 989, 494.5},
-      {"A100", 312, 156},
-      {"L40S", 362, 183},
-      {"L4", 121, 60},
-      {"A40", 149.7, 74.8},
-      {"A10G", 70, 35},
-      {"A10", 125, 62.5},
-      {"RTX 4090", 165.2, 82.6},
-      {"RTX 3090", 71, 35.6},
-      {"V100", 0, 15.7},
-      {"T4", 0, 8.1},
-      {"P100", 0, 9.3},
-  };
-  for (const Card& card : cards) {
-    // As a word of its own: an A4000 is no A40.
-    const auto at = name.find(card.name);
-    if (at == std::string::npos) continue;
-    const char after = name.c_str()[at + std::strlen(card.name)];
-    if ((at > 0 && name[at - 1] != ' ') || (after != '\0' && after != ' ' && after != '-')) continue;
-    const double peak = bfloat16 ? card.bfloat16 : card.float32;
-    return {name, peak > 0 ? std::optional(1e12 * peak) : std::nullopt};
-  }
-  return {name, std::nullopt};
+void forget_peak_memory(torch::Device device) {
+  if (device.is_cuda()) c10::getDeviceAllocator(torch::kCUDA)->resetPeakStats(index_of(device));
 }
 
-DevicePeak device_peak(torch::Device device, bool bfloat16) {
-  std::array<char, 200> text{};
-  if (!device.is_cuda()) return {"this CPU", std::nullopt};
-  if (plugin().name == nullptr || plugin().name(0, text.data(), text.size()) != 0) return {"this GPU", std::nullopt};
-  return card_peak(text.data(), bfloat16);
+std::int64_t memory_for_tensors(torch::Device device) {
+  using c10::CachingAllocator::StatType;
+  auto* const allocator = c10::getDeviceAllocator(torch::kCUDA);
+  allocator->emptyCache();
+  const auto statistics = allocator->getDeviceStats(index_of(device));
+  return static_cast<std::int64_t>(allocator->getMemoryInfo(index_of(device)).first) +
+         statistics.reserved_bytes[static_cast<std::size_t>(StatType::AGGREGATE)].current;
+}
+
+std::string out_of_memory_line(const std::string& message) {
+  static const std::regex needed("Tried to allocate ([0-9.]+ [KMG]iB)"),
+      there("total capacity of ([0-9.]+ [KMG]iB) of which ([0-9.]+ [KMG]iB) is free");
+  std::smatch more, room;
+  if (!std::regex_search(message, more, needed) || !std::regex_search(message, room, there)) {
+    return "the GPU's memory does not suffice";
+  }
+  return fmt::format("the GPU's memory does not suffice: {} more were needed, and {} of its {} were free", more.str(1),
+                     room.str(2), room.str(1));
 }
 
 }  // namespace verse

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,13 +18,20 @@ struct DeviceChoice {
   bool bfloat16 = false;  ///< whether it computes in bfloat16 by itself: NVIDIA's from compute capability 8.0 on
 };
 
-/// `auto` takes CUDA where it works, else the CPU; `cpu` and `cuda` are taken at their word.
+/// `auto` takes CUDA where it works, else the CPU; `cpu`, `cuda` (the first GPU) and `cuda:N` are taken at their word.
 /// @throws UsageError for another name, or for `cuda` where there is none that works, with the reason.
 DeviceChoice choose_device(const std::string& name);
+
+/// @throws UsageError where choose_device() knows no such name; looks at no device
+void check_device_name(const std::string& name);
 
 /// Loads LibTorch's CUDA half and our plugin where an NVIDIA driver answers. To be called first thing in main(): asking
 /// LibTorch for CUDA before its library is loaded settles the answer to "no" for the whole process. Harmless elsewhere.
 void prepare_cuda();
+
+/// Takes the functions that record a GPU's work from the library at that place: libverse_cuda.so, or a test's stand-in.
+/// @return why they cannot be used; empty where they can
+std::string use_plugin(const std::filesystem::path& place);
 
 /// Work on a GPU that was recorded once and can be played back: a CUDA graph. Asking for a thousand operations one by
 /// one can take longer than the operations; a recording is one request.
@@ -49,6 +57,15 @@ class Recording {
 
 /// The most memory that tensors have held on a device so far, in bytes; for a CPU, the process as a whole.
 std::optional<std::int64_t> peak_memory(torch::Device device);
+
+/// From here on, a GPU's peak_memory() counts anew.
+void forget_peak_memory(torch::Device device);
+
+/// The memory of a GPU that tensors of this process may take, in bytes: what is free, and what they hold already.
+std::int64_t memory_for_tensors(torch::Device device);
+
+/// LibTorch's message about a GPU's memory that did not suffice, told in one line: what was needed and what was there.
+std::string out_of_memory_line(const std::string& message);
 
 /// What a device multiplies at best, in operations a second.
 struct DevicePeak {

@@ -1,9 +1,13 @@
 #include "common/projection.h"
 
+#include "common/unset_projections.h"
+
 namespace verse {
 
 LinearProjection::LinearProjection(std::int64_t inputs, std::int64_t outputs, bool with_bias) {
-  weight = register_parameter("weight", torch::randn({outputs, inputs}) * 0.02);
+  const bool unset = UnsetProjections::on();
+  weight =
+      register_parameter("weight", unset ? torch::empty({outputs, inputs}) : torch::randn({outputs, inputs}) * 0.02);
   if (with_bias) bias = register_parameter("bias", torch::zeros({outputs}));
 }
 

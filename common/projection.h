@@ -21,7 +21,7 @@ class LinearProjection : public Projection {
   LinearProjection(std::int64_t inputs, std::int64_t outputs, bool with_bias = true);
   torch::Tensor forward(const torch::Tensor& x) override;
 
-  torch::Tensor weight;  ///< [outputs, inputs], at first normal with deviation 0.02, as GPT-2's
+  torch::Tensor weight;  ///< [outputs, inputs], at first normal with standard deviation 0.02, as GPT-2's
   torch::Tensor bias;    ///< [outputs], at first 0; undefined without a bias
 };
 

@@ -9,14 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/json.h"
 
 namespace verse {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct NamedType {
   const char* name;
@@ -35,6 +35,7 @@ constexpr std::array<NamedType, 10> kTypes{{{"F64", torch::kFloat64},
                                             {"BOOL", torch::kBool}}};
 
 constexpr std::size_t kLengthBytes = 8;
+constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kDigest = "verse.digest";
 
 const char* name_of(torch::ScalarType type) {
@@ -43,32 +44,6 @@ const char* name_of(torch::ScalarType type) {
   }
   throw std::invalid_argument(fmt::format("safetensors has no name for tensors of type {}", torch::toString(type)));
 }
-
-/// A number that changes when any bit of the file does, so that a damaged file is noticed: FNV-1a, eight bytes at a
-/// time.
-class Digest {
- public:
-  void add(std::string_view bytes) {
-    while (bytes.size() >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes.data(), 8);
-      mix(word);
-      bytes.remove_prefix(8);
-    }
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), bytes.size());
-    mix(word);
-    mix(bytes.size());
-  }
-  std::string text() const { return fmt::format("{:016x}", value_); }
-
- private:
-  void mix(std::uint64_t word) {
-    value_ = (value_ ^ word) * 0x100000001b3ULL;
-    value_ ^= value_ >> 29;
-  }
-  std::uint64_t value_ = 0xcbf29ce484222325ULL;
-};
 
 /// One tensor's place in the file.
 struct Entry {
@@ -83,20 +58,21 @@ struct Entry {
   throw UsageError(what);
 }
 
-Entry read_entry(const std::string& name, const Json& json) {
+Entry read_entry(const std::string& name, const JsonEntry& json) {
   Entry entry;
   entry.name = name;
-  const auto type_name = json.at("dtype").get<std::string>();
+  const auto type_name = json.at("dtype").text();
   const auto* const known =
       std::find_if(kTypes.begin(), kTypes.end(), [&](const NamedType& type) { return type_name == type.name; });
   if (known == kTypes.end())
     damaged(fmt::format("tensor {} has the type {}, which is not known here", name, type_name));
   entry.type = known->type;
-  entry.shape = json.at("shape").get<std::vector<std::int64_t>>();
-  const auto offsets = json.at("data_offsets").get<std::vector<std::size_t>>();
-  if (offsets.size() != 2 || offsets[0] > offsets[1]) damaged(fmt::format("tensor {} has no proper place", name));
-  entry.begin = offsets[0];
-  entry.end = offsets[1];
+  for (const JsonEntry& size : json.at("shape").list()) entry.shape.push_back(size.whole());
+  const auto offsets = json.at("data_offsets").list();
+  if (offsets.size() != 2) damaged(fmt::format("tensor {} has no proper place", name));
+  entry.begin = static_cast<std::size_t>(offsets[0].whole(0));
+  entry.end = static_cast<std::size_t>(offsets[1].whole(0));
+  if (entry.begin > entry.end) damaged(fmt::format("tensor {} has no proper place", name));
 
   // The shape has to fill the place exactly; the product is watched, since a header may say anything.
   std::size_t bytes = torch::elementSize(entry.type);
@@ -117,16 +93,15 @@ TensorFile parse(std::string_view bytes) {
   if (header_length > bytes.size() - kLengthBytes) damaged("it is cut short, or no safetensors file");
   const std::string_view data = bytes.substr(kLengthBytes + header_length);
 
-  Json header = Json::parse(bytes.substr(kLengthBytes, header_length));
-  if (!header.is_object()) damaged("its header is no table");
-
+  const JsonEntry header = parse_json(bytes.substr(kLengthBytes, header_length), "its header");
   TensorFile file;
   std::vector<Entry> entries;
-  if (header.contains("__metadata__")) {
-    file.metadata = header.at("__metadata__").get<std::map<std::string, std::string>>();
-  }
-  for (const auto& [name, json] : header.items()) {
-    if (name != "__metadata__") entries.push_back(read_entry(name, json));
+  for (const auto& [name, entry] : header.table()) {
+    if (name != kMetadata) {
+      entries.push_back(read_entry(name, entry));
+      continue;
+    }
+    for (const auto& [key, value] : entry.table()) file.metadata[key] = value.text();
   }
 
   // The tensors lie side by side and fill the data, as the format asks.
@@ -143,10 +118,11 @@ TensorFile parse(std::string_view bytes) {
 
   // Files of our own can also tell whether a bit has changed.
   if (const auto digest = file.metadata.find(kDigest); digest != file.metadata.end()) {
-    header.at("__metadata__").erase(kDigest);
+    Json without = header.json();
+    without[kMetadata].erase(kDigest);
     Digest found;
-    found.add(header.dump());
-    for (const Entry& entry : entries) found.add(data.substr(entry.begin, entry.end - entry.begin));
+    found.add_by_words(without.dump());
+    for (const Entry& entry : entries) found.add_by_words(data.substr(entry.begin, entry.end - entry.begin));
     if (found.text() != digest->second) damaged("it has been altered: its digest does not match");
     file.metadata.erase(digest);
   }
@@ -165,8 +141,8 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
                   const std::map<std::string, std::string>& metadata) {
   // The header says where each tensor will lie; all of them are brought to the CPU, one after the other.
   Json header = Json::object();
-  header["__metadata__"] = Json::object();
-  for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
+  header[kMetadata] = Json::object();
+  for (const auto& [key, value] : metadata) header[kMetadata][key] = value;
   std::vector<torch::Tensor> on_cpu;
   std::size_t place = 0;
   for (const auto& [name, tensor] : tensors) {
@@ -182,12 +158,12 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
     return std::string_view(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
   };
   Digest digest;
-  digest.add(header.dump());
-  for (const auto& tensor : on_cpu) digest.add(bytes_of(tensor));
-  header["__metadata__"][kDigest] = digest.text();
+  digest.add_by_words(json_text(header));
+  for (const auto& tensor : on_cpu) digest.add_by_words(bytes_of(tensor));
+  header[kMetadata][kDigest] = digest.text();
 
   // Spaces fill the header up to a multiple of eight, so that the data can be read in place.
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::uint64_t length = text.size();
   std::string file;
@@ -203,8 +179,6 @@ TensorFile load_tensors(const std::filesystem::path& path) {
     return parse(bytes);
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{} cannot be used: {}", path.string(), error.what()));
-  } catch (const nlohmann::json::exception&) {
-    throw UsageError(fmt::format("{} cannot be used: it is no safetensors file, or has been altered", path.string()));
   }
 }
 

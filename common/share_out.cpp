@@ -18,9 +18,9 @@ void share_out(std::int64_t begin, std::int64_t end, std::int64_t grain,
   // A byte stands for each piece. LibTorch's own loop over the bytes is what is shared out; where it stands tells which
   // pieces are meant.
   const torch::NoGradGuard no_gradients;
-  const auto bytes = torch::empty({pieces}, torch::kUInt8);
+  auto bytes = torch::empty({pieces}, torch::kUInt8);
   const auto* const first_byte = static_cast<const char*>(bytes.data_ptr());
-  auto iterator = at::TensorIteratorConfig().add_output(bytes).build();
+  auto iterator = at::TensorIterator::nullary_op(bytes);
   iterator.for_each(
       [&](char** data, const std::int64_t* /*strides*/, std::int64_t count) {
         const std::int64_t piece = data[0] - first_byte;

@@ -1,6 +1,8 @@
 /// @file
-/// What needs CUDA's headers, as C functions that common/device.cpp looks up by their names.
+/// What needs CUDA's headers, as C functions that common/device.cpp looks up by their names: recording a GPU's work.
 
+#include <ATen/core/CachingHostAllocator.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
@@ -21,99 +23,76 @@ void describe_problem(const std::exception& error, char* text, int size) {
   if (char* line_end = std::strchr(text, '\n')) *line_end = '\0';
 }
 
+/// A CUDA graph that can be given up half-way.
+class Graph : public at::cuda::CUDAGraph {
+ public:
+  /// Ends a recording that failed, so that work can go on one operation at a time.
+  ///
+  /// capture_end() throws where the recording has become invalid, and leaves two things as they were during it: new
+  /// tensors would still come from the recording's own memory, and LibTorch's generator would refuse to draw. Both are
+  /// put right here.
+  void give_up() noexcept {
+    try {
+      capture_end();
+      return;  // it was whole; this object's end takes it away
+    } catch (const std::exception&) {
+      cudaGetLastError();
+    }
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    if (cudaStreamIsCapturing(capture_stream_, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone) {
+      cudaGraph_t rest = nullptr;
+      cudaStreamEndCapture(capture_stream_, &rest);
+      if (rest != nullptr) cudaGraphDestroy(rest);
+    }
+    cudaGetLastError();
+    for (auto& [state, increment] : captured_generator_states_) {
+      state->capturing_ = false;
+      state->offset_intragraph_ = 0;
+    }
+    const auto quietly = [](const auto& action) {
+      try {
+        action();
+      } catch (const std::exception&) {
+        cudaGetLastError();
+      }
+    };
+    if (capture_ended_) return;  // the memory goes with this object
+    quietly([this] { c10::cuda::CUDACachingAllocator::endAllocateToPool(capture_dev_, mempool_id_); });
+    quietly([this] { c10::cuda::CUDACachingAllocator::releasePool(capture_dev_, mempool_id_); });
+    quietly([this] { at::getHostAllocator(at::kCUDA)->end_allocate_to_pool(mempool_id_); });
+    quietly([this] { at::getHostAllocator(at::kCUDA)->release_pool(mempool_id_); });
+  }
+};
+
 }  // namespace
 
 extern "C" {
-
-/// Writes a device's name, memory and compute capability into `text`, such as "NVIDIA H200 (140 GiB, compute capability
-/// 9.0)". @return 0, or 1 where the device does not answer
-__attribute__((visibility("default"))) int verse_cuda_describe(int device, char* text, int size) {
-  cudaDeviceProp properties{};
-  if (device < 0 || device >= c10::cuda::device_count() ||
-      cudaGetDeviceProperties(&properties, device) != cudaSuccess) {
-    return 1;
-  }
-  constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
-  std::snprintf(text, static_cast<std::size_t>(size), "%s (%.0f GiB, compute capability %d.%d)", properties.name,
-                static_cast<double>(properties.totalGlobalMem) / gibibyte, properties.major, properties.minor);
-  return 0;
-}
-
-/// Whether a device multiplies bfloat16 matrices by itself. @return 1 or 0
-__attribute__((visibility("default"))) int verse_cuda_has_bfloat16(int device) {
-  cudaDeviceProp properties{};
-  if (device < 0 || device >= c10::cuda::device_count() ||
-      cudaGetDeviceProperties(&properties, device) != cudaSuccess) {
-    return 0;
-  }
-  return properties.major >= 8 ? 1 : 0;
-}
-
-/// A device's name, such as "NVIDIA H200". @return 0, or 1 where the device does not answer
-__attribute__((visibility("default"))) int verse_cuda_name(int device, char* text, int size) {
-  cudaDeviceProp properties{};
-  if (device < 0 || device >= c10::cuda::device_count() ||
-      cudaGetDeviceProperties(&properties, device) != cudaSuccess) {
-    return 1;
-  }
-  std::snprintf(text, static_cast<std::size_t>(size), "%s", properties.name);
-  return 0;
-}
-
-/// The most bytes that tensors have held at a time. @return -1 where that is not known
-__attribute__((visibility("default"))) long long verse_cuda_peak_memory(int device) {
-  try {
-    const auto statistics = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
-    return statistics.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
-  } catch (const std::exception&) {
-    return -1;
-  }
-}
-
-/// From here on, this thread's work goes to a stream of its own: the default one cannot be recorded, and work that is
-/// recorded and played back on one stream needs no waiting in between. @return 0, or 1 where that fails
-__attribute__((visibility("default"))) int verse_cuda_use_own_stream(int device) {
-  try {
-    c10::cuda::setCurrentCUDAStream(
-        c10::cuda::getStreamFromPool(/*isHighPriority=*/false, static_cast<c10::DeviceIndex>(device)));
-    return 0;
-  } catch (const std::exception&) {
-    return 1;
-  }
-}
 
 /// Records what `work(context)` asks of the GPU on this thread's stream. @return the recording, for the two functions
 /// below; null where that fails, with the reason in `problem`
 __attribute__((visibility("default"))) void* verse_cuda_record(void (*work)(void*), void* context, char* problem,
                                                                int size) {
-  auto graph = std::make_unique<at::cuda::CUDAGraph>();
-  bool recording = false;
+  std::unique_ptr<Graph> graph;
+  bool begun = false;
   try {
+    graph = std::make_unique<Graph>();
     C10_CUDA_CHECK(cudaDeviceSynchronize());
+    begun = true;
     graph->capture_begin();
-    recording = true;
     work(context);
-    recording = false;
     graph->capture_end();
     return graph.release();
   } catch (const std::exception& error) {
     describe_problem(error, problem, size);
   }
-  // What was begun is ended, so that the stream can be used again.
-  if (recording) {
-    try {
-      graph->capture_end();
-    } catch (const std::exception&) {
-      cudaGetLastError();
-    }
-  }
+  if (begun) graph->give_up();
   return nullptr;
 }
 
 /// Asks for all that was recorded. @return 0, or 1 with the reason in `problem`
 __attribute__((visibility("default"))) int verse_cuda_play(void* recording, char* problem, int size) {
   try {
-    static_cast<at::cuda::CUDAGraph*>(recording)->replay();
+    static_cast<Graph*>(recording)->replay();
     return 0;
   } catch (const std::exception& error) {
     describe_problem(error, problem, size);
@@ -122,7 +101,7 @@ __attribute__((visibility("default"))) int verse_cuda_play(void* recording, char
 }
 
 __attribute__((visibility("default"))) void verse_cuda_forget(void* recording) {
-  delete static_cast<at::cuda::CUDAGraph*>(recording);
+  delete static_cast<Graph*>(recording);
 }
 
 }  // extern "C"

@@ -13,13 +13,14 @@ BOOK = HERE.parent
 CHAPTER = "chapters/03_attention/chapter.md"
 OTHER = "chapters/05_training/chapter.md"
 MANIFEST = "chapters/03_attention/exercises.toml"
+RESULT = "book/results/03-layer.json"
 SOLUTION = "solutions/03_attention/attention.cpp"
 
 
 def tree(folder):
     """The fixture's two chapters with the book around them."""
+    shutil.copytree(BOOK, Path(folder) / "book", ignore=shutil.ignore_patterns("tests", "__pycache__", "plain"))
     shutil.copytree(HERE / "fixture", folder, dirs_exist_ok=True)
-    shutil.copytree(BOOK, Path(folder) / "book", ignore=shutil.ignore_patterns("tests", "__pycache__"))
     return Path(folder)
 
 
@@ -58,6 +59,8 @@ BREAKS = [
     ("a link to a page", replace(CHAPTER, "../05_training/chapter.md", "../06_training/chapter.md"), CHAPTER, "06_training"),
     ("a formula", replace(CHAPTER, r"\sqrt{d}} \right)", r"\sqrt{d}} \rihgt)"), CHAPTER, "formula"),
     ("a formula that is not closed", append(CHAPTER, "It costs $x and more."), CHAPTER, "dollar"),
+    ("a question without its words", append(CHAPTER, "@question\nThe answer.\n@end"), CHAPTER, "@question needs"),
+    ("a question that is not closed", append(CHAPTER, "@question{Why?}\nBecause."), CHAPTER, "@question is not closed"),
     ("a formula in a hint", replace(MANIFEST, r"$\\sqrt{d}$", r"$\\sqr{d}$"), MANIFEST, "formula"),
     ("an image", replace(CHAPTER, "sample.dot", "simple.dot"), CHAPTER, "simple.dot"),
     ("an image's text", replace(CHAPTER, "alt: Two boxes", "Two boxes"), CHAPTER, "alt"),
@@ -96,6 +99,20 @@ BREAKS = [
     ("a documentation comment", replace("chapters/05_training/training.h", "@param step", "@param steps"),
      "chapters/05_training/training.h", "Doxygen says"),
     ("a note beside no line", replace(CHAPTER, "@beside{7}", "@beside{70}"), CHAPTER, "beside"),
+    ("a result's name in the record", replace(RESULT, '"loss"', '"lost"'), CHAPTER, "no scalar loss"),
+    ("a result's name in the text", replace(CHAPTER, "@result{loss, 3}", "@result{lose, 3}"), CHAPTER, "no scalar lose"),
+    ("a result's digits", replace(CHAPTER, "@result{loss, 3}", "@result{loss}"), CHAPTER, "how many digits"),
+    ("a number typed by hand", append(CHAPTER, "It reaches 2.482 nats."), CHAPTER, r"2\.482 is typed by hand"),
+    ("a share typed by hand", append(CHAPTER, "That is 5 % of them."), CHAPTER, "5 is typed by hand"),
+    ("a count typed by hand", append(CHAPTER, "- It has 1,380 of them."), CHAPTER, "1,380 is typed by hand"),
+    ("a number typed into a picture's text", replace(CHAPTER, "alt: Two boxes", "alt: 73.7 boxes"), CHAPTER, r"73\.7 is typed"),
+    ("a printed line typed by hand", append(CHAPTER, "```console\n$ make solution-3\nloss 2\n```"), CHAPTER, "printed by a program"),
+    ("arithmetic", replace(CHAPTER, "@compute{65^2}", "@compute{65^}"), CHAPTER, "cannot be computed"),
+    ("a name in arithmetic", replace(CHAPTER, "@compute{100 * seen", "@compute{100 * saw"), CHAPTER, "no scalar saw"),
+    ("a recorded table's column", replace(CHAPTER, "{part} |", "{piece} |"), CHAPTER, "no column piece"),
+    ("a printed line that no run printed", replace(CHAPTER, "to: Attention", "to: Retention"), CHAPTER, "printed no line"),
+    ("a run that nobody recorded", replace(CHAPTER, "@output{03-layer}", "@output{03-player}"), CHAPTER, "no recorded run"),
+    ("a record that is no JSON", replace(RESULT, '"name": "03-layer",', '"name": "03-layer"'), RESULT, "no recorded result"),
     ("a manifest that is no TOML", replace(MANIFEST, "[[prediction]]", "[[prediction]"), MANIFEST, ""),
 ]
 
@@ -121,7 +138,85 @@ def broken(case):
         return name, code != 0 and bool(named), f"exit {code}; no line of {file} with {says!r} in:\n{output}"
 
 
+def readmes(root):
+    """The READMEs: written, read, and checked against their sources."""
+    def command(*arguments):
+        done = subprocess.run([str(root / "book/build"), "--readmes", *arguments], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+    code, output = command("--check")
+    verdict("a README that is not there is told", code != 0 and CHAPTER.replace("chapter.md", "README.md") in output, output)
+    code, output = command()
+    verdict("the READMEs are written", code == 0, output)
+    text = (root / CHAPTER).with_name("README.md").read_text(encoding="utf-8")
+    for name, needle in (
+            ("an exercise shows its declaration", "```cpp\n/// How well each query"),
+            ("an exercise shows its command", "`make hint-3.1`"),
+            ("a prediction asks its question", "**Before you read on (P3.1):**"),
+            ("a listing shows its code", "[`solutions/03_attention/attention.cpp`](../../solutions/03_attention/attention.cpp):"),
+            ("a picture is there on light and dark paper", '<source media="(prefers-color-scheme: dark)" srcset="../../book/figures/'),
+            ("a source is a footnote", "[^vaswani2017]: "),
+            ("a number comes from its record", "reaches 2.492 nats"),
+            ("a table is filled", "| the training split | 1,380 |"),
+            ("a link leads to the other chapter's README", "](../05_training/README.md")):
+        verdict(f"README: {name}", needle in text, text)
+    bare = [line for line in text.split("\n") if line.startswith("@")]
+    verdict("README: no element of the book is left", not bare, bare)
+    code, output = command("--check")
+    verdict("READMEs that are in step are", code == 0, output)
+    append(CHAPTER, "One more sentence.")(root)
+    code, output = command("--check")
+    verdict("a README that has drifted is told", code != 0 and "README.md: is not what its sources make" in output, output)
+    broken = []
+    for readme in Path(BOOK.parent, "chapters").glob("*/README.md"):
+        text = re.sub(r"^```.*?^```|`[^`\n]*`", "", readme.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for target in re.findall(r'\]\(([^)#\s]+)(?:#[^)\s]*)?\)|(?:src|srcset)="([^"]+)"', text):
+            target = target[0] or target[1]
+            if not re.match(r"(?:https?|mailto):", target) and not (readme.parent / target).exists():
+                broken.append(f"{readme.parent.name}: {target}")
+    verdict("every link and picture of the chapters' READMEs leads somewhere", not broken, broken[:5])
+
+
+def recording():
+    """Recorded runs, with a program of one line: written, checked, and told when their code has changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        shutil.copytree(BOOK / "tools", root / "book/tools", ignore=shutil.ignore_patterns("__pycache__"))
+        for path, text in (("book/results/runs.toml", '[[run]]\nname = "03-layer"\ncommand = "build/solution_03 --seed 7"\nseconds = 1\n'),
+                           ("chapters/03_attention/main.cpp", '#include "03_attention/attention.h"\nint main() {}\n'),
+                           ("chapters/03_attention/attention.h", "// Attention.\nint attend();\n"),
+                           ("solutions/03_attention/attention.cpp", "int attend() { return 3; }\n"),
+                           ("build/solution_03", '#!/bin/sh\necho "loss 2.5"\ncat build/found > "$4"\n'),
+                           ("build/found", '{"command": "", "date": "2026-01-02", "machine": "m", "scalars": {"loss": {"value": 2.5}}}')):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+        (root / "build/solution_03").chmod(0o755)
+
+        def record(*arguments):
+            done = subprocess.run([sys.executable, "-B", str(root / "book/tools/record.py"), *arguments], capture_output=True, text=True)
+            return done.returncode, done.stdout + done.stderr
+        code, output = record("check")
+        verdict("a run that was never recorded is told", code == 1 and "03-layer: not recorded" in output, output)
+        code, output = record("run", "3")
+        verdict("a run says how long it takes", code == 0 and "about 1 s" in output, output)
+        text = (root / "book/results/03-layer.json").read_text(encoding="utf-8") if code == 0 else ""
+        verdict("a record holds what was found, printed and needed",
+                all(x in text for x in ('"value": 2.5', '"loss 2.5"', "solutions/03_attention/attention.cpp")), text)
+        verdict("a fresh record is in step", record("check", "--again")[0] == 0)
+        (root / "chapters/03_attention/attention.h").write_text("// Attention, explained anew.\nint attend();\n", encoding="utf-8")
+        code, output = record("check")
+        verdict("a comment is no change", "changed since" not in output, output)
+        (root / "solutions/03_attention/attention.cpp").write_text("int attend() { return 4; }\n", encoding="utf-8")
+        code, output = record("check")
+        verdict("changed code is told", "03-layer:" in output and "changed since: solutions/03_attention/attention.cpp" in output, output)
+        verdict("changed code that finds the same is in step", record("check", "--again")[0] == 0)
+        (root / "build/found").write_text('{"command": "", "date": "2026-01-02", "machine": "m", "scalars": {"loss": {"value": 2.6}}}')
+        code, output = record("check", "--again")
+        verdict("a value that is found no more is told", code == 1 and "2.5 was recorded, 2.6 is found now" in output, output)
+        verdict("a chapter without runs is told", record("run", "4")[0] != 0)
+
+
 def main():
+    recording()
     with tempfile.TemporaryDirectory() as folder:
         root = tree(folder)
         code, output = build(root)
@@ -137,6 +232,13 @@ def main():
                 ("a formula is rendered", 'class="katex"'),
                 ("a glossary word is linked", 'href="glossary.html#term-causal-mask"'),
                 ("a declaration is linked", 'href="api-03_attention.html#attention-scores"'),
+                ("a number comes from its record", ">2.482</a>"),
+                ("a number tells its command and machine", 'title="make solution-3; 14 March 2026, a small processor, '
+                 '1 thread, seed 7"'),
+                ("arithmetic is computed", " of 4,225 pairs"),
+                ("arithmetic on results is computed", ">32.7</a> in a hundred"),
+                ("a table is filled from its record", '<td class="r">1,380'),
+                ("what a program printed comes from its record", '<span class="out">Attention over tiny Shakespeare</span>'),
                 ("a prediction is folded", "32,896")):
             verdict(name, needle in chapter, "not in the page")
         page = (out / "source-solutions-03_attention-attention.cpp.html").read_text(encoding="utf-8") if code == 0 else ""
@@ -147,6 +249,13 @@ def main():
         verdict("no mark is shown", not marks, marks)
         size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
         verdict("at most 15 MB", size < 15 * 2**20, size)
+        page = (out / "numbers.html").read_text(encoding="utf-8") if code == 0 else ""
+        verdict("a run is told with where it is quoted", 'id="run-03-layer"' in page and "03_attention.html#ch03-numbers" in page)
+        replace(RESULT, "2.4816", "2.4916")(root)
+        build(root)
+        chapter = (out / "03_attention.html").read_text(encoding="utf-8")
+        verdict("another digit in the record is another digit on the page", ">2.492</a>" in chapter and "2.482</a>" not in chapter)
+        readmes(root)
         remove(OTHER)(root)
         replace(CHAPTER, "See also [the schedule](#ch05-schedule) and [chapter 5](../05_training/chapter.md).", "")(root)
         code, output = build(root)

@@ -60,6 +60,37 @@
   notes();
   addEventListener("resize", notes);
 
+  // Where a measured number comes from: a card on hover and focus; a first tap shows it too, and a second one follows the link.
+  const card = el("div", { id: "from", hidden: true, role: "tooltip" });
+  let owner = null;
+  const hide = () => { if (owner) owner.removeAttribute("aria-describedby"); owner = null; card.hidden = true; };
+  const tell = a => {
+    if (owner === a) return;
+    hide();
+    owner = a;
+    const [command, ...rest] = a.dataset.from.split("; ");
+    card.replaceChildren(el("code", { textContent: command }), rest.join("; "));
+    card.hidden = false;
+    a.setAttribute("aria-describedby", "from");
+    const r = a.getClientRects()[0], width = card.offsetWidth, below = r.bottom + 8 + card.offsetHeight < innerHeight;
+    card.style.left = Math.max(8, Math.min(r.left + scrollX, scrollX + root.clientWidth - width - 8)) + "px";
+    card.style.top = scrollY + (below ? r.bottom + 8 : r.top - card.offsetHeight - 8) + "px";
+  };
+  for (const a of $$("a.measured")) {
+    a.dataset.from = a.title;
+    a.removeAttribute("title");
+    let touched = false;
+    a.addEventListener("pointerenter", e => { if (e.pointerType === "mouse") tell(a); });
+    a.addEventListener("pointerleave", e => { if (e.pointerType === "mouse" && document.activeElement !== a) hide(); });
+    a.addEventListener("pointerdown", e => { touched = e.pointerType !== "mouse" && owner !== a; });
+    a.addEventListener("focus", () => tell(a));
+    a.addEventListener("blur", hide);
+    a.addEventListener("click", e => { if (touched) { e.preventDefault(); touched = false; tell(a); } });
+  }
+  document.body.append(card);
+  document.addEventListener("keydown", e => { if (e.key === "Escape") hide(); });
+  document.addEventListener("pointerdown", e => { if (!e.target.closest("a.measured, #from")) hide(); });
+
   // Copying.
   const copy = async (text, button, label) => {
     try { await navigator.clipboard.writeText(text); }

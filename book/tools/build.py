@@ -12,11 +12,16 @@ import lxml.html
 
 import api
 import doxy
+import epub
 import formulas
+import gallery
 import interactive
+import numbers_page
+import readme
 import search
 from course import ROOT, Course, Errors
 from markup import Page, Reader
+from results import Results, hand_typed, printed_by_hand
 from render import Book, anchor_of, esc, term_anchor
 
 KATEX = Path("/usr/share/javascript/katex")
@@ -56,7 +61,8 @@ class Build:
     def render(self):
         started = time.monotonic()
         self.course = Course(self.root, self.errors)
-        self.reader = Reader(self.errors)
+        self.results = Results(self.root, self.errors)
+        self.reader = Reader(self.errors, results=self.results)
         self.read_pages()
         self.read_manifests()
         sources = list(self.course.sources)
@@ -79,6 +85,7 @@ class Build:
         self.write_pages()
         self.every_exercise_has_its_place()
         self.copy_assets()
+        gallery.write(self.book, self.out.parent / "figures.html")
         self.check()
         self.stop_if_wrong()
         size = sum(f.stat().st_size for f in self.out.rglob("*") if f.is_file())
@@ -112,6 +119,8 @@ class Build:
             page.interactive = False
             self.reader.read(page, file.read_text(encoding="utf-8"), auto_glossary=chapter is not None)
             page.terms = self.reader.auto or set()
+            if chapter and chapter.folder in self.results.converted:
+                self.no_number_by_hand(path, file.read_text(encoding="utf-8"))
             self.pages.append(page)
 
         add("book/index.md", "index")
@@ -120,6 +129,13 @@ class Build:
         for name in EXTRA:
             add(f"book/{name}.md", name)
 
+    def no_number_by_hand(self, path, text):
+        for line, number in hand_typed(text):
+            self.errors.add(path, line, f"{number} is typed by hand: a program's is @result{{name}}, arithmetic @compute{{65^2}}, "
+                            "a source's or a definition @given{" + number + "}")
+        for line, shown in printed_by_hand(text):
+            self.errors.add(path, line, f"“{shown[:40]}” was printed by a program: @output{{run}} takes it from its recorded run")
+
     def read_manifests(self):
         """The texts of the manifests, read like a paragraph of their chapter."""
         for known in (self.course.exercises, self.course.predictions):
@@ -127,7 +143,7 @@ class Build:
                 page = Page(entry["manifest"], "manifest")
                 self.reader.page, self.reader.auto = page, None
                 texts = [entry[k] for k in ("title", "question", "why") if isinstance(entry.get(k), str)]
-                texts += entry.get("hints", [])
+                texts += entry.get("hints", []) + [c["does"] for c in entry.get("calls", []) if isinstance(c.get("does"), str)]
                 entry["inline"] = {t: self.reader.inline(t, entry["line"]) for t in {"", *texts}}
                 anchors = {s.anchor for p in self.pages for s in p.sections} | {p.anchor for p in self.pages}
                 if entry["section"] not in anchors:
@@ -209,6 +225,8 @@ class Build:
                             item(f"{n}.html", self.api_title(n), "", n == here, inner if n == here else "")
                             for n in self.reference.pages) + "</ol>")]
         ref.append(item("sources.html", "Sources", "", here == "sources" or here.startswith("source-")))
+        if self.results.runs:
+            ref.append(item("numbers.html", "Numbers", "", here == "numbers"))
         ref += [item(f"{p.name}.html", p.title, "", p.name == here, inner if p.name == here else "")
                 for p in self.pages if p.name == "authors"]
         out = f'<h2 class="side-title">Chapters</h2><ol>{"".join(chapters)}</ol>' if chapters else ""
@@ -256,6 +274,8 @@ class Build:
                       f"<article>{head}{body}</article>{ends}{self.foot()}", sections, script)
         self.write_reference()
         self.write_sources()
+        if self.results.runs:
+            self.page("numbers", numbers_page.TITLE, "plain numbers", f"<article>{numbers_page.article(self)}</article>{self.foot()}")
 
     def api_link(self, page):
         name = f"api-{page.chapter.folder}"
@@ -421,13 +441,34 @@ def etext(tree):
     return " ".join(t for t in tree.xpath("//main//text()[not(ancestor::pre) and not(ancestor::code) and not(ancestor::annotation)]"))
 
 
+def unconverted(root):
+    errors = Errors()
+    results = Results(root, errors)
+    for chapter in Course(root, errors).chapters:
+        if chapter.folder not in results.converted:
+            text = (root / chapter.path).read_text(encoding="utf-8")
+            numbers, printed = list(hand_typed(text)), list(printed_by_hand(text))
+            print(f"{chapter.path}: {len(numbers)} numbers in the text and {len(printed)} printed pieces typed by hand")
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="Renders the book into build/book/html.")
     parser.add_argument("--root", default=ROOT, help="the repository (default: this one)")
     parser.add_argument("--out", help="where the pages go (default: build/book/html in the repository)")
     parser.add_argument("--check", action="store_true", help="only check: what is rendered is thrown away")
+    parser.add_argument("--epub", action="store_true", help="bind the chapters for an electronic reader instead (needs pandoc)")
+    parser.add_argument("--unconverted", action="store_true",
+                        help="list the chapters whose numbers are still typed by hand, with how many")
+    parser.add_argument("--readmes", action="store_true", help="write the chapters' README.md (--check: only compare)")
     arguments = parser.parse_args()
     root = Path(arguments.root).resolve()
+    if arguments.epub:
+        sys.exit(epub.build(root, root / "build/book/chapter-and-verse.epub"))
+    if arguments.unconverted:
+        sys.exit(unconverted(root))
+    if arguments.readmes:
+        sys.exit(readme.run(root, arguments.check))
     base = root / "build/book"
     if arguments.check:
         import tempfile

@@ -9,11 +9,14 @@ import html
 import re
 from dataclasses import dataclass, field
 
+from results import Wrong
+
 TOKEN = re.compile(r"zq(\d+)zq")
-INLINE = ("cite", "term", "see")
+INLINE = ("cite", "term", "see", "given", "result", "compute")
 ALONE = ("lede", "listing", "exercise", "prediction", "interactive", "margin", "beside", "contents", "art",
          "parts", "start", "entry", "source")
-BLOCKS = ("note", "warning", "talk", "columns", "figure", "show", "wrong")
+BLOCKS = ("note", "warning", "question", "talk", "columns", "figure", "show", "wrong", "output", "results")
+BREAKS = re.compile(r"\s*(?:`{3,}|~{3,}|#{1,6}\s|@(?!(?:" + "|".join(INLINE) + r")\b)\w)")
 TAGS = re.compile(r"</?(?:kbd|sub|sup)>|<br ?/?>", re.I)
 BULLET = re.compile(r"\n[ \t]*(?:[-*+]|\d+[.)])[ \t]|\n[ \t]*\|")
 
@@ -49,8 +52,8 @@ class Page:
 class Reader:
     """Reads pages; keeps every piece of the whole book in one list."""
 
-    def __init__(self, errors, glossary=None):
-        self.errors, self.pieces, self.glossary = errors, [], glossary or {}
+    def __init__(self, errors, glossary=None, results=None):
+        self.errors, self.pieces, self.glossary, self.results = errors, [], glossary or {}, results
         self.auto = None
 
     # -- pieces ---------------------------------------------------------------------------------------------------
@@ -207,7 +210,28 @@ class Reader:
                 self.auto.add(key)
             return (self.word("open", line, target="#" + key, css="term") + self.inline((shown or term).strip(), line, False)
                     + self.word("close", line, "</a>"))
+        if name == "given":
+            return self.inline(arg, line, False)
+        if name in ("result", "compute"):
+            return self._number(name, arg, line)
         return self.word(name, line, arg=arg.strip())
+
+    def _number(self, name, arg, line):
+        """A number that a program found, or that is computed."""
+        try:
+            if name == "result":
+                shown, run, key = self.results.scalar(arg, self._chapter())
+                return self.word("number", line, shown=shown, runs=[run], names=[key], **self._where())
+            shown, runs = self.results.compute(arg, self._chapter())
+            if not runs:
+                return shown
+            return self.word("number", line, shown=shown, runs=runs, names=[], by=arg, **self._where())
+        except Wrong as e:
+            self.fail(line, f"@{name}{{{arg}}}: {e}")
+            return ""
+
+    def _chapter(self):
+        return self.page.chapter.number if self.page.chapter else "A"
 
     def _glossary(self, text, line):
         """Links the first use of each glossary word; leaves what is a link already."""
@@ -290,7 +314,7 @@ class Reader:
 
     def _paragraph(self, lines, i, first):
         j = i + 1
-        while j < len(lines) and lines[j].strip() and not re.match(r"\s*(?:`{3,}|~{3,}|#{1,6}\s|@(?!cite|term|see)\w)", lines[j]):
+        while j < len(lines) and lines[j].strip() and not re.match(BREAKS, lines[j]):
             j += 1
         text = "\n".join(lines[i:j])
         display = text.strip()
@@ -391,7 +415,9 @@ class Reader:
         if name == "talk" and arg is not None:
             self._block_word(self.word("talk", here, quoted=arg.strip(), **self._where()), here)
             return after
-        if name in ("talk", "figure", "wrong"):
+        if name == "results":
+            return self._table(arg, lines, after, first, here)
+        if name in ("talk", "figure", "wrong", "output"):
             return self._fields(name, arg, lines, after, first, here)
         if name in ("note", "warning", "columns"):
             if name == "columns":
@@ -401,6 +427,16 @@ class Reader:
                 title = self.inline(arg, here, False) if arg else {"note": "Note", "warning": "Careful"}[name]
                 self._block_word(self.raw(f'<div class="box {name}" role="note"><p class="box-title">{title}</p>', here), here)
                 self.stack.append((name, here, "</div>"))
+            return after
+        if name == "question":
+            if not (arg or "").strip():
+                self.fail(here, "@question needs {the question} behind it; its answer stands below, up to @end")
+            asked = self.inline(arg or "", here, False)
+            self._block_word(self.raw('<section class="prediction question" aria-label="Question"><p class="task-kind">'
+                                      '<span class="task-number">Do you understand?</span></p>'
+                                      f'<p class="task-title">{asked}</p><details><summary><span>The answer</span>'
+                                      '<i>think first</i></summary><div>', here), here)
+            self.stack.append((name, here, "</div></details></section>"))
             return after
         if name not in ALONE:
             self.fail(here, f"@{name} is no element of the book")
@@ -455,7 +491,7 @@ class Reader:
                 fence = not fence
             if not fence:
                 m = re.match(r"@(\w+)(\{)?", s)
-                if m and (m[1] in ("note", "warning", "columns", "figure", "show", "wrong") or (m[1] == "talk" and not m[2])):
+                if m and (m[1] in BLOCKS and (m[1] != "talk" or not m[2])):
                     depth += 1
                 if s == "@end":
                     depth -= 1
@@ -473,7 +509,8 @@ class Reader:
 
     def _fields(self, name, arg, lines, i, first, here):
         """A block of 'name: value' lines, and for a figure a caption."""
-        fields, rest, allowed = {}, [], {"figure": ("alt", "by")}.get(name, ("says", "holds"))
+        fields, rest = {}, []
+        allowed = {"figure": ("alt", "by"), "output": ("from", "to", "command")}.get(name, ("says", "holds"))
         where = {}
         last = None
         while i < len(lines) and lines[i].strip() != "@end":
@@ -488,7 +525,16 @@ class Reader:
             i += 1
         if i == len(lines):
             self.fail(here, f"@{name} is not closed by @end")
-        if name != "figure":
+        if name == "output":
+            try:
+                run, shown = self.results.lines((arg or "").strip(), fields.get("from", ""), fields.get("to", ""))
+            except Wrong as e:
+                self.fail(here, f"@output{{{arg}}}: {e}")
+                return i + 1
+            command = fields.get("command", run.command)
+            self._block_word(self.word("output", here, body=([] if command == "none" else ["$ " + command]) + shown, runs=[run],
+                                       names=["output"], **self._where()), here)
+        elif name != "figure":
             for key in allowed:
                 if key not in fields:
                     self.fail(here, f"@{name} has no line '{key}:'")
@@ -499,6 +545,40 @@ class Reader:
                 self.fail(here, f"the figure {arg} has no line 'alt:', for readers who cannot see it")
             caption = self.inline("\n".join(rest).strip(), here + 1)
             by = self.word("code", here, code=fields["by"], plain=True) if fields.get("by") else None
-            self._block_word(self.word("figure", here, file=(arg or "").strip(), alt=fields.get("alt", ""), by=by,
+            self._block_word(self.word("figure", here, file=(arg or "").strip(), alt=self._plain(fields.get("alt", ""), here), by=by,
                                        caption=caption), here)
         return i + 1
+
+    def _plain(self, text, line):
+        """Text in which numbers may stand, and nothing else of the book's: for readers who cannot see a picture."""
+        def number(m):
+            try:
+                if m[1] == "given":
+                    return m[2]
+                return (self.results.scalar if m[1] == "result" else self.results.compute)(m[2], self._chapter())[0]
+            except Wrong as e:
+                self.fail(line, f"@{m[1]}{{{m[2]}}}: {e}")
+                return ""
+        return re.sub(r"@(given|result|compute)\{([^{}]*)\}", number, text)
+
+    def _table(self, arg, lines, i, first, here):
+        """A recorded table: its head and its line of dashes as in Markdown, then one row that each of its rows fills."""
+        end = i
+        while end < len(lines) and lines[end].strip() != "@end":
+            end += 1
+        if end == len(lines):
+            self.fail(here, "@results is not closed by @end")
+        body = [x for x in lines[i:end] if x.strip()]
+        if len(body) != 3:
+            self.fail(here, "in @results stand three lines: the table's head, its line of dashes, and one row to be filled")
+            return end + 1
+        try:
+            run, rows = self.results.rows((arg or "").strip(), body[2], self._chapter())
+        except Wrong as e:
+            self.fail(here, f"@results{{{arg}}}: {e}")
+            return end + 1
+        self._emit("", here)
+        for line in [*body[:2], *rows]:
+            self._emit(self.inline(line, here, False), here)
+        self._block_word(self.word("recorded", here, runs=[run], names=[(arg or "").partition(";")[0].strip().split(":")[-1]], **self._where()), here)
+        return end + 1

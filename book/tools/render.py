@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+import contracts
 import formulas
 import interactive
 import pictures
@@ -61,8 +62,8 @@ class Book:
         """A paragraph of one block element is no paragraph."""
         words = TOKEN.findall(m[1])
         first = self.reader.pieces[int(words[0])]
-        inline = first.kind in ("code", "open", "close", "cite", "see") or (
-            first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside"))) or (
+        inline = first.kind in ("code", "open", "close", "cite", "see", "number") or (
+            first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside", "<section"))) or (
             first.kind == "math" and not first.data["display"])
         return m[0] if inline else m[1]
 
@@ -151,16 +152,38 @@ class Book:
             return self.fail(piece, f"the bibliography has no source {key}")
         return f'<a class="cite" href="bibliography.html#source-{key}">{esc(self.sources_cited[key])}</a>'
 
+    def _number(self, piece):
+        """A measured number: it leads to its run, and says on hover, tap and focus where it comes from."""
+        run = piece.data["runs"][0]
+        told = "; ".join(dict.fromkeys(r.provenance for r in piece.data["runs"]))
+        if "by" in piece.data:
+            told = f"{piece.data['by'].strip()}, from {told}"
+        return f'<a class="measured" href="numbers.html#run-{run.name}" title="{esc(told)}">{esc(piece.data["shown"])}</a>'
+
+    def _recorded(self, piece):
+        run = piece.data["runs"][0]
+        return (f'<p class="from">Recorded by <a href="numbers.html#run-{run.name}"><code>{esc(run.command)}</code></a>, '
+                f"{esc(run.circumstances)}</p>")
+
+    def _output(self, piece):
+        run = piece.data["runs"][0]
+        return (self.console(piece.data["body"]) +
+                f'<p class="from"><a href="numbers.html#run-{run.name}">Recorded</a> {esc(run.circumstances)}</p>')
+
+    @staticmethod
+    def console(lines):
+        rows = []
+        for line in lines:
+            if line.startswith("$ "):
+                rows.append(f'<span class="prompt" aria-hidden="true">$ </span><b class="command">{esc(line[2:])}</b>')
+            else:
+                rows.append(f'<span class="out">{esc(line)}</span>' if line else "")
+        return f'<div class="console code-box"><pre tabindex="0">{chr(10).join(rows)}</pre></div>'
+
     def _fence(self, piece):
         lines = piece.data["body"]
         if piece.data["language"] == "console":
-            rows = []
-            for line in lines:
-                if line.startswith("$ "):
-                    rows.append(f'<span class="prompt" aria-hidden="true">$ </span><b class="command">{esc(line[2:])}</b>')
-                else:
-                    rows.append(f'<span class="out">{esc(line)}</span>' if line else "")
-            return f'<div class="console code-box"><pre tabindex="0">{chr(10).join(rows)}</pre></div>'
+            return self.console(lines)
         return f'<div class="plain code-box"><pre tabindex="0">{esc(chr(10).join(lines))}</pre></div>'
 
     def _heading(self, piece):
@@ -335,13 +358,31 @@ class Book:
             f'<section class="exercise{sample}" id="{anchor_of(name)}" aria-label="Exercise {name}">'
             f'<p class="task-kind"><span class="task-number">Exercise {name}</span>{core}'
             f'<span class="minutes">{entry["minutes"]} minutes</span></p>'
-            f'<p class="task-title">{title}</p>'
+            f'<p class="task-title">{title}</p>{self.contract(entry)}{self.calls(entry)}'
             f'<dl class="task-do"><dt>Write</dt><dd><code>{esc(file)}</code></dd>'
             f"<dt>Check</dt><dd>{self.copyable(f'make test-chapter-{chapter}')}</dd>"
             f"<dt>Stuck</dt><dd>{self.copyable(f'make hint-{name}')} or below</dd></dl>"
             f'<div class="folds">{hints}'
             f'<details class="solution"><summary><span>The solution</span><i>one way to write it</i></summary>'
             f"<div>{solution}</div></details></div></section>")
+
+    def contract(self, entry):
+        """The declaration with what its comment promises: what the reader needs of the header."""
+        found = contracts.find(self.course, entry)
+        if found is None:
+            return ""
+        owner = f' · member of <code>{esc(found.owner)}</code>' if found.owner else ""
+        rows = self.code_rows(found.source, found.first, found.last)
+        classes = ["comment" if text.lstrip().startswith("//") else "" for _, _, text in rows]
+        return (f'<figure class="listing contract"><figcaption><a href="{found.source.page}#l{found.first}">'
+                f'<span class="file">{esc(found.source.path)}</span></a>{owner}</figcaption><div class="code-box"><pre tabindex="0"><code>'
+                f"{self._rows_html([(0, code, text) for _, code, text in rows], classes)}</code></pre></div></figure>")
+
+    def calls(self, entry):
+        """The calls that the exercise takes and that are new here."""
+        rows = "".join(f'<dt><code>{esc(c["call"])}</code></dt><dd>{self.fill(self.inline(c["does"], entry))}</dd>'
+                       for c in entry.get("calls", []))
+        return f'<dl class="task-calls">{rows}</dl>' if rows else ""
 
     def copyable(self, command):
         return f'<code class="copyable">{esc(command)}</code>'

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// The primer: tensors, shapes, gradients, a module. What the other ten chapters take for granted.
+/// The primer: tensors, shapes, gradients, a module. What the other chapters take for granted.
 
 #include <torch/torch.h>
 
@@ -48,7 +48,7 @@ Slopes three_slopes(double x, double step);
 /// The smallest layer there is: y = x W^T + b.
 class LineImpl : public torch::nn::Module {
  public:
-  /// Registers `weight` [outputs, inputs], normal with deviation 0.1, and `bias` [outputs], zeros. (Exercise 0.6)
+  /// Registers `weight` [outputs, inputs], normal with standard deviation 0.1, and `bias` [outputs], zeros. (Exercise 0.6)
   LineImpl(std::int64_t inputs, std::int64_t outputs);
 
   /// @param x [..., inputs] @return [..., outputs]

@@ -9,17 +9,18 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "01_tokenizer/given/merges.h"
 #include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -290,9 +291,7 @@ void show_merges(const Material& material, std::int64_t largest) {
   MergeLearner learner(characters, alphabet);
   std::vector<std::string> cuts;
   std::size_t applied = 0;
-  for (std::int64_t target = alphabet;; target = std::min(largest, target * 2)) {
-    // From the alphabet by powers of two.
-    if (target > alphabet) target = std::int64_t{1} << static_cast<int>(std::log2(static_cast<double>(target)));
+  for (const std::int64_t target : vocabulary_stations(alphabet, largest)) {
     while (learner.vocabulary_size() < target && learner.step()) {
     }
     for (; applied < learner.merges().size(); ++applied) {
@@ -307,7 +306,7 @@ void show_merges(const Material& material, std::int64_t largest) {
                static_cast<double>(tokens) / static_cast<double>(vocabulary * vocabulary), sentence_tokens.size());
     cuts.push_back(fmt::format("  {:>7}  {}", with_commas(vocabulary),
                                cut(sentence_tokens, token_texts(material.tokenizer, learner.merges()))));
-    if (vocabulary >= largest || vocabulary < target) break;
+    if (vocabulary < target) break;  // no pair is left that occurs twice
   }
 
   fmt::print("\n  The sentence, from the validation split of {}, in each vocabulary's tokens:\n", name);
@@ -325,24 +324,22 @@ void show_sample(const Material& material, const torch::Tensor& probabilities, s
 }
 
 int run(int argc, char** argv) {
-  CommandLine line(std::filesystem::path(argv[0]).filename(),
-                   "Chapter 1: characters, pairs, a loss, merges, and a text from counts.");
-  line.add()                                                                                                //
-      ("smoothing", "added to every pair's count", cxxopts::value<std::string>()->default_value("1"), "X")  //
-      ("vocabulary", "where merging stops", cxxopts::value<std::string>()->default_value("4096"), "N")      //
-      ("characters", "to write at the end", cxxopts::value<std::string>()->default_value("300"), "N")       //
-      ("heat-map", "draws the table of pairs", cxxopts::value<std::string>(), "FILE.svg")                   //
-      ("coverage", "draws how many pairs have occurred as the text is read", cxxopts::value<std::string>(), "FILE.svg");
+  double smoothing = 1;
+  std::int64_t largest = 4096, length = 300;
+  std::optional<std::filesystem::path> heat_map, coverage;
+  CommandLine line("Chapter 1: characters, pairs, a loss, merges, and a text from counts.");
+  line.option("smoothing", smoothing, {1e-9, 1e9}, "added to every pair's count");
+  line.option("vocabulary", largest, {2, 65536}, "where merging stops");
+  line.option("characters", length, {0, 1'000'000}, "to write at the end");
+  line.option("heat-map", heat_map, "draws the table of pairs", "FILE.svg");
+  line.option("coverage", coverage, "draws how many pairs have occurred as the text is read", "FILE.svg");
   const SharedOptions shared = line.parse(argc, argv);
-  const double smoothing = line.number("smoothing", 1e-9, 1e9);
-  const std::int64_t largest = line.integer("vocabulary", 2, 65536);
-  const std::int64_t length = line.integer("characters", 0, 1000000);
 
   const Material material = read_material(shared);
   show_vocabulary(material);
   show_coverage(material);
-  if (line.given("coverage")) draw_coverage(material, line.text("coverage"));
-  if (line.given("heat-map")) draw_heat_map(material, line.text("heat-map"));
+  if (coverage) draw_coverage(material, *coverage);
+  if (heat_map) draw_heat_map(material, *heat_map);
   const torch::Tensor probabilities = show_losses(material, smoothing);
 
   // Merges lie off the chapter's core path: whoever has not written them hears the model all the same.

@@ -33,7 +33,7 @@ std::string describe_unknown(const std::set<char32_t>& unknown, std::size_t firs
 
 std::vector<char32_t> build_vocabulary(std::string_view text) {
   //! [1.1]
-  // Exercise 1.1. Read "ch01-vocabulary" in chapter.md, then replace the next line; make hint-1.1 helps.
+  // Exercise 1.1: The vocabulary. Read "ch01-vocabulary" in README.md, then replace the next line; make hint-1.1 helps.
   throw NotImplemented("1.1");
   //! [1.1]
 }
@@ -51,14 +51,14 @@ Tokenizer Tokenizer::from_text(std::string_view text) {
 
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
   //! [1.2]
-  // Exercise 1.2: Encode. Read "ch01-encoding" in chapter.md, then replace the next line; make hint-1.2 helps.
+  // Exercise 1.2: Encode. Read "ch01-encoding" in README.md, then replace the next line; make hint-1.2 helps.
   throw NotImplemented("1.2");
   //! [1.2]
 }
 
 std::string Tokenizer::decode(const std::vector<std::int64_t>& tokens) const {
   //! [1.3]
-  // Exercise 1.3: Decode. Read "ch01-encoding" in chapter.md, then replace the next line; make hint-1.3 helps.
+  // Exercise 1.3: Decode. Read "ch01-encoding" in README.md, then replace the next line; make hint-1.3 helps.
   throw NotImplemented("1.3");
   //! [1.3]
 }
@@ -69,21 +69,21 @@ torch::Tensor Tokenizer::encode_tensor(std::string_view text) const {
 
 torch::Tensor count_pairs(const torch::Tensor& tokens, std::int64_t vocabulary_size) {
   //! [1.4]
-  // Exercise 1.4: Count the pairs. Read "ch01-pairs" in chapter.md, then replace the next line; make hint-1.4 helps.
+  // Exercise 1.4: Count the pairs. Read "ch01-pairs" in README.md, then replace the next line; make hint-1.4 helps.
   throw NotImplemented("1.4");
   //! [1.4]
 }
 
 Coverage measure_coverage(const torch::Tensor& tokens, std::int64_t vocabulary_size) {
   //! [1.5]
-  // Exercise 1.5: Coverage. Read "ch01-coverage" in chapter.md, then replace the next line; make hint-1.5 helps.
+  // Exercise 1.5: Coverage. Read "ch01-coverage" in README.md, then replace the next line; make hint-1.5 helps.
   throw NotImplemented("1.5");
   //! [1.5]
 }
 
 double mean_negative_log_likelihood(const torch::Tensor& probabilities) {
   //! [1.6]
-  // Exercise 1.6: What a loss is. Read "ch01-loss" in chapter.md, then replace the next line; make hint-1.6 helps.
+  // Exercise 1.6: What a loss is. Read "ch01-loss" in README.md, then replace the next line; make hint-1.6 helps.
   throw NotImplemented("1.6");
   //! [1.6]
 }
@@ -100,14 +100,14 @@ double perplexity(double nats) {
 
 torch::Tensor pair_probabilities(const torch::Tensor& counts, double smoothing) {
   //! [1.7]
-  // Exercise 1.7. Read "ch01-pair-model" in chapter.md, then replace the next line; make hint-1.7 helps.
+  // Exercise 1.7. Read "ch01-pair-model" in README.md, then replace the next line; make hint-1.7 helps.
   throw NotImplemented("1.7");
   //! [1.7]
 }
 
 double pair_model_loss(const torch::Tensor& probabilities, const torch::Tensor& tokens) {
   //! [1.8]
-  // Exercise 1.8. Read "ch01-pair-model" in chapter.md, then replace the next line; make hint-1.8 helps.
+  // Exercise 1.8. Read "ch01-pair-model" in README.md, then replace the next line; make hint-1.8 helps.
   throw NotImplemented("1.8");
   //! [1.8]
 }
@@ -115,7 +115,7 @@ double pair_model_loss(const torch::Tensor& probabilities, const torch::Tensor& 
 std::vector<std::int64_t> sample_pairs(const torch::Tensor& probabilities, std::int64_t first, std::int64_t count,
                                        Random& random) {
   //! [1.9]
-  // Exercise 1.9. Read "ch01-sampling" in chapter.md, then replace the next line; make hint-1.9 helps.
+  // Exercise 1.9. Read "ch01-sampling" in README.md, then replace the next line; make hint-1.9 helps.
   throw NotImplemented("1.9");
   //! [1.9]
 }
@@ -123,7 +123,7 @@ std::vector<std::int64_t> sample_pairs(const torch::Tensor& probabilities, std::
 std::pair<std::int64_t, std::int64_t> most_frequent_pair(const std::vector<std::int64_t>& tokens) {
   if (tokens.size() < 2) throw std::invalid_argument("a pair needs two tokens");
   //! [1.10]
-  // Exercise 1.10. Read "ch01-merges" in chapter.md, then replace the next line; make hint-1.10 helps.
+  // Exercise 1.10. Read "ch01-merges" in README.md, then replace the next line; make hint-1.10 helps.
   throw NotImplemented("1.10");
   //! [1.10]
 }
@@ -131,7 +131,7 @@ std::pair<std::int64_t, std::int64_t> most_frequent_pair(const std::vector<std::
 std::vector<std::int64_t> merge_pair(const std::vector<std::int64_t>& tokens,
                                      std::pair<std::int64_t, std::int64_t> pair, std::int64_t new_token) {
   //! [1.11]
-  // Exercise 1.11: One merge. Read "ch01-merges" in chapter.md, then replace the next line; make hint-1.11 helps.
+  // Exercise 1.11: One merge. Read "ch01-merges" in README.md, then replace the next line; make hint-1.11 helps.
   throw NotImplemented("1.11");
   //! [1.11]
 }

@@ -5,15 +5,17 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
+#include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -54,7 +56,7 @@ struct Pairs {
 Pairs draw_pairs(const torch::Tensor& tokens, std::int64_t count, Random& random) {
   std::vector<std::int64_t> drawn(static_cast<std::size_t>(count));
   for (auto& place : drawn) place = random.below(tokens.size(0) - 1);
-  const auto places = torch::tensor(drawn);
+  const auto places = torch::tensor(drawn).to(tokens.device());
   return {tokens.index({places}), tokens.index({places + 1})};
 }
 
@@ -96,24 +98,24 @@ Descent train_pair_model(PairModel& model, const torch::Tensor& train, const tor
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 2: embeddings", "Counts a GPT's parameters and trains a pair model by gradient descent.");
-  line.add()("steps", "steps of gradient descent", cxxopts::value<std::int64_t>()->default_value("1000"), "N")  //
-      ("width", "of the pair model's vectors", cxxopts::value<std::int64_t>()->default_value("64"), "D")        //
-      ("learning-rate", "of plain gradient descent", cxxopts::value<double>()->default_value("3"), "X")         //
-      ("tied-learning-rate", "the same for the tied model, whose scores are squares of one table",
-       cxxopts::value<double>()->default_value("1"), "X")  //
-      ("plot", "draw the descent as SVG", cxxopts::value<std::string>(), "FILE");
+  std::int64_t steps = 1000, width = 64;
+  double learning_rate = 3, tied_learning_rate = 1;
+  std::optional<std::filesystem::path> plot;
+  CommandLine line("Counts a GPT's parameters and trains a pair model by gradient descent.");
+  line.option("steps", steps, {1, 1'000'000}, "steps of gradient descent");
+  line.option("width", width, {1, 4096}, "of the pair model's vectors");
+  line.option("learning-rate", learning_rate, {0, 1e6}, "of plain gradient descent");
+  line.option("tied-learning-rate", tied_learning_rate, {0, 1e6},
+              "the same for the tied model, whose scores are squares of one table");
+  line.option("plot", plot, "draw the descent as SVG", "FILE");
   const auto shared = line.parse(argc, argv);
-  const auto steps = line.integer("steps", 1, 1'000'000);
-  const auto width = line.integer("width", 1, 4096);
-  const auto learning_rate = line.number("learning-rate", 0, 1e6);
-  const auto tied_learning_rate = line.number("tied-learning-rate", 0, 1e6);
 
   const Corpus corpus = load_corpus(shared.data);
   const auto tokenizer = Tokenizer::from_text(corpus.text);
   const auto vocabulary = tokenizer.size();
-  const auto train = tokenizer.encode_tensor(corpus.train);
-  const auto validation = tokenizer.encode_tensor(corpus.validation);
+  const auto device = shared.device.device;
+  const auto train = tokenizer.encode_tensor(corpus.train).to(device);
+  const auto validation = tokenizer.encode_tensor(corpus.validation).to(device);
 
   // What models of different sizes spend their parameters on.
   const ModelShape talk{vocabulary, 256, 6, 6, 384};
@@ -142,16 +144,18 @@ int run(int argc, char** argv) {
 
   Random random(shared.seed);
   PairModel untied(vocabulary, width);
+  untied->to(device);
   const auto apart = train_pair_model(untied, train, validation, steps, learning_rate, random);
   show_loss("neural, before the first step", apart.first);
   show_loss(fmt::format("neural, after {} steps", steps), apart.last);
   PairModel tied(vocabulary, width, /*tied=*/true);
+  tied->to(device);
   const auto together = train_pair_model(tied, train, validation, steps, tied_learning_rate, random);
   show_loss("the same with one table for both (tied)", together.last);
 
-  if (line.given("plot")) {
+  if (plot) {
     plot_lines(
-        line.text("plot"),
+        *plot,
         {"A pair model learns by gradient descent, on " + corpus.name, "step", "validation loss (nats a character)"},
         {{"two tables", apart.course}, {"one table (tied)", together.course}},
         {{"counted", counted}, {"uniform", std::log(static_cast<double>(vocabulary))}});
@@ -159,7 +163,7 @@ int run(int argc, char** argv) {
 
   // The trained model speaks: from the same beginning as every program of the course.
   torch::NoGradGuard no_gradients;
-  const auto rows = softmax(untied->forward(torch::arange(vocabulary))).to(torch::kFloat64);
+  const auto rows = softmax(untied->forward(torch::arange(vocabulary, device))).to(torch::kCPU, torch::kFloat64);
   const auto first = starting_token(tokenizer);
   fmt::print("\nIt speaks, beginning with a new line:\n{}\n", tokenizer.decode(sample_pairs(rows, first, 300, random)));
   return 0;

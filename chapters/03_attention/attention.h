@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "common/projection.h"
 
@@ -50,7 +49,8 @@ torch::Tensor split_heads(const torch::Tensor& x, std::int64_t heads);
 /// width]
 torch::Tensor merge_heads(const torch::Tensor& x);
 
-/// Where one attention layer keeps the keys and values of the positions that it has read. Chapter 7 implements it.
+/// Where one attention layer keeps the keys and values of the positions that it has read, so that it need not read them
+/// again while a text grows. An interface: this chapter's layers use one and do not care how it keeps what it keeps.
 class LayerCache {
  public:
   virtual ~LayerCache() = default;
@@ -61,10 +61,6 @@ class LayerCache {
   /// Keeps the new positions' keys and values and returns all there are, oldest first.
   /// @param key, value [batch, heads, time, head_width] @return two of [batch, heads, length, head_width]
   virtual std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) = 0;
-
-  /// What a layer wants to know of the last position beside that: nothing for most, but chapter 12 has layers that look
-  /// one token back. It means nothing while length() is 0.
-  std::vector<torch::Tensor> last;
 };
 
 /// What a caller may add to a pass through attention; all of it optional.

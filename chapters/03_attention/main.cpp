@@ -20,13 +20,15 @@
 #include "03_attention/attention.h"
 #include "03_attention/given/habits.h"
 #include "03_attention/given/taken_apart.h"
-#include "common/corpus.h"
+#include "03_attention/given/windows.h"
 #include "common/base/error.h"
-#include "common/plot.h"
-#include "common/program.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
+#include "common/base/terminal.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/plot.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -140,7 +142,7 @@ void show_timing(torch::Device device) {
 /// The model's loss over the whole validation part, in nats a character.
 double validation_loss(OneLayerModel& model, const Setting& setting) {
   torch::NoGradGuard no_gradients;
-  const auto windows = consecutive_windows(setting.validation, setting.context + 1);  // [windows, context + 1]
+  const auto windows = windows_of(setting.validation, setting.context);  // [windows, context + 1]
   double total = 0;
   for (const auto& some : windows.split(256)) {
     const auto logits = model->forward(some.slice(1, 0, -1));
@@ -318,27 +320,28 @@ void print_sample(OneLayerModel& model, const Setting& setting) {
 
 /// Reads the command line and the text.
 Setting prepare(int argc, char** argv) {
-  CommandLine line("chapter 3", "Attention taken apart, one layer of it trained, and what its heads look at.");
-  line.add()("steps", "training steps", cxxopts::value<std::int64_t>()->default_value("1500"))(
-      "heads", "attention heads", cxxopts::value<std::int64_t>()->default_value("4"))(
-      "width", "features a position", cxxopts::value<std::int64_t>()->default_value("64"))(
-      "context", "characters read at once", cxxopts::value<std::int64_t>()->default_value("64"))(
-      "batch-size", "windows a step", cxxopts::value<std::int64_t>()->default_value("32"))(
-      "maps", "a folder to draw each head's map into, as SVG", cxxopts::value<std::string>());
+  std::int64_t steps = 1500, context = 64, batch_size = 32;
+  AttentionOptions attention;
+  attention.width = 64;
+  attention.heads = 4;
+  std::optional<std::filesystem::path> maps;
+  CommandLine line("Attention taken apart, one layer of it trained, and what its heads look at.");
+  line.option("steps", steps, {0, 1'000'000}, "training steps");
+  line.option("heads", attention.heads, {1, 64}, "attention heads");
+  line.option("width", attention.width, {1, 4096}, "features a position");
+  line.option("context", context, {8, 1024}, "characters read at once");
+  line.option("batch-size", batch_size, {1, 4096}, "windows a step");
+  line.folder("maps", maps, "a folder to draw each head's map into, as SVG");
   const SharedOptions shared = line.parse(argc, argv);
+  if (attention.width % attention.heads != 0) {
+    throw UsageError(
+        fmt::format("--heads must divide --width: {} is no multiple of {}", attention.width, attention.heads));
+  }
 
   Corpus corpus = load_corpus(shared.data);
   Tokenizer tokenizer = Tokenizer::from_text(corpus.text);
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, 64, 32, 0, {}};
-  setting.steps = line.integer("steps", 0, 1'000'000);
-  setting.context = line.integer("context", 8, 1024);
-  setting.batch_size = line.integer("batch-size", 1, 4096);
-  setting.attention.width = line.integer("width", 1, 4096);
-  setting.attention.heads = line.integer("heads", 1, 64);
-  if (setting.attention.width % setting.attention.heads != 0) {
-    throw UsageError(fmt::format("--heads must divide --width: {} is no multiple of {}", setting.attention.width,
-                                 setting.attention.heads));
-  }
+  Setting setting{shared,    std::move(corpus), std::move(tokenizer), {},    {},
+                  attention, context,           batch_size,           steps, std::move(maps)};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
   const std::int64_t shorter = std::min(setting.train.size(0), setting.validation.size(0));
@@ -346,7 +349,6 @@ Setting prepare(int argc, char** argv) {
     throw UsageError(fmt::format("the text's validation part has {} characters; --context {} needs at least {}",
                                  shorter, setting.context, setting.context + 1));
   }
-  if (line.given("maps")) setting.maps = line.folder("maps");
   return setting;
 }
 

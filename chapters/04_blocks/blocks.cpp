@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <numbers>
-#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -14,10 +13,10 @@ namespace verse {
 
 namespace {
 
-/// GPT-2's deviation for every matrix and table.
+/// The standard deviation of every matrix and table.
 constexpr double kDeviation = 0.02;
 
-/// The bend between an MLP's projections, as the options ask for it.
+/// The activation function between an MLP's projections, as the options ask for it.
 torch::Tensor gelu(const torch::Tensor& x, const GPTOptions& options) {
   if (options.fused) return torch::gelu(x, options.exact_gelu ? "none" : "tanh");
   return options.exact_gelu ? gelu_exact(x) : gelu_tanh(x);
@@ -56,14 +55,14 @@ AttentionOptions attention_options(const GPTOptions& options) {
 
 torch::Tensor layer_norm(const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
   //! [4.1]
-  // Exercise 4.1: Layer norm. Read "ch04-layer-norm" in chapter.md, then replace the next line; make hint-4.1 helps.
+  // Exercise 4.1: Layer norm. Read "ch04-layer-norm" in README.md, then replace the next line; make hint-4.1 helps.
   throw NotImplemented("4.1");
   //! [4.1]
 }
 
 torch::Tensor gelu_tanh(const torch::Tensor& x) {
   //! [4.2]
-  // Exercise 4.2: GELU in GPT-2's form. Read "ch04-mlp" in chapter.md, then replace the next line; make hint-4.2 helps.
+  // Exercise 4.2: GELU in GPT-2's form. Read "ch04-mlp" in README.md, then replace the next line; make hint-4.2 helps.
   throw NotImplemented("4.2");
   //! [4.2]
 }
@@ -93,7 +92,7 @@ MLPImpl::MLPImpl(const GPTOptions& given) : options(given) {
 
 torch::Tensor MLPImpl::forward(const torch::Tensor& x) {
   //! [4.3]
-  // Exercise 4.3: The MLP. Read "ch04-mlp" in chapter.md, then replace the next line; make hint-4.3 helps.
+  // Exercise 4.3: The MLP. Read "ch04-mlp" in README.md, then replace the next line; make hint-4.3 helps.
   throw NotImplemented("4.3");
   //! [4.3]
 }
@@ -109,7 +108,7 @@ BlockImpl::BlockImpl(const GPTOptions& options) {
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, const AttentionExtras& extras) {
   //! [4.4]
-  // Exercise 4.4: A pre-norm block. Read "ch04-block" in chapter.md, then replace the next line; make hint-4.4 helps.
+  // Exercise 4.4: A pre-norm block. Read "ch04-block" in README.md, then replace the next line; make hint-4.4 helps.
   throw NotImplemented("4.4");
   //! [4.4]
 }
@@ -127,22 +126,15 @@ GPTImpl::GPTImpl(const GPTOptions& given) : options(checked(given)) {
 
 void GPTImpl::initialise() {
   //! [4.5]
-  // Exercise 4.5. Read "ch04-initialise" in chapter.md, then replace the next line; make hint-4.5 helps.
+  // Exercise 4.5. Read "ch04-initialise" in README.md, then replace the next line; make hint-4.5 helps.
   throw NotImplemented("4.5");
   //! [4.5]
 }
 
 //! [gpt_forward]
 torch::Tensor GPTImpl::forward(const torch::Tensor& tokens, const ForwardExtras& extras) {
-  // New tokens take the positions after those that the cache has kept.
-  const std::int64_t time = tokens.size(-1);
-  const std::int64_t kept = extras.cache == nullptr || extras.cache->empty() ? 0 : extras.cache->front()->length();
-  if (kept + time > options.context) {
-    throw UsageError(fmt::format("{} tokens after {} kept ones are more than the context of {} positions", time, kept,
-                                 options.context));
-  }
-  const auto positions =
-      torch::arange(kept, kept + time, torch::TensorOptions().dtype(torch::kInt64).device(tokens.device()));
+  // New tokens take the positions after those that the cache has kept, as long as the context has room for them.
+  const auto positions = positions_of(tokens, extras);  // [time]
   const auto x = options.fused ? torch::embedding(token_embedding, tokens) : embed_tokens(token_embedding, tokens);
   return forward_embedded(x, positions, extras);  // from [batch, time, width]
 }
@@ -151,13 +143,14 @@ torch::Tensor GPTImpl::forward_embedded(const torch::Tensor& x, const torch::Ten
                                         const ForwardExtras& extras) {
   // Embed, blocks, head: the whole model.
   const auto embedded = torch::dropout(add_positions(x, positions), options.dropout, is_training());
-  return head(run_blocks(embedded, extras));
+  const auto features = run_blocks(embedded, extras);  // [batch, time, width]
+  return head(extras.last_only ? features.narrow(1, features.size(1) - 1, 1) : features);
 }
 //! [gpt_forward]
 
 torch::Tensor GPTImpl::add_positions(const torch::Tensor& x, const torch::Tensor& positions) {
   //! [4.6]
-  // Exercise 4.6. Read "ch04-gpt" in chapter.md, then replace the next line; make hint-4.6 helps.
+  // Exercise 4.6. Read "ch04-gpt" in README.md, then replace the next line; make hint-4.6 helps.
   throw NotImplemented("4.6");
   //! [4.6]
 }
@@ -169,26 +162,16 @@ torch::Tensor GPTImpl::run_blocks(torch::Tensor x, const ForwardExtras& extras) 
   }
   if (extras.weights != nullptr) extras.weights->assign(static_cast<std::size_t>(options.layers), torch::Tensor());
   //! [4.7]
-  // Exercise 4.7: Through every block. Read "ch04-gpt" in chapter.md, then replace the next line; make hint-4.7 helps.
+  // Exercise 4.7: Through every block. Read "ch04-gpt" in README.md, then replace the next line; make hint-4.7 helps.
   throw NotImplemented("4.7");
   //! [4.7]
 }
 
 torch::Tensor GPTImpl::head(const torch::Tensor& x) {
   //! [4.8]
-  // Exercise 4.8: The tied head. Read "ch04-gpt" in chapter.md, then replace the next line; make hint-4.8 helps.
+  // Exercise 4.8: The tied head. Read "ch04-gpt" in README.md, then replace the next line; make hint-4.8 helps.
   throw NotImplemented("4.8");
   //! [4.8]
-}
-
-std::int64_t GPTImpl::parameter_count() const {
-  // A tensor that is registered in two places is one tensor.
-  std::set<const void*> seen;
-  std::int64_t count = 0;
-  for (const auto& parameter : parameters()) {
-    if (seen.insert(parameter.unsafeGetTensorImpl()).second) count += parameter.numel();
-  }
-  return count;
 }
 
 }  // namespace verse

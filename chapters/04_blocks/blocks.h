@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "02_embeddings/embeddings.h"
 #include "03_attention/attention.h"
+#include "04_blocks/given/language_model.h"
 #include "common/projection.h"
 
 namespace verse {
@@ -88,22 +88,12 @@ class BlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Block);
 
-/// The keys and values that every layer keeps while text is generated, the first block's first.
-using Cache = std::vector<std::shared_ptr<LayerCache>>;
-
-/// What a caller may add to a pass through the whole model; all of it optional.
-struct ForwardExtras {
-  torch::Tensor mask;                             ///< as AttentionExtras::mask, the same in every block
-  Cache* cache = nullptr;                         ///< one entry a layer
-  std::vector<torch::Tensor>* weights = nullptr;  ///< receives each layer's [batch, heads, time, keys]
-};
-
 /// GPT-2 (Radford et al. 2019): token and position embeddings, blocks, a final norm, and a head tied to the token
 /// table.
 ///
 /// Parameters: `token_embedding` [vocabulary, width], `position_embedding` [context, width]; modules: `blocks.0` to
 /// `blocks.<layers-1>` and `final_norm`. The head has none of its own: it is the token table, read the other way.
-class GPTImpl : public torch::nn::Module {
+class GPTImpl : public LanguageModelImpl {
  public:
   /// Builds the model and, where the options ask for it, gives it its first values; the generator is LibTorch's, seeded
   /// by torch::manual_seed.
@@ -113,14 +103,16 @@ class GPTImpl : public torch::nn::Module {
   /// Logits for the token after each one. @param tokens [batch, time], int64 @return [batch, time, vocabulary]
   /// With a cache, the tokens come after those it has kept.
   /// @throws UsageError when kept and new tokens together exceed the context.
-  torch::Tensor forward(const torch::Tensor& tokens, const ForwardExtras& extras = {});
+  torch::Tensor forward(const torch::Tensor& tokens, const ForwardExtras& extras = {}) override;
 
-  /// The same from embeddings, which need not come from tokens: chapter 9 puts images and sound there.
+  /// The same from embeddings, which need not come from tokens: images and sound can be made into vectors too.
   /// @param x [batch, time, width]
   /// @param positions [time] or [batch, time], int64, each below context; undefined adds no position vectors
   /// @return logits [batch, time, vocabulary]
-  virtual torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
-                                         const ForwardExtras& extras = {});
+  torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
+                                 const ForwardExtras& extras = {}) override;
+
+  ModelShape shape() const override { return options.shape(); }
 
   /// Token vectors plus position vectors, before dropout. (Exercise 4.6)
   /// @param x [batch, time, width] @param positions as in forward_embedded()
@@ -132,24 +124,14 @@ class GPTImpl : public torch::nn::Module {
   /// Features to logits with the token table. (Exercise 4.8) @param x [..., width] @return [..., vocabulary]
   torch::Tensor head(const torch::Tensor& x);
 
-  /// GPT-2's initialisation: matrices and tables normal with deviation 0.02, the two projections of each block that
+  /// GPT-2's initialisation: matrices and tables normal with standard deviation 0.02, the two projections of each block that
   /// write into the residual stream with 0.02 / sqrt(2 x layers); biases 0, gains 1. (Exercise 4.5)
   void initialise();
 
-  /// All parameters, the shared table once.
-  std::int64_t parameter_count() const;
-
   GPTOptions options;
-  torch::Tensor token_embedding;
   torch::Tensor position_embedding;
   torch::nn::ModuleList blocks{nullptr};
   LayerNorm final_norm{nullptr};
-
- protected:
-  /// For a GPT that is built of other parts and entered by the same doors (chapter 12): it keeps the options and leaves
-  /// the rest to whoever derives from it.
-  struct OtherParts {};
-  GPTImpl(const GPTOptions& given, OtherParts) : options(given) {}
 };
 TORCH_MODULE(GPT);
 

@@ -23,13 +23,13 @@
 #include "02_embeddings/given/speak.h"
 #include "04_blocks/blocks.h"
 #include "04_blocks/stacks.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
-#include "common/plot.h"
-#include "common/program.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/plot.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -331,16 +331,16 @@ void print_sample(const GPT& model, const Setting& setting) {
 
 /// Reads the command line and the text.
 Setting prepare(int argc, char** argv) {
-  CommandLine line("chapter 4", "The whole GPT part by part, what stacks of layers do to a signal, and which learn.");
-  line.add()("steps", "training steps for each of five stacks; 0 trains none",
-             cxxopts::value<std::int64_t>()->default_value("200"))(
-      "plots", "a folder to draw signal and gradient by depth into, as SVG", cxxopts::value<std::string>());
+  std::int64_t steps = 200;
+  std::optional<std::filesystem::path> plots;
+  CommandLine line("The whole GPT part by part, what stacks of layers do to a signal, and which learn.");
+  line.option("steps", steps, {0, 100'000}, "training steps for each of five stacks; 0 trains none");
+  line.folder("plots", plots, "a folder to draw signal and gradient by depth into, as SVG");
   const SharedOptions shared = line.parse(argc, argv);
 
   Corpus corpus = load_corpus(shared.data);
   Tokenizer tokenizer = Tokenizer::from_text(corpus.text);
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, 0, {}};
-  setting.steps = line.integer("steps", 0, 100'000);
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, steps, plots};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
   const std::int64_t needed = GPTOptions().context + 1;
@@ -348,7 +348,6 @@ Setting prepare(int argc, char** argv) {
     throw UsageError(fmt::format("the text's validation part has {} characters; this program needs {}",
                                  setting.validation.size(0), needed));
   }
-  if (line.given("plots")) setting.plots = line.folder("plots");
   return setting;
 }
 

@@ -19,15 +19,15 @@
 #include "02_embeddings/given/speak.h"
 #include "04_blocks/blocks.h"
 #include "05_training/given/checkpoint.h"
+#include "05_training/given/train_small.h"
 #include "05_training/training.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
-#include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -44,10 +44,7 @@ struct Setting {
   Tokenizer tokenizer;
   torch::Tensor train, validation;  ///< [characters], int64, on the device
   GPTOptions model;
-  AdamWOptions adamw;
-  TrainingOptions training;
-  std::int64_t batch_size = 0;
-  std::int64_t evaluate_every = 0;
+  SmallTraining training;
   std::int64_t sample = 0;
   std::optional<std::filesystem::path> run;
   bool batch_sizes = false;
@@ -56,15 +53,17 @@ struct Setting {
 /// Part 1: what a step reads, and what all of them amount to.
 void show_plan(const Setting& setting, std::int64_t parameters) {
   const auto& schedule = setting.training.schedule;
-  const std::int64_t tokens_per_step = setting.batch_size * setting.model.context * setting.training.accumulate;
+  const std::int64_t tokens_per_step =
+      setting.training.batch_size * setting.model.context * setting.training.accumulate;
   const double all = static_cast<double>(tokens_per_step * schedule.steps);
   fmt::print("{}: {} characters train, {} validate, {} different ones\n", setting.corpus.name,
              with_commas(setting.train.size(0)), with_commas(setting.validation.size(0)), setting.tokenizer.size());
   fmt::print("A GPT of {} layers, {} heads, {} wide, context {}: {} parameters\n", setting.model.layers,
              setting.model.heads, setting.model.width, setting.model.context, with_commas(parameters));
   fmt::print("A step reads {} x {} x {} = {} characters; {} steps read the training text {:.1f} times over\n",
-             setting.training.accumulate, setting.batch_size, setting.model.context, with_commas(tokens_per_step),
-             with_commas(schedule.steps), all / static_cast<double>(setting.train.size(0)));
+             setting.training.accumulate, setting.training.batch_size, setting.model.context,
+             with_commas(tokens_per_step), with_commas(schedule.steps),
+             all / static_cast<double>(setting.train.size(0)));
   fmt::print("At 6 operations a parameter and character, that is {:.1e} operations\n\n",
              6 * static_cast<double>(parameters) * all);
 }
@@ -96,54 +95,34 @@ void show_landmarks(const Setting& setting) {
     fmt::print("  {:.3f}  the floor: what whoever knows the text's source cannot do without\n", *setting.corpus.floor);
 }
 
-//! [train-small-gpt]
-/// Part 4: training, with both losses now and then. @return whether it came to its end
-bool train_small_gpt(GPT& model, const Setting& setting) {
-  Random random(setting.shared.seed);
-  AdamW optimizer(model->parameters(), setting.adamw);
-  const std::int64_t steps = setting.training.schedule.steps;
-  Progress progress(steps, setting.batch_size * setting.model.context * setting.training.accumulate);
-
-  const auto next_loss = [&] {
-    return batch_loss(model, draw_batch(setting.train, setting.batch_size, setting.model.context, random));
-  };
-
+/// Part 4: training, with both losses now and then. @throws Interrupted
+void train_small_gpt(GPT& model, const Setting& setting) {
   // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
-  const auto show_losses = [&](std::int64_t step, double rate, double norm) {
-    progress.pause();
+  const auto show_losses = [&](std::int64_t step, const StepReport& last) {
     const auto beginning = [&](const torch::Tensor& tokens) {
       return evaluate(model, tokens.slice(0, 0, 1 + 20480),
                       evaluation_batch(setting.model.context, setting.shared.device.device));
     };
-    const double train_loss = beginning(setting.train), validation_loss = beginning(setting.validation);
-    progress.finish();
-    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, train_loss, validation_loss, rate, norm);
+    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, beginning(setting.train),
+               beginning(setting.validation), last.learning_rate, last.gradient_norm.item<double>());
     std::fflush(stdout);
-    progress.go_on();
   };
 
-  model->train();
+  SmallTraining plan = setting.training;
+  plan.seed = setting.shared.seed;
+  plan.look = show_losses;
   fmt::print("\nTraining; the losses are over the first 20,480 predictions of either part\n");
   fmt::print("  {:>6}  {:>10}  {:>10}  {:>13}  {:>13}\n", "step", "train", "validation", "learning rate",
              "gradient norm");
-  train(optimizer, next_loss, setting.training, [&](const StepReport& done) {
-    // Asking a GPU for a number waits for all it has been told to do, so it is not done at every step.
-    const std::int64_t finished = done.step + 1;
-    if (finished % 10 == 0 || finished == steps) progress.update(finished, done.loss.item<double>());
-    if (finished % setting.evaluate_every == 0 || finished == steps)
-      show_losses(finished, done.learning_rate, done.gradient_norm.item<double>());
-    return !interrupted();
-  });
-  progress.finish();
-  fmt::print(stderr, "{:.0f} characters a second\n", progress.tokens_per_second());
-  return !interrupted();
+  const double rate = train_small(model, setting.train, plan);
+  fmt::print(stderr, "{:.0f} characters a second\n", rate);
 }
-//! [train-small-gpt]
 
 /// How far the gradients of batches of one size lie from the mean of the largest ones, as a share of its length, and
 /// how many characters a second they come from.
 void show_batch_sizes(GPT& model, const Setting& setting) {
   constexpr int kBatches = 16;
+  model->train();
   Random random(setting.shared.seed);
   const auto gradient_of = [&](std::int64_t batch_size) {
     for (auto& parameter : model->parameters()) parameter.mutable_grad() = torch::Tensor();
@@ -191,61 +170,53 @@ void speak(GPT& model, const Setting& setting) {
 
 /// Reads the command line and the text. @throws UsageError for what cannot work, before any time is spent on it
 Setting prepare(int argc, char** argv) {
-  CommandLine line("chapter 5", "Trains a small GPT with batches, AdamW, a schedule and clipping.");
-  line.add()("steps", "training steps", cxxopts::value<std::int64_t>()->default_value("2000"));
-  line.add()("batch-size", "windows a batch", cxxopts::value<std::int64_t>()->default_value("12"));
-  line.add()("accumulate", "batches a step", cxxopts::value<std::int64_t>()->default_value("1"));
-  line.add()("context", "characters a window", cxxopts::value<std::int64_t>()->default_value("64"));
-  line.add()("layers", "blocks", cxxopts::value<std::int64_t>()->default_value("4"));
-  line.add()("heads", "attention heads", cxxopts::value<std::int64_t>()->default_value("4"));
-  line.add()("width", "features a position", cxxopts::value<std::int64_t>()->default_value("128"));
-  line.add()("dropout", "share of features dropped", cxxopts::value<double>()->default_value("0"));
-  line.add()("learning-rate", "at its peak", cxxopts::value<double>()->default_value("1e-3"));
-  line.add()("min-learning-rate", "at the end", cxxopts::value<double>()->default_value("1e-4"));
-  line.add()("warmup", "steps up to the peak", cxxopts::value<std::int64_t>()->default_value("100"));
-  line.add()("weight-decay", "of matrices and tables", cxxopts::value<double>()->default_value("0.1"));
-  line.add()("grad-clip", "largest gradient norm, 0 for none", cxxopts::value<double>()->default_value("1"));
-  line.add()("eval-every", "steps from one estimate to the next", cxxopts::value<std::int64_t>()->default_value("250"));
-  line.add()("clear", "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
-  line.add()("batch-sizes", "measures, after training, how much gradients of batches of 1, 8 and 64 differ");
-  line.add()("out", "folder to save the model in", cxxopts::value<std::string>());
-  line.add()("sample", "characters to speak at the end", cxxopts::value<std::int64_t>()->default_value("300"));
+  GPTOptions model;
+  model.context = 64;
+  model.layers = model.heads = 4;
+  model.width = 128;
+  SmallTraining training;
+  training.schedule = {1e-3, 1e-4, 100, 2000};
+  training.batch_size = 12;
+  training.look_every = 250;
+  std::int64_t sample = 300;
+  bool clear = false, batch_sizes = false;
+  std::optional<std::filesystem::path> out;
+  CommandLine line("Trains a small GPT with batches, AdamW, a schedule and clipping.");
+  line.option("steps", training.schedule.steps, {1}, "training steps");
+  line.option("batch-size", training.batch_size, {1}, "windows a batch");
+  line.option("accumulate", training.accumulate, {1}, "batches a step");
+  line.option("context", model.context, {1, 65536}, "characters a window");
+  line.option("layers", model.layers, {1, 1000}, "blocks");
+  line.option("heads", model.heads, {1, 65536}, "attention heads");
+  line.option("width", model.width, {1, 65536}, "features a position");
+  line.option("dropout", model.dropout, {0, 0.99}, "share of features dropped");
+  line.option("learning-rate", training.schedule.peak, {0, 1e6}, "at its peak");
+  line.option("min-learning-rate", training.schedule.minimum, {0, 1e6}, "at the end");
+  line.option("warmup", training.schedule.warmup, {0}, "steps up to the peak");
+  line.option("weight-decay", training.adamw.weight_decay, {0, 1e6}, "of matrices and tables");
+  line.option("grad-clip", training.gradient_clip, {0}, "largest gradient norm, 0 for none");
+  line.option("eval-every", training.look_every, {1}, "steps from one estimate to the next");
+  line.flag("clear", clear, "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
+  line.flag("batch-sizes", batch_sizes,
+            "measures, after training, how much gradients of batches of 1, 8 and 64 differ");
+  line.option("out", out, "folder to save the model in", "RUN");
+  line.option("sample", sample, {0}, "characters to speak at the end");
   const auto shared = line.parse(argc, argv);
+  model.fused = !clear;
+  if (out && std::filesystem::exists(*out / "model.safetensors"))
+    throw UsageError(fmt::format("{} holds a model already; name another folder", out->string()));
 
   auto corpus = load_corpus(shared.data);
   auto tokenizer = Tokenizer::from_text(corpus.text);
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, {}, {}, {}, 0, 0, 0, {}, false};
+  model.vocabulary_size = tokenizer.size();
+  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, model, training, sample, out, batch_sizes};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
-
-  setting.model.vocabulary_size = setting.tokenizer.size();
-  setting.model.context = line.integer("context", 1, 65536);
-  setting.model.layers = line.integer("layers", 1, 1000);
-  setting.model.heads = line.integer("heads", 1, 65536);
-  setting.model.width = line.integer("width", 1, 65536);
-  setting.model.dropout = line.number("dropout", 0, 0.99);
-  setting.model.fused = !line.on("clear");
-  setting.adamw.weight_decay = line.number("weight-decay", 0, 1e6);
-  setting.training.schedule.steps = line.integer("steps", 1);
-  setting.training.schedule.warmup = line.integer("warmup", 0);
-  setting.training.schedule.peak = line.number("learning-rate", 0, 1e6);
-  setting.training.schedule.minimum = line.number("min-learning-rate", 0, 1e6);
-  setting.training.gradient_clip = line.number("grad-clip", 0, std::numeric_limits<double>::infinity());
-  setting.training.accumulate = line.integer("accumulate", 1);
-  setting.batch_size = line.integer("batch-size", 1);
-  setting.evaluate_every = line.integer("eval-every", 1);
-  setting.sample = line.integer("sample", 0);
 
   if (std::min(setting.train.size(0), setting.validation.size(0)) <= setting.model.context)
     throw UsageError(fmt::format("{} is too short for a context of {}: its parts have {} and {} characters",
                                  setting.corpus.name, setting.model.context, setting.train.size(0),
                                  setting.validation.size(0)));
-  setting.batch_sizes = line.on("batch-sizes");
-  if (line.given("out")) {
-    setting.run = line.text("out");
-    if (std::filesystem::exists(*setting.run / "model.safetensors"))
-      throw UsageError(fmt::format("{} holds a model already; name another folder", setting.run->string()));
-  }
   return setting;
 }
 
@@ -262,12 +233,18 @@ int run(int argc, char** argv) {
   show_landmarks(setting);
   std::fflush(stdout);
 
-  const bool finished = train_small_gpt(model, setting);
-  if (setting.run) {
+  const auto save = [&] {
     save_model(*setting.run, *model, setting.tokenizer);
     fmt::print(stderr, "saved in {}\n", setting.run->string());
+  };
+  try {
+    train_small_gpt(model, setting);
+  } catch (const Interrupted&) {
+    if (!setting.run) throw;
+    save();
+    throw Interrupted("stopped; what was learned is saved");
   }
-  if (!finished) throw Interrupted(setting.run ? "stopped; what was learned is saved" : "stopped");
+  if (setting.run) save();
 
   const double loss =
       evaluate(model, setting.validation, evaluation_batch(setting.model.context, setting.shared.device.device));

@@ -30,7 +30,7 @@ Batch draw_batch(const torch::Tensor& tokens, std::int64_t batch_size, std::int6
 
 /// Mean cross-entropy in nats of the targets under the model, with chapter 2's cross-entropy. (Exercise 5.2)
 /// @return a scalar that gradients flow through
-torch::Tensor batch_loss(GPT& model, const Batch& batch);
+torch::Tensor batch_loss(LanguageModel model, const Batch& batch);
 
 /// AdamW's settings (Loshchilov and Hutter 2019); the defaults are nanoGPT's for characters.
 struct AdamWOptions {
@@ -120,7 +120,7 @@ torch::Tensor clip_gradients(const std::vector<torch::Tensor>& parameters, doubl
 /// @param tokens [characters], int64, on the model's device @param batch_size windows at a time: some 2,000 characters
 /// are fastest on a CPU, more on a GPU
 /// @return nats a character @throws UsageError for fewer than two characters
-double evaluate(GPT& model, const torch::Tensor& tokens, std::int64_t batch_size);
+double evaluate(LanguageModel model, const torch::Tensor& tokens, std::int64_t batch_size);
 
 /// What a training loop needs to know.
 struct TrainingOptions {
@@ -145,7 +145,7 @@ using LossFunction = std::function<torch::Tensor()>;
 using StepListener = std::function<bool(const StepReport&)>;
 
 /// The loop: loss, gradients, clipping, optimizer, next. (Exercise 5.9)
-/// Chapters 8, 9 and 10 train with it too; what they learn from is in next_loss.
+/// It knows nothing of text: whatever has a loss can be trained with it.
 void train(Optimizer& optimizer, const LossFunction& next_loss, const TrainingOptions& options,
            const StepListener& after_step);
 

@@ -5,13 +5,14 @@
 #include <limits>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 
 Overfitting find_overfitting(const std::vector<Metrics>& rows) {
   Overfitting result;
   //! [6.3]
-  // Exercise 6.3: Overfitting. Read "ch06-overfitting" in chapter.md, then replace the next line; make hint-6.3 helps.
+  // Exercise 6.3: Overfitting. Read "ch06-overfitting" in README.md, then replace the next line; make hint-6.3 helps.
   throw NotImplemented("6.3");
   //! [6.3]
   return result;
@@ -22,7 +23,7 @@ std::vector<double> overfit_one_batch(const std::function<torch::Tensor()>& next
                                       std::int64_t steps) {
   std::vector<double> losses;
   //! [6.4]
-  // Exercise 6.4. Read "ch06-one-batch" in chapter.md, then replace the next line; make hint-6.4 helps.
+  // Exercise 6.4. Read "ch06-one-batch" in README.md, then replace the next line; make hint-6.4 helps.
   throw NotImplemented("6.4");
   //! [6.4]
   return losses;
@@ -32,7 +33,7 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
                                             const std::vector<torch::Tensor>& before) {
   std::vector<ParameterHealth> health;
   //! [6.5]
-  // Exercise 6.5. Read "ch06-health" in chapter.md, then replace the next line; make hint-6.5 helps.
+  // Exercise 6.5. Read "ch06-health" in README.md, then replace the next line; make hint-6.5 helps.
   throw NotImplemented("6.5");
   //! [6.5]
   return health;
@@ -40,15 +41,16 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
 
 Finding bad_initialisation(const RunRecord& run) {
   //! [6.6]
-  // Exercise 6.6: A bad beginning. Read "ch06-start" in chapter.md, then replace the next line; make hint-6.6 helps.
+  // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
   throw NotImplemented("6.6");
   //! [6.6]
 }
 
 double repeated_share(const std::string& text) {
+  const std::u32string characters = decode_utf8(text);
   std::size_t repeated = 0;
-  for (std::size_t i = 1; i < text.size(); ++i) repeated += text[i] == text[i - 1] ? 1 : 0;
-  return text.size() < 2 ? 0.0 : static_cast<double>(repeated) / static_cast<double>(text.size() - 1);
+  for (std::size_t i = 1; i < characters.size(); ++i) repeated += characters[i] == characters[i - 1] ? 1 : 0;
+  return characters.size() < 2 ? 0.0 : static_cast<double>(repeated) / static_cast<double>(characters.size() - 1);
 }
 
 double highest_rate(const RunRecord& run) {
@@ -66,42 +68,42 @@ Finding is_stuck(const RunRecord& run) {
 double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
                         std::int64_t vocabulary_size) {
   //! [6.7]
-  // Exercise 6.7. Read "ch06-cheats" in chapter.md, then replace the next line; make hint-6.7 helps.
+  // Exercise 6.7. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.7 helps.
   throw NotImplemented("6.7");
   //! [6.7]
 }
 
 Finding sees_the_future(const RunRecord& run) {
   //! [6.8]
-  // Exercise 6.8. Read "ch06-cheats" in chapter.md, then replace the next line; make hint-6.8 helps.
+  // Exercise 6.8. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.8 helps.
   throw NotImplemented("6.8");
   //! [6.8]
 }
 
 Finding targets_not_shifted(const RunRecord& run) {
   //! [6.9]
-  // Exercise 6.9. Read "ch06-cheats" in chapter.md, then replace the next line; make hint-6.9 helps.
+  // Exercise 6.9. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.9 helps.
   throw NotImplemented("6.9");
   //! [6.9]
 }
 
 Finding same_batch_every_step(const RunRecord& run) {
   //! [6.10]
-  // Exercise 6.10. Read "ch06-same" in chapter.md, then replace the next line; make hint-6.10 helps.
+  // Exercise 6.10. Read "ch06-same" in README.md, then replace the next line; make hint-6.10 helps.
   throw NotImplemented("6.10");
   //! [6.10]
 }
 
 Finding learning_rate_too_high(const RunRecord& run) {
   //! [6.11]
-  // Exercise 6.11. Read "ch06-rates" in chapter.md, then replace the next line; make hint-6.11 helps.
+  // Exercise 6.11. Read "ch06-rates" in README.md, then replace the next line; make hint-6.11 helps.
   throw NotImplemented("6.11");
   //! [6.11]
 }
 
 Finding warmup_missing(const RunRecord& run) {
   //! [6.12]
-  // Exercise 6.12. Read "ch06-rates" in chapter.md, then replace the next line; make hint-6.12 helps.
+  // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
   throw NotImplemented("6.12");
   //! [6.12]
 }

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <torch/torch.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -21,14 +20,16 @@
 #include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "06_loss_stages/given/checkups.h"
-#include "06_loss_stages/loss_stages.h"
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
-#include "common/corpus.h"
+#include "06_loss_stages/loss_stages.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
+#include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/program.h"
 #include "common/safetensors.h"
 
 namespace verse {
@@ -147,10 +148,10 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
   if (shared.data || !std::filesystem::exists(state)) return load_corpus(shared.data);
   const auto metadata = load_tensors(state).metadata;
   const auto found = metadata.find("run");
-  const auto run = nlohmann::json::parse(found == metadata.end() ? "" : found->second, nullptr, /*exceptions=*/false);
-  const nlohmann::json::json_pointer place("/text/file");
-  if (!run.is_object() || !run.contains(place) || !run.at(place).is_string()) return load_corpus({});
-  const std::filesystem::path file = run.at(place).get<std::string>();
+  if (found == metadata.end()) return load_corpus({});
+  const JsonEntry text = parse_json(found->second, state.string()).at("text");
+  if (!text.has("file")) return load_corpus({});
+  const std::filesystem::path file = text.at("file").path();
   if (!std::filesystem::exists(file)) {
     throw UsageError(
         fmt::format("{} has learned from {}, which is gone: name that text by --data", folder.string(), file.string()));
@@ -158,9 +159,18 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
   return load_corpus(file);
 }
 
+/// What the program is asked for.
+struct Request {
+  std::optional<std::filesystem::path> run, report, curve, out;
+  std::optional<std::string> with, fault;
+  std::int64_t sample = 200, steps = 600, warmup = 100;
+  double learning_rate = 1e-3;
+  bool listens = false, one_batch = false, health = false;
+};
+
 /// A run, and everything that can be said about it.
-void show_run(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared) {
-  const std::filesystem::path folder = line.text("run");
+void show_run(const Request& request, const Corpus& corpus, const SharedOptions& shared) {
+  const std::filesystem::path& folder = *request.run;
   const bool has_model = std::filesystem::exists(folder / "model.safetensors");
   if (has_model && !std::filesystem::exists(folder / "metrics.csv")) {
     const auto tokenizer = Tokenizer::from_text(corpus.text);
@@ -170,46 +180,38 @@ void show_run(const CommandLine& line, const Corpus& corpus, const SharedOptions
     return;
   }
   const RunRecord run = load_record(folder, corpus);
-  if (line.given("curve")) {
-    if (line.given("with")) {
-      plot_runs(line.text("curve"), named_runs(line.text("run") + "," + line.text("with"), corpus));
+  if (request.curve) {
+    if (request.with) {
+      plot_runs(*request.curve, named_runs(folder.string() + "," + *request.with, corpus));
     } else {
-      plot_run(line.text("curve"), run);
+      plot_run(*request.curve, run);
     }
     return;
   }
-  const std::filesystem::path page = line.given("report") ? line.text("report") : (folder / "report.html").string();
+  const std::filesystem::path page = request.report.value_or(folder / "report.html");
   const Report report = examine(run);
   fmt::print("{}", report_text(run, report));
   if (has_model) {
     fmt::print("\n");
     show_model(folder, corpus, run.landmarks, shared);
   }
-  fmt::print("\nIt writes\n{}\n", run.sample.substr(0, 300));
+  fmt::print("\nIt writes\n{}\n", first_characters(run.sample, 300));
   write_report(page, run, report);
   fmt::print(stderr, "wrote {}\n", page.string());
 }
 
 /// Trains with a fault, and keeps what can be seen of it.
-void record(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared) {
-  const std::string name = line.text("record");
+void record(const Request& request, const Corpus& corpus, const SharedOptions& shared) {
   RecordingPlan plan;
-  std::string known;
-  bool found = false;
-  for (const auto& [fault_name, fault] : fault_names()) {
-    if (fault_name == name) {
-      plan.fault = fault;
-      found = true;
-    }
-    known += (known.empty() ? "" : ", ") + fault_name;
+  for (const auto& [name, fault] : fault_names()) {
+    if (name == *request.fault) plan.fault = fault;
   }
-  if (!found) throw UsageError(fmt::format("--record knows {}; not \"{}\"", known, name));
-  if (!line.given("out")) throw UsageError("--record needs --out, the folder to record into");
-  const std::filesystem::path folder = line.text("out");
+  if (!request.out) throw UsageError("--record needs --out, the folder to record into");
+  const std::filesystem::path& folder = *request.out;
   if (std::filesystem::exists(folder)) throw UsageError(fmt::format("{} exists already", folder.string()));
-  plan.peak = line.number("learning-rate", 1e-9, 1e3);
-  plan.warmup = line.integer("warmup", 0, 1000000);
-  plan.steps = line.integer("steps", 1, 1000000);
+  plan.peak = request.learning_rate;
+  plan.warmup = request.warmup;
+  plan.steps = request.steps;
   plan.seed = shared.seed;
   catch_interrupts();
   save_record(folder, record_run(corpus, plan));
@@ -218,37 +220,39 @@ void record(const CommandLine& line, const Corpus& corpus, const SharedOptions& 
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 6", "Shows which losses mean what on a text; with a run's folder, how that run went.");
+  std::vector<std::string> faults;
+  for (const auto& [name, fault] : fault_names()) faults.push_back(name);
+  Request request;
+  CommandLine line("Shows which losses mean what on a text; with a run's folder, how that run went.");
+  line.option("run", request.run, "a run's folder: what was learned, what went wrong", "RUN");
   line.positional("run");
-  line.add()("run", "a run's folder: what was learned, what went wrong", cxxopts::value<std::string>(), "RUN")(
-      "report", "the page to write about a run", cxxopts::value<std::string>(), "FILE.html")(
-      "curve", "draws a run's losses and nothing else", cxxopts::value<std::string>(), "FILE.svg")(
-      "with", "further runs, for --curve to draw validation losses side by side", cxxopts::value<std::string>(),
-      "RUN,RUN")("sample", "characters of each sample", cxxopts::value<std::string>()->default_value("200"), "N")(
-      "listen", "trains a small GPT and lets it write at each stage")("one-batch",
-                                                                      "trains healthy and broken models on one batch")(
-      "health", "gradients and updates by layer, of a good beginning and a bad one")(
-      "record", "trains with a fault and records it: none, no-causal-mask, ...", cxxopts::value<std::string>(),
-      "FAULT")("out", "the folder to record into", cxxopts::value<std::string>(), "FOLDER")(
-      "steps", "of --record and --listen", cxxopts::value<std::string>()->default_value("600"), "N")(
-      "learning-rate", "of --record", cxxopts::value<std::string>()->default_value("1e-3"), "X")(
-      "warmup", "of --record", cxxopts::value<std::string>()->default_value("100"), "N");
+  line.option("report", request.report, "the page to write about a run", "FILE.html");
+  line.option("curve", request.curve, "draws a run's losses and nothing else", "FILE.svg");
+  line.option("with", request.with, "further runs, for --curve to draw validation losses side by side", "RUN,RUN");
+  line.option("sample", request.sample, {0, 100'000}, "characters of each sample");
+  line.flag("listen", request.listens, "trains a small GPT and lets it write at each stage");
+  line.flag("one-batch", request.one_batch, "trains healthy and broken models on one batch");
+  line.flag("health", request.health, "gradients and updates by layer, of a good beginning and a bad one");
+  line.choice("record", request.fault, faults, "trains with a fault and records it: " + one_of(faults));
+  line.option("out", request.out, "the folder to record into", "FOLDER");
+  line.option("steps", request.steps, {1, 1'000'000}, "of --record and --listen");
+  line.option("learning-rate", request.learning_rate, {1e-9, 1e3}, "of --record");
+  line.option("warmup", request.warmup, {0, 1'000'000}, "of --record");
   const auto shared = line.parse(argc, argv);
-  const auto sample = line.integer("sample", 0, 100000);
-  if (line.given("run")) {
-    show_run(line, text_of_run(line.text("run"), shared), shared);
+  if (request.run) {
+    show_run(request, text_of_run(*request.run, shared), shared);
     return 0;
   }
   const auto corpus = load_corpus(shared.data);
-  if (line.given("record")) {
-    record(line, corpus, shared);
+  if (request.fault) {
+    record(request, corpus, shared);
     return 0;
   }
-  if (line.on("one-batch")) {
+  if (request.one_batch) {
     show_one_batch(corpus, shared);
     return 0;
   }
-  if (line.on("health")) {
+  if (request.health) {
     show_health(corpus, shared);
     return 0;
   }
@@ -256,13 +260,13 @@ int run(int argc, char** argv) {
   const auto train = tokenizer.encode_tensor(corpus.train);
   const auto landmarks = show_landmarks(corpus, train, tokenizer.size());
   show_stages(corpus, landmarks);
-  if (line.on("listen")) {
+  if (request.listens) {
     catch_interrupts();
-    listen(corpus, landmarks, line.integer("steps", 1, 1000000), shared);
+    listen(corpus, landmarks, request.steps, shared);
     return 0;
   }
-  fmt::print("\n{} characters of each, drawn from {}'s training part\n", sample, corpus.name);
-  show_texts(train, tokenizer, sample, shared.seed);
+  fmt::print("\n{} characters of each, drawn from {}'s training part\n", request.sample, corpus.name);
+  show_texts(train, tokenizer, request.sample, shared.seed);
   return 0;
 }
 

@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,15 +19,14 @@
 #include "01_tokenizer/tokenizer.h"
 #include "04_blocks/blocks.h"
 #include "05_training/given/checkpoint.h"
-#include "05_training/training.h"
+#include "05_training/given/train_small.h"
 #include "07_sampling/sampling.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
-#include "common/program.h"
-#include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
+#include "common/program.h"
 
 namespace verse {
 namespace {
@@ -71,26 +73,30 @@ TrainedModel train_quickly(const Corpus& corpus, const SharedOptions& shared, st
   GPT model(options);
   model->to(shared.device.device);
 
-  AdamW optimizer(model->parameters(), {});
-  TrainingOptions training;
-  training.schedule = {3e-3, 3e-4, 50, steps};
-  Random random(shared.seed);
-  Progress progress(steps, 12 * options.context);
-  train(
-      optimizer, [&] { return batch_loss(model, draw_batch(tokens, 12, options.context, random)); }, training,
-      [&](const StepReport& report) {
-        if (report.step % 10 == 9) progress.update(report.step + 1, report.loss.item<double>());
-        return !interrupted();
-      });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
-  model->eval();
+  SmallTraining plan;
+  plan.schedule = {3e-3, 3e-4, 50, steps};
+  plan.seed = shared.seed;
+  train_small(model, tokens, plan);
   return {model, std::move(tokenizer)};
+}
+
+/// The end of a prompt that generate() would begin with: all of it, or half a context where it has more than one.
+std::vector<std::int64_t> what_fits(const std::vector<std::int64_t>& prompt, std::int64_t context) {
+  if (static_cast<std::int64_t>(prompt.size()) <= context) return prompt;
+  return {prompt.end() - static_cast<std::ptrdiff_t>(std::max<std::int64_t>(context / 2, 1)), prompt.end()};
+}
+
+/// A text by chapter 7's loop. @throws Interrupted on Ctrl-C
+std::vector<std::int64_t> written(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+                                  const SamplingOptions& options, Random& random) {
+  auto tokens = generate(model, prompt, count, options, random, [](std::int64_t) { return !interrupted(); });
+  if (interrupted()) throw Interrupted("stopped");
+  return tokens;
 }
 
 /// Part 1: the same scores as probabilities, under each setting.
 void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& prompt) {
-  const auto logits = next_logits(trained.model, prompt, nullptr);
+  const auto logits = next_logits(trained.model, what_fits(prompt, trained.model->options.context), nullptr);
   const auto likely =
       std::get<1>(temperature_probabilities(logits, 1.0).topk(std::min<std::int64_t>(8, logits.size(0))));
   fmt::print("\nWhat may come next, the {} most probable of {}\n  {:<28}", likely.size(0), trained.tokenizer.size(),
@@ -110,6 +116,7 @@ void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& 
     for (std::int64_t i = 0; i < shown.size(0); ++i) fmt::print("{:>7.3f}", shown[i].item<double>());
     fmt::print("{:>7.3f}\n", 1 - shown.sum().item<double>());
   }
+  std::fflush(stdout);
 }
 
 /// The words of a text, in small letters.
@@ -155,7 +162,7 @@ void show_samples(TrainedModel& trained, const Corpus& corpus, const std::vector
   std::string table;
   for (const auto& [name, options] : settings()) {
     Random random(seed);
-    const auto tokens = generate(trained.model, prompt, count, options, random);
+    const auto tokens = written(trained.model, prompt, count, options, random);
     const auto text = trained.tokenizer.decode(tokens);
     fmt::print("\n-- {}\n{}\n", name, text);
     std::fflush(stdout);
@@ -174,7 +181,7 @@ void show_cache(TrainedModel& trained, const std::vector<std::int64_t>& prompt, 
     options.cached = cached;
     Random random(with_seed);
     const auto start = std::chrono::steady_clock::now();
-    auto tokens = generate(trained.model, prompt, count, options, random);
+    auto tokens = written(trained.model, prompt, count, options, random);
     return std::make_pair(tokens, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   };
   const auto [with_cache, fast] = timed(true, seed);
@@ -189,23 +196,23 @@ void show_cache(TrainedModel& trained, const std::vector<std::int64_t>& prompt, 
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 7", "Lets a model speak from one prompt under many settings.");
-  line.add()("run", "a folder with a trained model; without it a small one is trained", cxxopts::value<std::string>(),
-             "RUN");
-  line.add()("prompt", "the text to continue; without it, the start of a line", cxxopts::value<std::string>(), "TEXT");
-  line.add()("count", "characters of each sample", cxxopts::value<std::string>()->default_value("250"), "N");
-  line.add()("steps", "training steps where no run is given", cxxopts::value<std::string>()->default_value("800"), "N");
+  std::optional<std::filesystem::path> run_folder;
+  std::optional<std::string> asked;
+  std::int64_t count = 250, steps = 800;
+  CommandLine line("Lets a model speak from one prompt under many settings.");
+  line.option("run", run_folder, "a folder with a trained model; without it a small one is trained", "RUN");
+  line.option("prompt", asked, "the text to continue; without it, the start of a line", "TEXT");
+  line.option("count", count, {1, 1'000'000}, "characters of each sample");
+  line.option("steps", steps, {1, 1'000'000'000}, "training steps where no run is given");
   const auto shared = line.parse(argc, argv);
-  const auto count = line.integer("count", 1, 1000000);
-  const auto steps = line.integer("steps", 1);
+  if (asked && asked->empty()) throw UsageError("--prompt needs at least one character");
   catch_interrupts();
 
   const auto corpus = load_corpus(shared.data);
-  auto trained = line.given("run") ? load_model(line.text("run")) : train_quickly(corpus, shared, steps);
+  auto trained = run_folder ? load_model(*run_folder) : train_quickly(corpus, shared, steps);
   trained.model->to(shared.device.device);
-  if (line.given("prompt") && line.text("prompt").empty()) throw UsageError("--prompt needs at least one character");
-  const auto prompt = line.given("prompt") ? trained.tokenizer.encode(line.text("prompt"))
-                                           : std::vector<std::int64_t>{starting_token(trained.tokenizer)};
+  const auto prompt =
+      asked ? trained.tokenizer.encode(*asked) : std::vector<std::int64_t>{starting_token(trained.tokenizer)};
 
   show_probabilities(trained, prompt);
   show_samples(trained, corpus, prompt, count, shared.seed);

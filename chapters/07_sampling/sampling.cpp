@@ -11,7 +11,7 @@ namespace verse {
 
 std::int64_t greedy(const torch::Tensor& logits) {
   //! [7.1]
-  // Exercise 7.1: Greedy. Read "ch07-greedy" in chapter.md, then replace the next line; make hint-7.1 helps.
+  // Exercise 7.1: Greedy. Read "ch07-greedy" in README.md, then replace the next line; make hint-7.1 helps.
   throw NotImplemented("7.1");
   //! [7.1]
 }
@@ -19,7 +19,7 @@ std::int64_t greedy(const torch::Tensor& logits) {
 torch::Tensor temperature_probabilities(const torch::Tensor& logits, double temperature) {
   if (!(temperature > 0)) throw UsageError(fmt::format("a temperature must be above 0, not {}", temperature));
   //! [7.2]
-  // Exercise 7.2: Temperature. Read "ch07-temperature" in chapter.md, then replace the next line; make hint-7.2 helps.
+  // Exercise 7.2: Temperature. Read "ch07-temperature" in README.md, then replace the next line; make hint-7.2 helps.
   throw NotImplemented("7.2");
   //! [7.2]
 }
@@ -27,7 +27,7 @@ torch::Tensor temperature_probabilities(const torch::Tensor& logits, double temp
 torch::Tensor keep_top_k(const torch::Tensor& probabilities, std::int64_t k) {
   if (k < 1) throw UsageError(fmt::format("top-k must keep at least one token, not {}", k));
   //! [7.3]
-  // Exercise 7.3: Top-k. Read "ch07-top-k" in chapter.md, then replace the next line; make hint-7.3 helps.
+  // Exercise 7.3: Top-k. Read "ch07-top-k" in README.md, then replace the next line; make hint-7.3 helps.
   throw NotImplemented("7.3");
   //! [7.3]
 }
@@ -35,14 +35,14 @@ torch::Tensor keep_top_k(const torch::Tensor& probabilities, std::int64_t k) {
 torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p) {
   if (!(p > 0 && p <= 1)) throw UsageError(fmt::format("top-p must be above 0 and at most 1, not {}", p));
   //! [7.4]
-  // Exercise 7.4: Top-p. Read "ch07-top-p" in chapter.md, then replace the next line; make hint-7.4 helps.
+  // Exercise 7.4: Top-p. Read "ch07-top-p" in README.md, then replace the next line; make hint-7.4 helps.
   throw NotImplemented("7.4");
   //! [7.4]
 }
 
 std::int64_t draw(const torch::Tensor& probabilities, Random& random) {
   //! [7.5]
-  // Exercise 7.5: A draw. Read "ch07-draw" in chapter.md, then replace the next line; make hint-7.5 helps.
+  // Exercise 7.5: A draw. Read "ch07-draw" in README.md, then replace the next line; make hint-7.5 helps.
   throw NotImplemented("7.5");
   //! [7.5]
 }
@@ -63,7 +63,7 @@ std::int64_t GrowingCache::length() const {
 
 std::pair<torch::Tensor, torch::Tensor> GrowingCache::append(const torch::Tensor& key, const torch::Tensor& value) {
   //! [7.6]
-  // Exercise 7.6: The cache: append. Read "ch07-cache" in chapter.md, then replace the next line; make hint-7.6 helps.
+  // Exercise 7.6: The cache: append. Read "ch07-cache" in README.md, then replace the next line; make hint-7.6 helps.
   throw NotImplemented("7.6");
   //! [7.6]
 }
@@ -76,32 +76,30 @@ Cache make_cache(std::int64_t layers) {
 
 CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device device) {
   //! [7.7]
-  // Exercise 7.7. Read "ch07-cache-mask" in chapter.md, then replace the next line; make hint-7.7 helps.
+  // Exercise 7.7. Read "ch07-cache-mask" in README.md, then replace the next line; make hint-7.7 helps.
   throw NotImplemented("7.7");
   //! [7.7]
 }
 
-torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache) {
+torch::Tensor next_logits(LanguageModel model, const std::vector<std::int64_t>& tokens, Cache* cache) {
   const torch::NoGradGuard no_gradients;
   const auto device = model->token_embedding.device();
   //! [7.8]
-  // Exercise 7.8. Read "ch07-cache-step" in chapter.md, then replace the next line; make hint-7.8 helps.
+  // Exercise 7.8. Read "ch07-cache-step" in README.md, then replace the next line; make hint-7.8 helps.
   throw NotImplemented("7.8");
   //! [7.8]
 }
 
-std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener) {
   if (prompt.empty()) throw UsageError("a text can only be continued from at least one character");
-  const bool was_training = model->is_training();
-  model->eval();
-  const auto context = static_cast<std::size_t>(model->options.context);
+  const EvaluationMode evaluating(*model);
+  const auto context = static_cast<std::size_t>(model->context());
   std::vector<std::int64_t> made;
   //! [7.9]
-  // Exercise 7.9: The generation loop. Read "ch07-loop" in chapter.md, then replace the next line; make hint-7.9 helps.
+  // Exercise 7.9: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.9 helps.
   throw NotImplemented("7.9");
   //! [7.9]
-  model->train(was_training);
   return made;
 }
 

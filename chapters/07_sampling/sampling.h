@@ -55,7 +55,7 @@ using TokenListener = std::function<bool(std::int64_t)>;
 /// Continues the prompt by `count` tokens. (Exercise 7.9) When the context is full, its last half is kept and read
 /// again, with and without a cache alike, so that both give one text.
 /// @param prompt at least one token @return the new tokens
-std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener = {});
 
 /// A cache that grows by joining tensors. (Exercise 7.6)
@@ -81,6 +81,6 @@ CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device 
 
 /// The logits after the last of the new tokens, reading them through the cache. (Exercise 7.8)
 /// @param tokens the new ones only, at least one @return [vocabulary]
-torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache);
+torch::Tensor next_logits(LanguageModel model, const std::vector<std::int64_t>& tokens, Cache* cache);
 
 }  // namespace verse

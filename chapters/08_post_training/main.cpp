@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,12 +24,12 @@
 #include "08_post_training/given/fine_tune.h"
 #include "08_post_training/given/respond.h"
 #include "08_post_training/given/reward.h"
-#include "common/corpus.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
+#include "common/base/text.h"
+#include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
-#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -142,9 +145,18 @@ void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch:
   }
 }
 
-TrainedModel base_for(const CommandLine& line, const Corpus& corpus, const SharedOptions& shared, bool quick) {
-  if (line.given("run")) {
-    auto trained = load_model(line.text("run"));
+/// What the program is asked for.
+struct Request {
+  std::optional<std::filesystem::path> run, save, plots;
+  std::optional<std::int64_t> base_steps, steps, rewarded_steps, problems;
+  std::optional<double> learning_rate;
+  std::optional<std::string> experiment;
+  bool quick = false;
+};
+
+TrainedModel base_for(const Request& request, const Corpus& corpus, const SharedOptions& shared) {
+  if (request.run) {
+    auto trained = load_model(*request.run);
     if (trained.model->options.context < 64)
       throw UsageError(
           fmt::format("the chapter's problems need a context of 64, the run has {}", trained.model->options.context));
@@ -153,61 +165,64 @@ TrainedModel base_for(const CommandLine& line, const Corpus& corpus, const Share
   }
   BaseOptions options;
   options.seed = shared.seed;
-  options.steps = line.given("base-steps") ? line.integer("base-steps", 1) : (quick ? 20 : options.steps);
-  if (quick) options.layers = 2, options.width = 32, options.heads = 2;
+  options.steps = request.base_steps.value_or(request.quick ? 20 : options.steps);
+  if (request.quick) options.layers = 2, options.width = 32, options.heads = 2;
   fmt::print(stderr, "no --run given: training a base on {} for {} steps\n", corpus.name, options.steps);
   auto trained = train_base(corpus, options, shared.device.device);
-  if (line.given("save")) save_model(line.folder("save"), *trained.model, trained.tokenizer);
+  if (request.save) save_model(*request.save, *trained.model, trained.tokenizer);
   return trained;
 }
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  std::string names = "all";
-  for (const auto& experiment : all_experiments()) names += ", " + experiment.name;
-  CommandLine line("chapter 8", "Teaches a base model to answer, and measures what each way of teaching is worth.");
-  line.add()("run", "a folder with a trained base; without it a small one is trained", cxxopts::value<std::string>(),
-             "RUN");
-  line.add()("save", "a folder to keep the base in that is trained here", cxxopts::value<std::string>(), "RUN");
-  line.add()("base-steps", "training steps of that base", cxxopts::value<std::string>(), "N");
-  line.add()("steps", "steps of each fine-tuning", cxxopts::value<std::string>(), "N");
-  line.add()("learning-rate", "of each fine-tuning, at its peak", cxxopts::value<std::string>(), "X");
-  line.add()("rewarded-steps", "steps of GRPO", cxxopts::value<std::string>(), "N");
-  line.add()("problems", "unseen problems to measure with", cxxopts::value<std::string>(), "N");
-  line.add()("experiment", "instead of the table: " + names, cxxopts::value<std::string>(), "NAME");
-  line.add()("plots", "a folder to draw into", cxxopts::value<std::string>(), "FOLDER");
-  line.add()("quick", "everything small: shows that it runs, not how good it is");
+  std::vector<std::string> names = {"all"};
+  for (const auto& experiment : all_experiments()) names.push_back(experiment.name);
+  constexpr std::int64_t kMostSteps = 1'000'000'000;
+  Request request;
+  CommandLine line("Teaches a base model to answer, and measures what each way of teaching is worth.");
+  line.option("run", request.run, "a folder with a trained base; without it a small one is trained", "RUN");
+  line.folder("save", request.save, "a folder to keep the base in that is trained here");
+  line.option("base-steps", request.base_steps, {1, kMostSteps}, "training steps of that base");
+  line.option("steps", request.steps, {1, kMostSteps}, "steps of each fine-tuning");
+  line.option("learning-rate", request.learning_rate, {0, 1}, "of each fine-tuning, at its peak");
+  line.option("rewarded-steps", request.rewarded_steps, {1, kMostSteps}, "steps of GRPO");
+  line.option("problems", request.problems, {1, 100'000}, "unseen problems to measure with");
+  line.choice("experiment", request.experiment, names, "instead of the table: " + one_of(names));
+  line.folder("plots", request.plots, "a folder to draw into");
+  line.flag("quick", request.quick, "everything small: shows that it runs, not how good it is");
   const auto shared = line.parse(argc, argv);
-  const bool quick = line.on("quick");
+  const bool quick = request.quick;
 
   FineTuning recipe;
   recipe.seed = shared.seed;
   if (quick) recipe.task.digits = 2;
-  recipe.steps = line.given("steps") ? line.integer("steps", 1) : (quick ? 30 : recipe.steps);
-  if (line.given("learning-rate")) recipe.learning_rate = line.number("learning-rate", 0, 1);
+  recipe.steps = request.steps.value_or(quick ? 30 : recipe.steps);
+  recipe.learning_rate = request.learning_rate.value_or(recipe.learning_rate);
   Reinforcing reinforcing;
   reinforcing.task = recipe.task;
   reinforcing.seed = shared.seed;
-  reinforcing.steps =
-      line.given("rewarded-steps") ? line.integer("rewarded-steps", 1) : (quick ? 4 : reinforcing.steps);
-  const auto problems = line.given("problems") ? line.integer("problems", 1, 100000) : (quick ? 8 : 1000);
-  const auto wanted = line.given("experiment") ? line.text("experiment") : "";
-  const auto& experiments = all_experiments();
-  if (!wanted.empty() && wanted != "all" &&
-      std::none_of(experiments.begin(), experiments.end(), [&](const auto& one) { return one.name == wanted; }))
-    throw UsageError(fmt::format("there is no experiment \"{}\"; there are {}", wanted, names));
-  const Plots plots = line.given("plots") ? Plots(line.folder("plots")) : Plots();
+  reinforcing.steps = request.rewarded_steps.value_or(quick ? 4 : reinforcing.steps);
+  const std::int64_t problems = request.problems.value_or(quick ? 8 : 1000);
+  const Plots& plots = request.plots;
   catch_interrupts();
 
+  // Whether there are so many problems is known before anything is trained.
+  try {
+    Random random(shared.seed);
+    draw_distinct(recipe.task, Split::test, problems, random);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(fmt::format("--problems {}: {}", problems, error.what()));
+  }
+
   const auto corpus = load_corpus(shared.data);
-  auto base = base_for(line, corpus, shared, quick);
+  auto base = base_for(request, corpus, shared);
   const auto text = base.tokenizer.encode_tensor(corpus.validation);
   const auto validation = text.narrow(0, 0, std::min(text.size(0), kTextToMeasure)).to(shared.device.device);
   recipe.row_length = std::min(recipe.row_length, base.model->options.context);
   Workshop workshop(std::move(base), recipe, problems, shared.seed);
-  if (!wanted.empty()) {
-    for (const auto& experiment : experiments)
-      if (wanted == "all" || wanted == experiment.name) experiment.run(workshop, plots);
+  if (request.experiment) {
+    for (const auto& experiment : all_experiments())
+      if (*request.experiment == "all" || *request.experiment == experiment.name) experiment.run(workshop, plots);
     return 0;
   }
   show_growing(workshop, validation);

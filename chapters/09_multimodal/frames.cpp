@@ -10,7 +10,7 @@ namespace verse {
 torch::Tensor frame_loss(const torch::Tensor& predicted, const torch::Tensor& truth, const torch::Tensor& lengths,
                          FrameDistance distance) {
   //! [9.9]
-  // Exercise 9.9. Read "ch09-frames" in chapter.md, then replace the next line; make hint-9.9 helps.
+  // Exercise 9.9. Read "ch09-frames" in README.md, then replace the next line; make hint-9.9 helps.
   throw NotImplemented("9.9");
   //! [9.9]
 }
@@ -18,7 +18,7 @@ torch::Tensor frame_loss(const torch::Tensor& predicted, const torch::Tensor& tr
 BestGuess best_guess(const torch::Tensor& outcomes, const torch::Tensor& chances) {
   BestGuess best;
   //! [9.10]
-  // Exercise 9.10: The best guess. Read "ch09-blur" in chapter.md, then replace the next line; make hint-9.10 helps.
+  // Exercise 9.10: The best guess. Read "ch09-blur" in README.md, then replace the next line; make hint-9.10 helps.
   throw NotImplemented("9.10");
   //! [9.10]
   return best;

@@ -5,15 +5,19 @@
 #include <torch/torch.h>
 
 #include <array>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "05_training/given/checkpoint.h"
 #include "09_multimodal/given/parts.h"
-#include "09_multimodal/sound.h"
 #include "09_multimodal/given/wav.h"
+#include "09_multimodal/sound.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
+#include "common/base/text.h"
 #include "common/program.h"
 
 namespace verse {
@@ -42,44 +46,36 @@ void print_log_mel(const std::string& path) {
 
 int run(int argc, char** argv) {
   prepare_cuda();
-  CommandLine line("chapter 9", "Reads pictures, clips and sound, writes frames, and lets a student learn.");
-  line.add()("part", "images, clips, sound, frames or distillation; without it, all of them",
-             cxxopts::value<std::string>(), "NAME");
-  line.add()("quick", "a few steps of everything, to see that it runs; the figures mean nothing");
-  line.add()("run", "a folder with a trained model, to be the teacher; without it one is trained",
-             cxxopts::value<std::string>(), "RUN");
-  line.add()("characters", "how much of the text students read; 0 for all that their teacher read",
-             cxxopts::value<std::string>()->default_value("10000"), "N");
-  line.add()("plots", "a folder for pictures", cxxopts::value<std::string>(), "FOLDER");
-  line.add()("sounds", "a folder for WAV files to listen to", cxxopts::value<std::string>(), "FOLDER");
-  line.add()("read", "a WAV file of Morse code of your own; the part on sound reads it, after its training",
-             cxxopts::value<std::string>(), "FILE");
-  line.add()("log-mel", "print a WAV file's log-mel spectrogram and nothing else", cxxopts::value<std::string>(),
-             "FILE");
+  std::vector<std::string> names;
+  for (const auto& [name, show] : kParts) names.push_back(name);
   PartSetting setting;
+  std::optional<std::string> wanted;
+  std::optional<std::filesystem::path> to_print;
+  CommandLine line("Reads pictures, clips and sound, writes frames, and lets a student learn.");
+  line.choice("part", wanted, names, one_of(names) + "; without it, all of them");
+  line.flag("quick", setting.quick, "a few steps of everything, to see that it runs; the figures mean nothing");
+  line.option("run", setting.run, "a folder with a trained model, to be the teacher; without it one is trained", "RUN");
+  line.option("characters", setting.characters, {0, 1'000'000'000},
+              "how much of the text students read; 0 for all that their teacher read");
+  line.folder("plots", setting.plots, "a folder for pictures");
+  line.folder("sounds", setting.sounds, "a folder for WAV files to listen to");
+  line.option("read", setting.message,
+              "a WAV file of Morse code of your own; the part on sound reads it, after its training", "FILE");
+  line.option("log-mel", to_print, "print a WAV file's log-mel spectrogram and nothing else", "FILE");
   setting.shared = line.parse(argc, argv);
-  if (line.given("log-mel")) {
-    print_log_mel(line.text("log-mel"));
+  if (to_print) {
+    print_log_mel(to_print->string());
     return 0;
   }
-  setting.quick = line.on("quick");
-  if (line.given("run")) setting.run = line.text("run");
-  setting.characters = line.integer("characters", 0, 1'000'000'000);
   if (setting.characters > 0 && setting.characters <= kLessonContext)
     throw UsageError(
         fmt::format("--characters {} has no room for a window of {} and its target: {} or more, or 0 for all",
                     setting.characters, kLessonContext, kLessonContext + 1));
-  if (line.given("plots")) setting.plots = line.folder("plots");
-  if (line.given("sounds")) setting.sounds = line.folder("sounds");
-  if (line.given("read")) setting.message = line.text("read");
-  const auto wanted = line.given("part") ? line.text("part") : std::string(setting.message ? "sound" : "");
-  bool known = wanted.empty();
-  for (const auto& [name, show] : kParts) known = known || wanted == name;
-  if (!known) throw UsageError(fmt::format("--part is images, clips, sound, frames or distillation, got '{}'", wanted));
-  if (setting.run) load_model(*setting.run);  // what is no teacher is refused before any time is spent
+  if (!wanted && setting.message) wanted = "sound";
+  check_teacher(setting);  // what is no teacher is refused before any time is spent
   catch_interrupts();
   for (const auto& [name, show] : kParts)
-    if (wanted.empty() || wanted == name) {
+    if (!wanted || *wanted == name) {
       torch::manual_seed(setting.shared.seed);  // a part gives the same figures alone as among the others
       show(setting);
     }

@@ -21,7 +21,7 @@ torch::Tensor hann_window(std::int64_t length, const torch::TensorOptions& optio
 
 torch::Tensor power_spectrogram(const torch::Tensor& samples, const MelOptions& options) {
   //! [9.6]
-  // Exercise 9.6. Read "ch09-spectrogram" in chapter.md, then replace the next line; make hint-9.6 helps.
+  // Exercise 9.6: A spectrogram. Read "ch09-spectrogram" in README.md, then replace the next line; make hint-9.6 helps.
   throw NotImplemented("9.6");
   //! [9.6]
 }
@@ -29,14 +29,14 @@ torch::Tensor power_spectrogram(const torch::Tensor& samples, const MelOptions& 
 torch::Tensor mel_filter_bank(const MelOptions& options) {
   const auto real = torch::TensorOptions(torch::kFloat64);
   //! [9.7]
-  // Exercise 9.7: The mel filter bank. Read "ch09-mel" in chapter.md, then replace the next line; make hint-9.7 helps.
+  // Exercise 9.7: The mel filter bank. Read "ch09-mel" in README.md, then replace the next line; make hint-9.7 helps.
   throw NotImplemented("9.7");
   //! [9.7]
 }
 
 torch::Tensor log_mel(const torch::Tensor& samples, const MelOptions& options) {
   //! [9.8]
-  // Exercise 9.8: Log-mel. Read "ch09-mel" in chapter.md, then replace the next line; make hint-9.8 helps.
+  // Exercise 9.8: Log-mel. Read "ch09-mel" in README.md, then replace the next line; make hint-9.8 helps.
   throw NotImplemented("9.8");
   //! [9.8]
 }

@@ -34,7 +34,7 @@ class FusedAdamW : public AdamW {
 /// matters for another reason too: on several threads the gradient of a plain lookup is added up in whatever order the
 /// threads come, so that two equal runs end with unequal weights; that of torch::embedding has one order.
 /// @return a scalar that gradients flow through
-torch::Tensor fast_batch_loss(GPT& model, const Batch& batch);
+torch::Tensor fast_batch_loss(LanguageModel model, const Batch& batch);
 
 /// Gradients of the mean loss over several batches, one batch at a time, as if they were one. (Exercise 12.3)
 ///
@@ -52,12 +52,13 @@ torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
 /// @return `model.<parameter>` for each parameter; `optimizer.<entry>` for each of the optimizer's; `random`, [4], the
 /// words of our generator as int64; `generator.cpu` or `generator.cuda`, the state of LibTorch's own on the model's
 /// device, which dropout draws from. Copies: training on does not change them.
-std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImpl& model, const Optimizer& optimizer,
+std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(LanguageModelImpl& model,
+                                                                          const Optimizer& optimizer,
                                                                           const Random& random);
 
 /// Puts a state back, so that the steps that follow are those that would have followed. (Exercise 12.5)
 /// @throws UsageError for a state of another model, or from another kind of device.
-void restore_training_state(const std::vector<std::pair<std::string, torch::Tensor>>& state, GPTImpl& model,
+void restore_training_state(const std::vector<std::pair<std::string, torch::Tensor>>& state, LanguageModelImpl& model,
                             Optimizer& optimizer, Random& random);
 
 /// The multiplications and additions of one training step a token, those of matrix products alone. (Exercise 12.6)

@@ -9,10 +9,9 @@
 #include "12_full_gpt/given/commands/bench.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
-#include "12_full_gpt/given/commands/scaling.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
-#include "12_full_gpt/given/training/train.h"
+#include "12_full_gpt/given/commands/train.h"
 #include "common/base/error.h"
 #include "common/device.h"
 #include "common/program.h"
@@ -29,8 +28,7 @@ void show_help() {
       "  {0} import-gpt2  from a GPT-2 in Hugging Face's layout to a run folder\n"
       "  {0} tokens       from a text to a run's token numbers, and back\n"
       "  {0} logits       from a text to what a run's model expects after each token\n"
-      "  {0} bench        how fast a training step is here, in which form\n"
-      "  {0} scaling      what wider models bring, and what more text\n\n"
+      "  {0} bench        how fast a training step is here, in which form\n\n"
       "For example:\n"
       "  {0} train --preset demo --out runs/demo\n"
       "  {0} generate --run runs/demo --max-new-tokens 300 --seed 7\n\n"
@@ -48,11 +46,9 @@ int run(int argc, char** argv) {
   if (command == "import-gpt2") return import_gpt2_command(argc - 1, argv + 1);
   if (command == "tokens") return tokens_command(argc - 1, argv + 1);
   if (command == "logits") return logits_command(argc - 1, argv + 1);
-  if (command == "scaling") return scaling_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
     throw UsageError(fmt::format(
-        "there is no command \"{}\"; there are train, generate, import-gpt2, tokens, logits, bench and scaling",
-        command));
+        "there is no command \"{}\"; there are train, generate, import-gpt2, tokens, logits and bench", command));
   }
   show_help();
   return 0;

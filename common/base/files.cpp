@@ -77,9 +77,15 @@ bool write_all(int descriptor, std::string_view bytes) {
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
+  auto bytes = read_file_if_there(path);
+  if (!bytes) throw UsageError(fmt::format("there is no file {}", path.string()));
+  return *std::move(bytes);
+}
+
+std::optional<std::string> read_file_if_there(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open()) {
-    if (errno == ENOENT) throw UsageError(fmt::format("there is no file {}", path.string()));
+    if (errno == ENOENT) return std::nullopt;
     throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason()));
   }
   struct stat about {};
@@ -112,29 +118,42 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
   const auto fail = [&path](int error) { throw_write_error(path, error); };
 
+  // What a link points to is replaced, and not the link.
+  std::error_code none;
+  const auto real = std::filesystem::canonical(path, none);
+  const std::filesystem::path& target = none ? path : real;
+  struct stat old {};
+  const bool replaces = ::stat(target.c_str(), &old) == 0;
+
   // Everything goes into a temporary file beside the old one, and reaches the disk before anything else happens.
   static std::atomic<unsigned> count = 0;
-  const std::filesystem::path place = fmt::format("{}.partial-{}-{}", path.string(), ::getpid(), count++);
+  const std::filesystem::path place = fmt::format("{}.partial-{}-{}", target.string(), ::getpid(), count++);
   Descriptor file(::open(place.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!file.is_open()) fail(errno);
   TemporaryFile temporary(place);
+  if (replaces) ::fchmod(file.number(), old.st_mode & 07777);  // where a file system has modes
   if (!write_all(file.number(), bytes) || ::fsync(file.number()) != 0 || !file.close()) fail(errno);
 
   // The name changes over in one go, and the folder remembers it.
-  if (::rename(place.c_str(), path.c_str()) != 0) fail(errno);
+  if (::rename(place.c_str(), target.c_str()) != 0) fail(errno);
   temporary.keep();
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const auto folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   const Descriptor folder_descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder_descriptor.is_open()) ::fsync(folder_descriptor.number());
 }
 
-FolderLock::FolderLock(const std::filesystem::path& folder) {
+FolderLock::FolderLock(const std::filesystem::path& folder, WhenTaken when_taken) {
   const auto place = folder / ".lock";
   descriptor_ = ::open(place.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     throw std::runtime_error(fmt::format("cannot lock the folder {}: {}", folder.string(), reason()));
   }
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  const int how = when_taken == WhenTaken::wait ? LOCK_EX : LOCK_EX | LOCK_NB;
+  int outcome = 0;
+  do {
+    outcome = ::flock(descriptor_, how);
+  } while (outcome != 0 && errno == EINTR);
+  if (outcome != 0) {
     const int error = errno;
     ::close(descriptor_);
     if (error == EWOULDBLOCK) {

@@ -28,11 +28,11 @@ inline constexpr const char* kMetricsHeader =
 /// A line of metrics.csv, with its line end.
 std::string format_metrics(const Metrics& metrics);
 
-/// Reads a whole metrics.csv, the header included.
-/// @throws UsageError that names the line, where the text is anything else, or its steps do not go up.
-std::vector<Metrics> parse_metrics(std::string_view text);
+/// Reads a whole metrics.csv, the header included. @param place the file's name, for messages
+/// @throws UsageError that names the file and the line, where the text is anything else, or its steps do not go up.
+std::vector<Metrics> parse_metrics(std::string_view text, const std::string& place = "metrics.csv");
 
-/// The same from a file; the error names it too.
+/// The same from a file.
 std::vector<Metrics> load_metrics(const std::filesystem::path& path);
 
 }  // namespace verse

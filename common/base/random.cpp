@@ -51,6 +51,19 @@ std::int64_t Random::below(std::int64_t bound) {
   return static_cast<std::int64_t>(bits % range);
 }
 
+std::int64_t Random::draw(std::span<const double> chances) {
+  if (chances.empty()) throw std::invalid_argument("Random::draw needs something to draw from");
+  const double lot = uniform();
+  double total = 0;
+  std::size_t possible = 0;
+  for (std::size_t place = 0; place < chances.size(); ++place) {
+    total += chances[place];
+    if (lot < total) return static_cast<std::int64_t>(place);
+    if (chances[place] > 0) possible = place;
+  }
+  return static_cast<std::int64_t>(possible);
+}
+
 double Random::normal() {
   // One of the two numbers that the polar method gives is dropped, so that the state is the four words and nothing
   // else.

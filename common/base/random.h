@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace verse {
 
@@ -25,6 +26,11 @@ class Random {
 
   /// A whole number in [0, bound), each equally likely. @throws std::invalid_argument when bound is not positive.
   std::int64_t below(std::int64_t bound);
+
+  /// A number from 0 to chances.size() - 1, each with the probability that stands at its place. One uniform() is taken:
+  /// the first place whose running total exceeds it is drawn. The last one that is possible takes what rounding leaves.
+  /// @param chances none below 0, together 1 within rounding @throws std::invalid_argument where there are none
+  std::int64_t draw(std::span<const double> chances);
 
   /// A number from the normal distribution with mean 0 and standard deviation 1 (Marsaglia's polar method).
   double normal();

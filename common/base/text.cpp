@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "common/base/error.h"
@@ -96,6 +99,99 @@ std::string encode_utf8(std::u32string_view text) {
     }
   }
   return bytes;
+}
+
+bool is_utf8(std::string_view text) {
+  try {
+    decode_utf8(text);
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
+namespace {
+
+/// Whether a byte of UTF-8 is one with which a character begins.
+bool begins_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
+}
+
+}  // namespace
+
+std::size_t count_characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  std::size_t seen = 0, end = 0;
+  while (end < text.size() && (seen < count || !begins_character(text[end]))) {
+    if (begins_character(text[end])) ++seen;
+    ++end;
+  }
+  return text.substr(0, end);
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    lines.push_back(line);
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return lines;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(blank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+bool is_whole_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::optional<std::int64_t> to_whole_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<double> to_number(std::string_view text) {
+  const std::string written(text);
+  if (written.empty() || std::string_view(" \t\r\n\v\f").find(written.front()) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  char* end = nullptr;
+  const double number = std::strtod(written.c_str(), &end);
+  if (end != written.c_str() + written.size()) return std::nullopt;
+  return number;
+}
+
+std::string one_of(const std::vector<std::string>& words) {
+  std::string shown;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) shown += i + 1 < words.size() ? ", " : " or ";
+    shown += words[i];
+  }
+  return shown;
 }
 
 std::string show_character(char32_t character) {

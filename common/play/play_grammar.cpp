@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "common/base/digest.h"
+
 namespace verse {
 
 namespace {
@@ -360,13 +362,13 @@ void Grammar::check_distinct(const Choice& choice, bool of_names) {
 }
 
 std::size_t Grammar::Hash::operator()(const State& state) const {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a over the numbers
-  const auto add = [&hash](int number) { hash = (hash ^ static_cast<std::uint32_t>(number)) * 0x100000001b3ULL; };
+  Digest digest;
+  const auto add = [&digest](int number) { digest.add_number(static_cast<std::uint32_t>(number)); };
   add(state.rest);
   add(state.beat);
   add(state.rhyme);
   for (const int category : state.scene) add(category);
-  return static_cast<std::size_t>(hash ^ (hash >> 32));
+  return static_cast<std::size_t>(digest.number() ^ (digest.number() >> 32));
 }
 
 }  // namespace verse

@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <numbers>
-#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -14,10 +13,10 @@ namespace verse {
 
 namespace {
 
-/// GPT-2's deviation for every matrix and table.
+/// The standard deviation of every matrix and table.
 constexpr double kDeviation = 0.02;
 
-/// The bend between an MLP's projections, as the options ask for it.
+/// The activation function between an MLP's projections, as the options ask for it.
 torch::Tensor gelu(const torch::Tensor& x, const GPTOptions& options) {
   if (options.fused) return torch::gelu(x, options.exact_gelu ? "none" : "tanh");
   return options.exact_gelu ? gelu_exact(x) : gelu_tanh(x);
@@ -160,15 +159,8 @@ void GPTImpl::initialise() {
 
 //! [gpt_forward]
 torch::Tensor GPTImpl::forward(const torch::Tensor& tokens, const ForwardExtras& extras) {
-  // New tokens take the positions after those that the cache has kept.
-  const std::int64_t time = tokens.size(-1);
-  const std::int64_t kept = extras.cache == nullptr || extras.cache->empty() ? 0 : extras.cache->front()->length();
-  if (kept + time > options.context) {
-    throw UsageError(fmt::format("{} tokens after {} kept ones are more than the context of {} positions", time, kept,
-                                 options.context));
-  }
-  const auto positions =
-      torch::arange(kept, kept + time, torch::TensorOptions().dtype(torch::kInt64).device(tokens.device()));
+  // New tokens take the positions after those that the cache has kept, as long as the context has room for them.
+  const auto positions = positions_of(tokens, extras);  // [time]
   const auto x = options.fused ? torch::embedding(token_embedding, tokens) : embed_tokens(token_embedding, tokens);
   return forward_embedded(x, positions, extras);  // from [batch, time, width]
 }
@@ -177,7 +169,8 @@ torch::Tensor GPTImpl::forward_embedded(const torch::Tensor& x, const torch::Ten
                                         const ForwardExtras& extras) {
   // Embed, blocks, head: the whole model.
   const auto embedded = torch::dropout(add_positions(x, positions), options.dropout, is_training());
-  return head(run_blocks(embedded, extras));
+  const auto features = run_blocks(embedded, extras);  // [batch, time, width]
+  return head(extras.last_only ? features.narrow(1, features.size(1) - 1, 1) : features);
 }
 //! [gpt_forward]
 
@@ -215,16 +208,6 @@ torch::Tensor GPTImpl::head(const torch::Tensor& x) {
   // A token's score is how well the features match its own embedding: the table, read the other way.
   return torch::matmul(x, token_embedding.t());  // [..., vocabulary]
   //! [4.8]
-}
-
-std::int64_t GPTImpl::parameter_count() const {
-  // A tensor that is registered in two places is one tensor.
-  std::set<const void*> seen;
-  std::int64_t count = 0;
-  for (const auto& parameter : parameters()) {
-    if (seen.insert(parameter.unsafeGetTensorImpl()).second) count += parameter.numel();
-  }
-  return count;
 }
 
 }  // namespace verse

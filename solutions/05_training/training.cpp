@@ -32,7 +32,7 @@ Batch draw_batch(const torch::Tensor& tokens, std::int64_t batch_size, std::int6
   //! [5.1]
 }
 
-torch::Tensor batch_loss(GPT& model, const Batch& batch) {
+torch::Tensor batch_loss(LanguageModel model, const Batch& batch) {
   //! [5.2]
   const auto logits = model->forward(batch.inputs);  // [batch, context, vocabulary]
 
@@ -146,15 +146,14 @@ torch::Tensor clip_gradients(const std::vector<torch::Tensor>& parameters, doubl
   //! [5.7]
 }
 
-double evaluate(GPT& model, const torch::Tensor& tokens, std::int64_t batch_size) {
+double evaluate(LanguageModel model, const torch::Tensor& tokens, std::int64_t batch_size) {
   if (tokens.size(0) < 2) throw UsageError("a loss needs a text of at least two characters");
   //! [5.8]
   const torch::NoGradGuard no_gradients;
-  const bool was_training = model->is_training();
-  model->eval();
+  const EvaluationMode evaluating(*model);
 
   // Every character but the first is predicted once; a mean has to be weighted by how many it stands for.
-  const std::int64_t context = model->options.context;
+  const std::int64_t context = model->context();
   const std::int64_t predictions = tokens.size(0) - 1;
   auto total = torch::zeros({}, torch::dtype(torch::kFloat64).device(tokens.device()));
   const auto add = [&](std::int64_t first, std::int64_t rows, std::int64_t length) {
@@ -169,7 +168,6 @@ double evaluate(GPT& model, const torch::Tensor& tokens, std::int64_t batch_size
     add(row * context, std::min(batch_size, windows - row), context);
   if (predictions % context > 0) add(windows * context, 1, predictions % context);
 
-  model->train(was_training);
   return total.item<double>() / static_cast<double>(predictions);
   //! [5.8]
 }

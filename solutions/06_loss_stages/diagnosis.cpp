@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -91,9 +92,10 @@ Finding bad_initialisation(const RunRecord& run) {
 }
 
 double repeated_share(const std::string& text) {
+  const std::u32string characters = decode_utf8(text);
   std::size_t repeated = 0;
-  for (std::size_t i = 1; i < text.size(); ++i) repeated += text[i] == text[i - 1] ? 1 : 0;
-  return text.size() < 2 ? 0.0 : static_cast<double>(repeated) / static_cast<double>(text.size() - 1);
+  for (std::size_t i = 1; i < characters.size(); ++i) repeated += characters[i] == characters[i - 1] ? 1 : 0;
+  return characters.size() < 2 ? 0.0 : static_cast<double>(repeated) / static_cast<double>(characters.size() - 1);
 }
 
 double highest_rate(const RunRecord& run) {
@@ -133,7 +135,8 @@ Finding targets_not_shifted(const RunRecord& run) {
   //! [6.9]
   // Whoever sees the future has another reason to be this good.
   if (sees_the_future(run) == Finding::yes) return Finding::no;
-  if (run.sample.size() < 20 || run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
+  if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss)
+    return Finding::unknown;
 
   // It has learned to say what it has just read: a fine loss, and a text that stands still.
   const bool fine_loss = *run.rows.back().validation_loss < run.landmarks.pairs;

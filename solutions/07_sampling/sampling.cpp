@@ -108,44 +108,39 @@ CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device 
   //! [7.7]
 }
 
-torch::Tensor next_logits(GPT& model, const std::vector<std::int64_t>& tokens, Cache* cache) {
+torch::Tensor next_logits(LanguageModel model, const std::vector<std::int64_t>& tokens, Cache* cache) {
   const torch::NoGradGuard no_gradients;
   const auto device = model->token_embedding.device();
   //! [7.8]
-  // What is not kept is read here, from where the cache ends.
-  const std::int64_t kept = cache == nullptr ? 0 : cache->front()->length();
-  const auto step = plan_cached_step(kept, static_cast<std::int64_t>(tokens.size()), device);
+  // What is not kept is read here. Chapter 4's forward() plans the step: it goes on where the cache ends.
   const auto input = torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0);  // [1, time]
-  const auto x = embed_tokens(model->token_embedding, input);                       // [1, time, width]
-
   ForwardExtras extras;
-  extras.mask = step.mask;
   extras.cache = cache;
-  const auto logits = model->forward_embedded(x, step.positions, extras);  // [1, time, vocabulary]
 
   // Every position has a prediction, but only the last one's is about a token that is not there yet.
+  extras.last_only = true;
+  const auto logits = model->forward(input, extras);  // [1, 1, vocabulary]
   return logits[0][-1];
   //! [7.8]
 }
 
-std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count,
+std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener) {
   if (prompt.empty()) throw UsageError("a text can only be continued from at least one character");
-  const bool was_training = model->is_training();
-  model->eval();
-  const auto context = static_cast<std::size_t>(model->options.context);
+  const EvaluationMode evaluating(*model);
+  const auto context = static_cast<std::size_t>(model->context());
   std::vector<std::int64_t> made;
   //! [7.9]
   std::vector<std::int64_t> unread = prompt;
   std::vector<std::int64_t> window;  // what the model sees: everything read since the context was last full
-  Cache cache = make_cache(model->options.layers);
+  Cache cache = make_cache(model->shape().layers);
   while (static_cast<std::int64_t>(made.size()) < count) {
     // Positions are learned for one context only. When it is full, its last half is read again from position 0.
     window.insert(window.end(), unread.begin(), unread.end());
     if (window.size() > context) {
       window.erase(window.begin(), window.end() - static_cast<std::ptrdiff_t>(std::max<std::size_t>(context / 2, 1)));
       unread = window;
-      cache = make_cache(model->options.layers);
+      cache = make_cache(model->shape().layers);
     }
 
     // A cached model reads only what is new, an uncached one the whole window.
@@ -156,7 +151,6 @@ std::vector<std::int64_t> generate(GPT& model, const std::vector<std::int64_t>& 
     if (listener && !listener(made.back())) break;
   }
   //! [7.9]
-  model->train(was_training);
   return made;
 }
 

@@ -45,7 +45,7 @@ PatchEncoder::PatchEncoder(const PatchEncoderOptions& given) : options(given) {
 
 torch::Tensor PatchEncoder::forward(const torch::Tensor& input) {
   //! [9.3]
-  // What is in a patch: two projections with a bend between them, for each patch by itself.
+  // What is in a patch: two projections with a GELU between them, for each patch by itself.
   const auto seen = contract->forward(gelu_tanh(expand->forward(input)));  // [batch, frames, patches, width]
 
   // Where it is and when: a place is the same in all frames, a time the same for all patches.

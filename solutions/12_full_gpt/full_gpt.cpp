@@ -70,7 +70,7 @@ void FusedAdamW::step(double learning_rate) {
   //! [12.1]
 }
 
-torch::Tensor fast_batch_loss(GPT& model, const Batch& batch) {
+torch::Tensor fast_batch_loss(LanguageModel model, const Batch& batch) {
   //! [12.2]
   // Looking up and adding positions, as GPTImpl::forward() does, but with a gradient that has one order of adding up.
   const auto x = torch::embedding(model->token_embedding, batch.inputs);               // [batch, time, width]
@@ -106,15 +106,16 @@ torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
   //! [12.3]
 }
 
-std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImpl& model, const Optimizer& optimizer,
+std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(LanguageModelImpl& model,
+                                                                          const Optimizer& optimizer,
                                                                           const Random& random) {
   //! [12.4]
-  // What has been learned, and what the optimizer remembers of how.
+  // What has been learned, and what the optimizer remembers of how; it hands out copies by itself.
   std::vector<std::pair<std::string, torch::Tensor>> state;
   for (const auto& parameter : model.named_parameters()) {
     state.emplace_back("model." + parameter.key(), parameter.value().detach().clone());
   }
-  for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor.clone());
+  for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor);
 
   // What is still to come: the batches are drawn from our generator, dropout from LibTorch's.
   state.emplace_back("random", words_of(random));
@@ -124,7 +125,7 @@ std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(GPTImp
   //! [12.4]
 }
 
-void restore_training_state(const std::vector<std::pair<std::string, torch::Tensor>>& state, GPTImpl& model,
+void restore_training_state(const std::vector<std::pair<std::string, torch::Tensor>>& state, LanguageModelImpl& model,
                             Optimizer& optimizer, Random& random) {
   const std::map<std::string, torch::Tensor> tensors(state.begin(), state.end());
   const auto find = [&tensors](const std::string& name) {

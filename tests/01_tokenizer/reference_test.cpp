@@ -309,5 +309,15 @@ TEST(TinyShakespeare, HasThePublishedFigures) {
   EXPECT_NEAR(pair_model_loss(pair_probabilities(count_pairs(train, 65), 1.0), validation), 2.482, 0.0005);
 }
 
+TEST(VocabularyStations, EndAtTheLargestWhateverItIs) {
+  using Stations = std::vector<std::int64_t>;
+  EXPECT_EQ(vocabulary_stations(65, 3000), Stations({65, 128, 256, 512, 1024, 2048, 3000}));
+  EXPECT_EQ(vocabulary_stations(65, 1024), Stations({65, 128, 256, 512, 1024}));
+  EXPECT_EQ(vocabulary_stations(64, 129), Stations({64, 128, 129}));
+  EXPECT_EQ(vocabulary_stations(65, 66), Stations({65, 66}));
+  EXPECT_EQ(vocabulary_stations(65, 65), Stations({65}));
+  EXPECT_EQ(vocabulary_stations(65, 2), Stations({65}));
+}
+
 }  // namespace
 }  // namespace verse

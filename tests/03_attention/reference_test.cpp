@@ -14,6 +14,7 @@
 
 #include "03_attention/attention.h"
 #include "03_attention/given/habits.h"
+#include "03_attention/given/windows.h"
 #include "common/base/error.h"
 #include "tests/harness/joining_cache.h"
 
@@ -340,6 +341,12 @@ TEST(HeadHabits, OfAHeadThatLooksEvenly) {
   EXPECT_NEAR(habits.entropy, std::log(5.0 * 6 * 7 * 8) / 4, 1e-12);
   EXPECT_NEAR(habits.itself, (1 / 5.0 + 1 / 6.0 + 1 / 7.0 + 1 / 8.0) / 4, 1e-12);
   EXPECT_NEAR(habits.blanks, 1.0, 1e-12);
+}
+
+TEST(WindowsOf, AskForEachCharacterOnce) {
+  const auto windows = windows_of(torch::arange(12), 4);
+  EXPECT_TRUE(torch::equal(windows, torch::tensor({{0, 1, 2, 3, 4}, {4, 5, 6, 7, 8}})));
+  EXPECT_TRUE(torch::equal(windows_of(torch::arange(13), 4).slice(1, 1).flatten(), torch::arange(1, 13)));
 }
 
 }  // namespace

@@ -413,6 +413,48 @@ TEST(GPTTest, ReadsOnFromACache) {
   }
 }
 
+TEST(GPTTest, GivesTheLastPositionsLogitsAlone) {
+  for (const bool fused : {false, true}) {
+    auto options = tiny();
+    options.fused = fused;
+    GPT model(options);
+    const auto tokens = torch::tensor({{3, 1, 4, 1}, {2, 0, 2, 3}}, torch::kInt64);
+    ForwardExtras extras;
+    extras.last_only = true;
+    const auto last = model->forward(tokens, extras);
+    EXPECT_EQ(last.sizes(), (std::vector<std::int64_t>{2, 1, options.vocabulary_size}));
+    // The same products; the head's may be summed in another order for a row than for many.
+    EXPECT_LE((last.select(1, 0) - model->forward(tokens).select(1, 3)).abs().max().item<double>(), 1e-6);
+  }
+}
+
+TEST(LanguageModelTest, IsTheModelThatItWasMadeOf) {
+  GPT model(tiny());
+  LanguageModel held = model;
+  EXPECT_EQ(held.get(), model.get());
+  EXPECT_EQ(held->context(), model->options.context);
+  EXPECT_EQ(held->vocabulary(), model->options.vocabulary_size);
+  EXPECT_EQ(held->parameter_count(), model->parameter_count());
+  EXPECT_FALSE(LanguageModel(nullptr));
+  EXPECT_FALSE(LanguageModel(GPT(nullptr)));
+}
+
+TEST(EvaluationModeTest, EndsWithItsBlockHoweverThatEnds) {
+  GPT model(tiny());
+  for (const bool training : {true, false}) {
+    model->train(training);
+    try {
+      const EvaluationMode evaluating(*model);
+      EXPECT_FALSE(model->is_training());
+      EXPECT_FALSE(model->blocks->at<BlockImpl>(0).mlp->is_training());
+      throw 1;
+    } catch (int) {
+      EXPECT_EQ(model->is_training(), training);
+      EXPECT_EQ(model->blocks->at<BlockImpl>(0).mlp->is_training(), training);
+    }
+  }
+}
+
 TEST(GPTTest, RefusesMoreThanItsContext) {
   GPT model(tiny());
   EXPECT_THROW(model->forward(torch::zeros({1, 9}, torch::kInt64)), UsageError);

@@ -91,6 +91,16 @@ TEST_F(Checkpoint, ReadsBackWhatItWrote) {
   }
 }
 
+TEST_F(Checkpoint, DrawsNoFirstValuesForWhatTheFileHas) {
+  save();
+  torch::manual_seed(3);
+  const auto undisturbed = torch::rand({4});
+  torch::manual_seed(3);
+  const auto loaded = load_model(folder_);
+  EXPECT_TRUE(torch::equal(torch::rand({4}), undisturbed));
+  EXPECT_TRUE(loaded.model->options.initialise) << "a model made by its options is to have first values";
+}
+
 TEST_F(Checkpoint, UsesGPT2sNamesAndLayout) {
   // The list is GPT-2's: https://huggingface.co/openai-community/gpt2, for two layers.
   std::map<std::string, std::vector<std::int64_t>> expected = {

@@ -79,14 +79,14 @@ TEST(LoadRecord, SaysInOneLineWhatIsWrongWithAFolder) {
   std::filesystem::create_directory(run);
   EXPECT_TRUE(has(complaint(), "has no metrics.csv"));
   write_file_atomically(run / "metrics.csv", "epoch,loss\n1,2\n");
-  EXPECT_TRUE(has(complaint(), "line 1 is not the header"));
+  EXPECT_TRUE(has(complaint(), "metrics.csv:1: the header was expected"));
   write_file_atomically(run / "metrics.csv", kMetricsHeader);
   EXPECT_TRUE(has(complaint(), "no step is recorded"));
   write_file_atomically(run / "metrics.csv", std::string(kMetricsHeader) + "0,0,0.000,,,4.2,,\n20,15360,1,x,3,3,1,1\n");
-  EXPECT_TRUE(has(complaint(), "line 3"));
+  EXPECT_TRUE(has(complaint(), "metrics.csv:3: learning_rate should be a number or empty, not \"x\""));
   write_file_atomically(run / "metrics.csv", std::string(kMetricsHeader) + "0,0,0.000,,,4.2,,\n");
   write_file_atomically(run / "evidence.json", "{\"text\": \"the play\"}");
-  EXPECT_TRUE(has(complaint(), "evidence.json is damaged"));
+  EXPECT_TRUE(has(complaint(), "evidence.json:1: entropies is missing"));
 }
 
 TEST(KnownWords, AreCountedAsOftenAsTheyOccur) {

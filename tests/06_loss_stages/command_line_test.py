@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 PROGRAM = None
-RUNS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "chapters", "06_loss_stages", "runs")
+RUNS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "chapters", "06_loss_stages", "given", "runs")
 
 
 def run(*arguments):

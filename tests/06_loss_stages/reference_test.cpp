@@ -10,11 +10,13 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "01_tokenizer/tokenizer.h"
+#include "06_loss_stages/diagnosis.h"
 #include "06_loss_stages/loss_stages.h"
 #include "common/base/error.h"
 #include "common/base/random.h"
@@ -165,6 +167,21 @@ TEST(Describe, HasASentenceForEachStage) {
     sentences.insert(describe(static_cast<LossStage>(stage)));
   EXPECT_EQ(sentences.size(), 6U);
   EXPECT_EQ(sentences.count(""), 0U);
+}
+
+TEST(RepeatedShare, CountsCharactersAndNotBytes) {
+  EXPECT_EQ(repeated_share("аабб"), 2.0 / 3.0);
+  EXPECT_EQ(repeated_share("аба"), 0.0);
+  EXPECT_EQ(repeated_share("я"), 0.0);
+
+  // Nineteen characters in 38 bytes are too few to tell.
+  RunRecord run;
+  run.landmarks = {4, 3, 2, 1, std::nullopt};
+  run.rows.emplace_back().validation_loss = 1.0;
+  for (int i = 0; i < 19; ++i) run.sample += "я";
+  EXPECT_EQ(targets_not_shifted(run), Finding::unknown);
+  run.sample += "я";
+  EXPECT_EQ(targets_not_shifted(run), Finding::yes);
 }
 
 }  // namespace

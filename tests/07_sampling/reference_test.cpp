@@ -202,6 +202,14 @@ TEST(NextLogits, AreTheLastPositionsWhateverTheCacheHasReadBefore) {
   }
 }
 
+TEST(NextLogits, RefuseMoreThanTheContext) {
+  auto model = decided_model(true);
+  const std::vector<std::int64_t> full(static_cast<std::size_t>(model->context()), 1);
+  auto cache = make_cache(model->shape().layers);
+  next_logits(model, full, &cache);
+  EXPECT_THROW(next_logits(model, {2}, &cache), UsageError);
+}
+
 /// The rule for a full context, written out without a cache: the text so far, and what of it the model sees.
 std::vector<std::int64_t> plainly_greedy(GPT& model, const std::vector<std::int64_t>& prompt, std::int64_t count) {
   const torch::NoGradGuard no_gradients;
@@ -307,6 +315,9 @@ TEST(Generate, LeavesTheModelInItsModeAndWithoutGradients) {
     model->train(training);
     generate(model, {1}, 3, {}, random);
     EXPECT_EQ(model->is_training(), training);
+    const auto refuse = [](std::int64_t) -> bool { throw UsageError("enough"); };
+    EXPECT_THROW(generate(model, {1}, 3, {}, random, refuse), UsageError);
+    EXPECT_EQ(model->is_training(), training) << "also where the listener throws";
   }
   EXPECT_THROW(generate(model, {}, 3, {}, random), UsageError);
   EXPECT_TRUE(generate(model, {1}, 0, {}, random).empty());

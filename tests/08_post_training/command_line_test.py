@@ -58,6 +58,7 @@ class CommandLine(unittest.TestCase):
             (["--experiment", "wishes"], ["wishes", "quality"]),
             (["--steps", "0"], ["--steps"]),
             (["--problems", "none"], ["--problems"]),
+            (["--problems", "100000"], ["--problems", "100000"]),
             (["--run", "/nonexistent/run"], ["/nonexistent/run"]),
             (["--no-such-flag"], ["no-such-flag"]),
         ):

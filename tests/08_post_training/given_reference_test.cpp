@@ -15,6 +15,7 @@
 #include "08_post_training/given/respond.h"
 #include "08_post_training/given/reward.h"
 #include "08_post_training/given/tasks.h"
+#include "common/base/error.h"
 #include "common/corpus.h"
 #include "tests/04_blocks/small_model.h"
 
@@ -252,9 +253,9 @@ TEST(Respond, IsReadBackRightly) {
   EXPECT_EQ(format_problem(problem, Form::answer, chat).size(), row.size() - problem.chain.size() - 2);
 }
 
-TEST(Share, HasWilsonsInterval) {
+TEST(Accuracy, HasWilsonsInterval) {
   // Worked by hand from the formula, z = 1.959964.
-  const Share none{0, 10}, most{8, 10}, all{500, 500};
+  const Accuracy none{0, 10}, most{8, 10}, all{500, 500};
   EXPECT_NEAR(none.low(), 0, 1e-12);
   EXPECT_NEAR(none.high(), 0.2775, 5e-5);
   EXPECT_NEAR(most.low(), 0.4902, 5e-5);
@@ -362,6 +363,19 @@ TEST(Reinforcing, RaisesTheRewardOfWhatItRewards) {
   const double before = margin();
   prefer(model, vocabulary(), pairs, {20, 8, 3e-4, 0.1, 1});
   EXPECT_TRUE(margin() > before) << before << " " << margin();
+}
+
+TEST(Reinforcing, LearnsFromRowsThatFillTheContext) {
+  // A model that knows nothing hardly ever ends a response: it goes on for as long as the context lasts.
+  auto model = small_chat_model(24);
+  Reinforcing reinforcing;
+  reinforcing.task.digits = 1;
+  reinforcing.steps = 2;
+  reinforcing.questions = 2;
+  reinforcing.samples = 4;
+  EXPECT_EQ(reinforce(model, vocabulary(), reinforcing).size(), 1U);
+  auto narrow = small_chat_model(4);
+  EXPECT_THROW(reinforce(narrow, vocabulary(), reinforcing), UsageError);
 }
 
 }  // namespace

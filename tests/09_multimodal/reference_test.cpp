@@ -8,14 +8,22 @@
 #include <numbers>
 #include <vector>
 
+#include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
+#include "04_blocks/blocks.h"
+#include "05_training/given/checkpoint.h"
+#include "08_post_training/given/respond.h"
+#include "08_post_training/given/tasks.h"
 #include "09_multimodal/distillation.h"
 #include "09_multimodal/frames.h"
+#include "09_multimodal/given/parts.h"
 #include "09_multimodal/given/pictures.h"
 #include "09_multimodal/given/reader.h"
 #include "09_multimodal/images.h"
 #include "09_multimodal/sound.h"
 #include "common/base/error.h"
+#include "common/corpus.h"
+#include "tests/common/temporary_folder.h"
 #include "tests/harness/check.h"
 
 namespace verse {
@@ -241,6 +249,38 @@ TEST(Shares, HaveIntervalsThatAreWilsons) {
   EXPECT_NEAR(share.high, 0.98212, 1e-4);
   // 1, 2, 3: the deviation is 1, t with 2 degrees of freedom 4.303, over the root of 3.
   EXPECT_NEAR(mean_of({1, 2, 3}).half_width, 4.303 / std::sqrt(3.0), 1e-9);
+}
+
+TEST(Names, StandForOneThingInOneProgram) {
+  // Chapters 8 and 9 are linked into one program: two types of one name would be undefined behaviour.
+  const Accuracy accuracy{1, 2};
+  const Share share = share_of(1, 2);
+  EXPECT_EQ(accuracy.value(), share.value);
+  const SeenAndUnseen<int> parts{{1}, {2}};
+  EXPECT_EQ(parts.seen.size(), parts.unseen.size());
+  EXPECT_NE(Split::train, Split::test);
+}
+
+TEST(CheckTeacher, RefusesOneThatReadsAnotherTextOrTooLittleOfIt) {
+  const TemporaryFolder folder;
+  const auto teacher = [&](const std::string& name, const std::string& text, std::int64_t context) {
+    const auto tokenizer = Tokenizer::from_text(text);
+    GPTOptions options;
+    options.vocabulary_size = tokenizer.size();
+    options.context = context;
+    options.layers = options.heads = 1;
+    options.width = 8;
+    GPT model(options);
+    save_model(folder / name, *model, tokenizer);
+    PartSetting setting;
+    setting.run = folder / name;
+    return message_of<UsageError>([&] { check_teacher(setting); });
+  };
+  const std::string play = load_corpus({}).text;
+  EXPECT_EQ(teacher("good", play, kLessonContext), "");
+  EXPECT_NE(teacher("foreign", "абв", kLessonContext).find("knows other characters"), std::string::npos);
+  EXPECT_NE(teacher("short", play, kLessonContext - 1).find("a teacher needs 64"), std::string::npos);
+  EXPECT_EQ(message_of<UsageError>([] { check_teacher(PartSetting()); }), "");
 }
 
 }  // namespace

@@ -206,6 +206,22 @@ class CommandLine(unittest.TestCase):
             self.skipTest("this machine may have CUDA")
         self.refused_training(["--device", "cuda"], "--device cuda")
 
+    def test_a_precision_that_a_processor_does_not_train_in(self):
+        if os.path.exists("/dev/nvidiactl"):
+            self.skipTest("this machine may have CUDA")
+        self.refused_training(["--precision", "bf16"], "--precision bf16", "GPU")
+
+    def test_a_text_whose_name_is_not_utf8(self):
+        text = os.path.join(os.fsencode(self.folder), b"caf\xe9.txt")
+        with open(text, "wb") as file:
+            file.write(TEXT.encode())
+        out = self.place("latin1")
+        arguments = ["--steps", "4", "--eval-every", "2", *TINY]
+        done = run("train", "--data", os.fsdecode(text), "--out", out, *arguments, "--stop-at-loss", 100)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = run("train", "--out", out, "--resume", "--stop-at-loss", 0)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_prompts(self):
         generate = ["generate", "--run", self.trained, "--prompt"]
         done = self.refused([*generate, "ANNA: β§"], "β", "§")

@@ -119,7 +119,7 @@ TEST(ProjectRows, HasTheSameBitsOnAnyNumberOfThreads) {
 
 TEST(BlockCache, LiesInOneBlock) {
   GPT model = decided_model();
-  const Cache cache = make_block_cache(*model, 2);
+  const auto cache = make_block_cache(*model, 2);
   ASSERT_EQ(cache.size(), 3U);
   const auto place = [&cache](std::size_t layer) {
     const auto one = torch::zeros({2, 2, 1, 12});

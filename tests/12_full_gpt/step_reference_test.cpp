@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 #include <limits>
 #include <set>
@@ -205,13 +207,15 @@ TEST(CardPeak, IsTheDataSheets) {
 
 TEST(Presets, RefuseWhatJsonCannotHold) {
   const auto refused = [](std::string flag, std::string value) {
-    CommandLine line("test", "a test");
-    add_recipe_flags(line);
+    CommandLine line("a test");
+    declare_recipe(line, "demo");
     std::string program = "test";
     char* arguments[] = {program.data(), flag.data(), value.data(), nullptr};
-    line.parse(3, arguments);
-    Recipe recipe = preset("small");
-    return message_of<UsageError>([&] { apply_recipe_flags(line, recipe); });
+    return message_of<UsageError>([&] {
+      line.parse(3, arguments);
+      Recipe recipe = recipe_named("small");
+      apply_recipe(line, recipe);
+    });
   };
   // Infinity would be written as null, and the run could not go on.
   EXPECT_NE(refused("--grad-clip", "inf").find("--grad-clip"), std::string::npos);
@@ -219,21 +223,20 @@ TEST(Presets, RefuseWhatJsonCannotHold) {
   EXPECT_EQ(refused("--grad-clip", "1000"), "");
   EXPECT_NE(refused("--without", "muon").find("speedrun"), std::string::npos);
   EXPECT_NE(refused("--with", "squared-relu").find("speedrun"), std::string::npos);
-  EXPECT_NE(refused("--without", "wings").find("token-shift"), std::string::npos);
   EXPECT_NE(refused("--accumulate", "13").find("--batch-size"), std::string::npos);
 }
 
 TEST(Presets, ChooseTheirPartsByFlags) {
   const auto without = [](std::vector<std::string> words) {
-    CommandLine line("test", "a test");
-    add_recipe_flags(line);
+    CommandLine line("a test");
+    declare_recipe(line, "demo");
     words.insert(words.begin(), "test");
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     line.parse(static_cast<int>(words.size()), arguments.data());
-    Recipe recipe = preset("speedrun");
-    apply_recipe_flags(line, recipe);
+    Recipe recipe = recipe_named("speedrun");
+    apply_recipe(line, recipe);
     return recipe.without;
   };
   using Parts = std::set<Part>;
@@ -266,6 +269,11 @@ TEST(FastGPT, EqualsTheClearForm) {
     EXPECT_LE((parameter.value().grad() - others[parameter.key()].grad()).abs().max().item<double>(), 1e-5)
         << parameter.key();
   }
+  ForwardExtras extras;
+  extras.last_only = true;
+  const auto last = fast->forward(batch.inputs, extras);
+  EXPECT_EQ(last.sizes(), (std::vector<std::int64_t>{6, 1, 11}));
+  EXPECT_LE((last.select(1, 0) - clear->forward(batch.inputs).select(1, 7)).abs().max().item<double>(), 1e-5);
 }
 
 TEST(FastDropout, DropsTheShareItIsToldAndKeepsTheMean) {
@@ -397,7 +405,7 @@ TEST(FastGelu, EqualsTheClearForm) {
 TEST(RunFolder, KeepsARunWhoseLossIsNoNumber) {
   const TemporaryFolder folder;
   RunState state;
-  state.identity.recipe = preset("speedrun");
+  state.identity.recipe = recipe_named("speedrun");
   state.identity.recipe.without = {Part::muon};
   state.progress.row_loss = std::numeric_limits<double>::quiet_NaN();
   state.tensors = {{"random", torch::arange(4)}};

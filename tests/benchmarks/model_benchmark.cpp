@@ -84,7 +84,8 @@ void training_step(benchmark::State& state) {
     }
   } else {
     const bool modern = state.range(0) == 2;
-    GPT model = modern ? modern_gpt(small_options(true)) : fast_gpt(small_options(true));
+    LanguageModel model = fast_gpt(small_options(true));
+    if (modern) model = ModernGPT(small_options(true));
     const auto optimizer = modern ? modern_optimizer(dynamic_cast<ModernGPTImpl&>(*model), {0.8, 0.95, 1e-8, 0.0})
                                   : make_adamw(model->parameters(), {});
     TrainingStep step(model, *optimizer, tokens, {}, random);

@@ -5,7 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
+#include <memory>
+#include <optional>
+#include <thread>
 
 #include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
@@ -83,6 +88,47 @@ TEST(Files, AFolderIsLockedOnce) {
     EXPECT_NE(message_of<UsageError>([&] { FolderLock again(folder.path()); }).find("in use"), std::string::npos);
   }
   EXPECT_EQ(message_of<UsageError>([&] { FolderLock again(folder.path()); }), "") << "a lock ends with its owner";
+}
+
+TEST(Files, AFileThatMayBeMissing) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(read_file_if_there(folder / "missing"), std::nullopt);
+  write_file_atomically(folder / "file", "text");
+  EXPECT_EQ(read_file_if_there(folder / "file"), "text");
+  EXPECT_THROW(read_file_if_there(folder.path()), UsageError);
+}
+
+TEST(Files, KeepTheirModeAndWhatALinkPointsTo) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "file", "old");
+  std::filesystem::permissions(folder / "file", std::filesystem::perms(0751));
+  std::filesystem::create_symlink(folder / "file", folder / "link");
+  write_file_atomically(folder / "link", "new");
+  EXPECT_EQ(std::filesystem::status(folder / "file").permissions(), std::filesystem::perms(0751));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(read_file(folder / "file"), "new");
+}
+
+TEST(Files, AFolderCanBeNoFile) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "taken");
+  EXPECT_THROW(write_file_atomically(folder / "taken", "text"), std::runtime_error);
+  EXPECT_EQ(files_in(folder.path()), 1) << "a temporary file was left";
+}
+
+TEST(Files, ALockedFolderCanBeWaitedFor) {
+  const TemporaryFolder folder;
+  auto lock = std::make_unique<FolderLock>(folder.path());
+  std::atomic<bool> taken = false;
+  std::thread other([&] {
+    const FolderLock waits(folder.path(), FolderLock::WhenTaken::wait);
+    taken = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(taken);
+  lock.reset();
+  other.join();
+  EXPECT_TRUE(taken);
 }
 
 }  // namespace

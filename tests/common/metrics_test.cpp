@@ -42,13 +42,14 @@ TEST(Metrics, NamesTheLineThatIsWrong) {
   const std::string header = kMetricsHeader;
   const auto message = [](const std::string& text) { return message_of<UsageError>([&] { parse_metrics(text); }); };
   EXPECT_EQ(message(header), "");
-  EXPECT_NE(message("").find("line 1"), std::string::npos);
-  EXPECT_NE(message("a,b\n1,2\n").find("line 1"), std::string::npos);
-  EXPECT_NE(message(header + "0,0,0,,,,,\n1,2\n").find("line 3"), std::string::npos);
-  EXPECT_NE(message(header + "0,0,0,,x,,,\n").find("\"x\" is no number"), std::string::npos);
-  EXPECT_NE(message(header + "-1,0,0,,,,,\n").find("line 2"), std::string::npos);
-  EXPECT_NE(message(header + "5,0,0,,,,,\n5,0,0,,,,,\n").find("does not go up"), std::string::npos);
-  EXPECT_NE(message(header + "0,0,0,,,,,").find("cut short"), std::string::npos);
+  EXPECT_EQ(message("").rfind("metrics.csv:1: the header was expected", 0), 0U);
+  EXPECT_EQ(message("a,b\n1,2\n").rfind("metrics.csv:1: ", 0), 0U);
+  EXPECT_EQ(message(header + "0,0,0,,,,,\n1,2\n"), "metrics.csv:3: 8 fields were expected, not 2");
+  EXPECT_EQ(message(header + "0,0,0,,x,,,\n"), "metrics.csv:2: train_loss should be a number or empty, not \"x\"");
+  EXPECT_EQ(message(header + "-1,0,0,,,,,\n"), "metrics.csv:2: step should be a whole number of 0 or more, not \"-1\"");
+  EXPECT_NE(message(header + "99999999999999999999,0,0,,,,,\n"), "");
+  EXPECT_EQ(message(header + "5,0,0,,,,,\n5,0,0,,,,,\n"), "metrics.csv:3: its step does not go up");
+  EXPECT_EQ(message(header + "0,0,0,,,,,"), "metrics.csv:2: it is cut short");
 }
 
 TEST(Metrics, NamesTheFile) {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <optional>
+#include <vector>
+
 #include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
 
@@ -66,6 +70,49 @@ TEST(Text, CommasStandBetweenThousands) {
   EXPECT_EQ(with_commas(1115394), "1,115,394");
   EXPECT_EQ(with_commas(-100), "-100");
   EXPECT_EQ(with_commas(-123456), "-123,456");
+}
+
+TEST(Text, CountsAndCutsWholeCharacters) {
+  const std::string text = "Чёt\u20ac\U0001f600";
+  EXPECT_EQ(count_characters(text), 5U);
+  EXPECT_EQ(count_characters(""), 0U);
+  EXPECT_EQ(first_characters(text, 0), "");
+  EXPECT_EQ(first_characters(text, 2), "Чё");
+  EXPECT_EQ(first_characters(text, 4), "Чёt\u20ac");
+  EXPECT_EQ(first_characters(text, 5), text);
+  EXPECT_EQ(first_characters(text, 99), text);
+  EXPECT_TRUE(is_utf8(text));
+  EXPECT_FALSE(is_utf8("caf\xe9"));
+}
+
+TEST(Text, SplitsLinesAtBothKindsOfLineEnd) {
+  EXPECT_EQ(lines_of("a\r\nb\n\nc"), (std::vector<std::string_view>{"a", "b", "", "c"}));
+  EXPECT_EQ(lines_of("a\n"), (std::vector<std::string_view>{"a"}));
+  EXPECT_TRUE(lines_of("").empty());
+  EXPECT_EQ(trimmed(" \t a b\r\n"), "a b");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(split("a,,b", ','), (std::vector<std::string>{"a", "", "b"}));
+  EXPECT_EQ(split("", ','), (std::vector<std::string>{""}));
+}
+
+TEST(Text, ReadsNumbersWholeOrNotAtAll) {
+  EXPECT_EQ(to_whole_number("-12"), -12);
+  EXPECT_EQ(to_whole_number("9223372036854775807"), INT64_MAX);
+  for (const std::string wrong : {"", "-", "1.5", "12x", " 12", "1e3", "9223372036854775808"}) {
+    EXPECT_EQ(to_whole_number(wrong), std::nullopt) << wrong;
+  }
+  EXPECT_TRUE(is_whole_number("99999999999999999999"));
+  EXPECT_TRUE(is_whole_number("-3"));
+  for (const std::string wrong : {"", "-", "3.0", "x"}) EXPECT_FALSE(is_whole_number(wrong)) << wrong;
+  EXPECT_EQ(to_number("1e-3"), 1e-3);
+  EXPECT_EQ(to_number("inf"), std::numeric_limits<double>::infinity());
+  for (const std::string wrong : {"", "x", "1x", " 1", "1 "}) EXPECT_EQ(to_number(wrong), std::nullopt) << wrong;
+}
+
+TEST(Text, NamesAlternatives) {
+  EXPECT_EQ(one_of({"a"}), "a");
+  EXPECT_EQ(one_of({"a", "b"}), "a or b");
+  EXPECT_EQ(one_of({"a", "b", "c"}), "a, b or c");
 }
 
 }  // namespace

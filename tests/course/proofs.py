@@ -7,21 +7,11 @@ does not compile is placed; a reset gives the stub back byte for byte; and the l
 usage: tests/course/proofs.py BUILD_FOLDER [unittest's arguments]
 """
 import json
-import os
 import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
 import tomllib
-import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = None  # set by main
-
-
-def run(*command, timeout=900, **options):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, **options)
+import learner_copy
+from learner_copy import ROOT, run
 
 
 def manifests():
@@ -40,58 +30,19 @@ def manifests():
 PATCHES = json.loads((pathlib.Path(__file__).parent / "patches.json").read_text())
 
 
-class Course(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="verse-proofs-")
-        cls.copy = pathlib.Path(cls.folder.name)
-        shutil.copytree(ROOT / "chapters", cls.copy / "chapters")
-        shutil.copytree(ROOT / "solutions", cls.copy / "solutions")
-        # Stubs, even where this tree is a learner's.
-        for path in (cls.copy / "chapters").glob("*/*.cpp"):
-            if (cls.copy / "solutions" / path.parent.name / path.name).exists():
-                path.unlink()
-        stubs = cls.verse("stubs")
-        assert stubs.returncode == 0, stubs.stdout + stubs.stderr
-        cls.addClassCleanup(cls.configure, ROOT)
-        cls.configure(cls.copy)
-        cls.stubs = {path: path.read_bytes() for path in cls.learner_files()}
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    @classmethod
-    def configure(cls, learner_root):
-        done = run("cmake", f"-DVERSE_LEARNER_ROOT={learner_root}", "-B", BUILD, cwd=ROOT)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    @classmethod
-    def verse(cls, *arguments):
-        return run(BUILD / "verse", "--root", cls.copy, *arguments, env={**os.environ, "NO_COLOR": "1"})
-
-    @classmethod
-    def learner_files(cls):
-        for path in sorted((cls.copy / "solutions").glob("*/*.cpp")):
-            yield cls.copy / "chapters" / path.parent.name / path.name
-
-    def setUp(self):
-        for path, text in self.stubs.items():
-            if path.read_bytes() != text:
-                path.write_bytes(text)
-
+class Course(learner_copy.LearnerCopy):
     def build(self, *targets):
-        done = run("ninja", "-C", BUILD, *targets)
+        done = run("ninja", "-C", self.build_folder, *targets)
         self.assertEqual(done.returncode, 0, done.stdout[-3000:])
 
     def check(self, chapter):
         self.build(f"test_chapter_{chapter:02}")
-        return self.verse("check", chapter, "--build-dir", BUILD)
+        return self.verse("check", chapter, "--build-dir", self.build_folder)
 
     def states(self, chapter):
         """The verdict on a chapter, exercise by exercise."""
         self.build(f"test_chapter_{chapter:02}")
-        done = self.verse("check", chapter, "--build-dir", BUILD, "--json")
+        done = self.verse("check", chapter, "--build-dir", self.build_folder, "--json")
         self.assertTrue(done.stdout.startswith("{"), done.stdout + done.stderr)
         return done.returncode, {one["id"]: one["state"] for one in json.loads(done.stdout)["exercises"]}
 
@@ -111,7 +62,7 @@ class Course(unittest.TestCase):
         for chapter, manifest in manifests().items():
             with self.subTest(chapter=chapter):
                 self.build(f"test_solution_{chapter:02}")
-                listed = run(BUILD / f"test_solution_{chapter:02}", "--list-mistakes").stdout.splitlines()
+                listed = run(self.build_folder / f"test_solution_{chapter:02}", "--list-mistakes").stdout.splitlines()
                 told = [f"{exercise['id']} {mistake['id']}" for exercise in manifest["exercise"]
                         for mistake in exercise.get("mistake", [])]
                 self.assertEqual(sorted(listed), sorted(told))
@@ -143,7 +94,7 @@ class Course(unittest.TestCase):
         learner.write_text(learner.read_text().replace("const std::int64_t earlier = keys - time;",
                                                        "const std::int64_t earlier = keys - thyme;"))
         log = self.copy / "compiler.log"
-        log.write_text(run("ninja", "-C", BUILD, "test_chapter_03").stdout)
+        log.write_text(run("ninja", "-C", self.build_folder, "test_chapter_03").stdout)
         said = self.verse("compile-error", "3", log)
         self.assertIn("thyme", said.stdout + said.stderr)
         self.assertIn("3.2", said.stdout + said.stderr)
@@ -183,21 +134,12 @@ class Course(unittest.TestCase):
         self.assertEqual({int(chapter) for chapter in chapters}, set(manifests()))
         self.build("chapter_12")
         out = self.copy / "run"
-        done = run(BUILD / "my-gpt", "train", "--preset", "demo", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
+        done = run(self.build_folder / "my-gpt", "train", "--preset", "demo", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue((out / "model.safetensors").exists())
-        said = run(BUILD / "my-gpt", "generate", "--run", out, "--prompt", "KING", "--max-new-tokens", "20", "--seed", "7")
+        said = run(self.build_folder / "my-gpt", "generate", "--run", out, "--prompt", "KING", "--max-new-tokens", "20", "--seed", "7")
         self.assertEqual(said.returncode, 0, said.stderr)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        print("usage: tests/course/proofs.py BUILD_FOLDER [unittest's arguments]", file=sys.stderr)
-        sys.exit(2)
-    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
-    program = unittest.main(exit=False, verbosity=2)
-    # Of a test with subtests each can fail; the test counts once.
-    broken = {getattr(test, "test_case", test).id() for test, _ in program.result.failures + program.result.errors}
-    failed = len(broken)
-    print(f"{max(program.result.testsRun - failed, 0)} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    learner_copy.main()

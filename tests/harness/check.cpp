@@ -12,9 +12,11 @@
 #include <sstream>
 
 #include "common/base/error.h"
+#include "common/base/json.h"
 #include "common/base/random.h"
 #include "common/safetensors.h"
 #include "tests/harness/report_listener.h"
+#include "tests/harness/test_device.h"
 
 namespace verse {
 
@@ -99,7 +101,7 @@ torch::Tensor normal_input(const std::vector<std::int64_t>& shape, std::uint64_t
   torch::Tensor tensor = torch::empty(shape, torch::kFloat32);
   float* data = tensor.data_ptr<float>();
   for (std::int64_t i = 0; i < tensor.numel(); ++i) data[i] = static_cast<float>(deviation * random.normal());
-  return tensor;
+  return tensor.to(test_device());
 }
 
 torch::Tensor token_input(const std::vector<std::int64_t>& shape, std::int64_t vocabulary_size, std::uint64_t seed) {
@@ -107,7 +109,7 @@ torch::Tensor token_input(const std::vector<std::int64_t>& shape, std::int64_t v
   torch::Tensor tensor = torch::empty(shape, torch::kInt64);
   auto* data = tensor.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < tensor.numel(); ++i) data[i] = random.below(vocabulary_size);
-  return tensor;
+  return tensor.to(test_device());
 }
 
 void Answers::add(const std::string& name, const torch::Tensor& value, const Tolerance& tolerance) {
@@ -134,7 +136,7 @@ void Answers::add_gradients(const torch::Tensor& output, const NamedTensors& inp
     throw CheckEnded{};
   }
   // Weights that differ from element to element, so that a gradient that has gone to the wrong place shows.
-  const auto weights = normal_input(output.sizes().vec(), 271828).to(output.dtype());
+  const auto weights = normal_input(output.sizes().vec(), 271828).to(output.options());
   (output * weights).sum().backward();
   for (const auto& [name, input] : inputs) {
     if (input.grad().defined()) {
@@ -170,6 +172,7 @@ void Answers::add_error(const std::string& name, const std::function<void()>& ac
 
 void Answers::load_parameters(torch::nn::Module& module) {
   torch::NoGradGuard no_gradients;
+  module.to(test_device());
   std::vector<std::pair<std::string, torch::Tensor>> own;
   for (const auto& item : module.named_parameters()) own.emplace_back(item.key(), item.value());
   for (const auto& item : module.named_buffers()) own.emplace_back(item.key(), item.value());
@@ -177,7 +180,7 @@ void Answers::load_parameters(torch::nn::Module& module) {
   // The reference's own parameters are what everybody else gets. A check may fill several modules, one after another.
   const std::string prefix = std::to_string(modules_loaded_++) + ":";
   if (truth_ == nullptr) {
-    for (const auto& [name, tensor] : own) parameters_.emplace_back(prefix + name, tensor.detach().clone());
+    for (const auto& [name, tensor] : own) parameters_.emplace_back(prefix + name, tensor.detach().cpu().clone());
     return;
   }
 
@@ -287,19 +290,19 @@ using Record = std::map<std::string, Answers>;
 
 void write_record(const std::filesystem::path& path) {
   NamedTensors tensors;
-  nlohmann::json index = nlohmann::json::object();
+  Json index = Json::object();
   for (const auto& exercise : exercises()) {
     for (std::size_t i = 0; i < exercise->cases().size(); ++i) {
       const std::string key = record_key(exercise->id(), exercise->cases()[i].name);
       const Answers answers = collect(nullptr, [&](Answers& into) { exercise->run_linked(i, into); });
       if (answers.ended_early())
         throw std::runtime_error(key + ": the reference itself does not get through the check");
-      auto& entry = index[key] = {{"answers", nlohmann::json::array()}, {"parameters", nlohmann::json::array()}};
+      auto& entry = index[key] = {{"answers", Json::array()}, {"parameters", Json::array()}};
       for (const auto& answer : answers.all()) {
-        nlohmann::json item = {{"name", answer.name},
-                               {"absolute", answer.tolerance.absolute},
-                               {"relative", answer.tolerance.relative},
-                               {"reason", answer.tolerance.reason}};
+        Json item = {{"name", answer.name},
+                     {"absolute", answer.tolerance.absolute},
+                     {"relative", answer.tolerance.relative},
+                     {"reason", answer.tolerance.reason}};
         if (const auto* text = std::get_if<std::string>(&answer.value)) {
           item["text"] = *text;
         } else {
@@ -314,29 +317,31 @@ void write_record(const std::filesystem::path& path) {
       }
     }
   }
-  save_tensors(path, tensors, {{"index", index.dump()}});
+  save_tensors(path, tensors, {{"index", json_text(index)}});
 }
 
 Record read_record(const std::filesystem::path& path) {
   const TensorFile file = load_tensors(path);
   const std::map<std::string, torch::Tensor> tensors(file.tensors.begin(), file.tensors.end());
-  const auto index = nlohmann::json::parse(file.metadata.at("index"));
+  const auto written = file.metadata.find("index");
+  if (written == file.metadata.end()) throw UsageError(path.string() + " is no record of the reference's answers");
+  const JsonEntry index = parse_json(written->second, path.string());
   static std::vector<std::unique_ptr<std::string>> reasons;  // tolerances point at their reasons
   Record record;
-  for (const auto& [key, entry] : index.items()) {
+  for (const auto& [key, entry] : index.table()) {
     std::vector<Answers::Answer> answers;
-    for (const auto& item : entry["answers"]) {
-      reasons.push_back(std::make_unique<std::string>(item["reason"].get<std::string>()));
-      const Tolerance tolerance{item["absolute"], item["relative"], reasons.back()->c_str()};
-      if (item.contains("text")) {
-        answers.push_back({item["name"], item["text"].get<std::string>(), tolerance});
+    for (const JsonEntry& item : entry.at("answers").list()) {
+      reasons.push_back(std::make_unique<std::string>(item.at("reason").text()));
+      const Tolerance tolerance{item.at("absolute").number(), item.at("relative").number(), reasons.back()->c_str()};
+      if (item.has("text")) {
+        answers.push_back({item.at("name").text(), item.at("text").text(), tolerance});
       } else {
-        answers.push_back({item["name"], tensors.at(key + "/" + std::to_string(answers.size())), tolerance});
+        answers.push_back({item.at("name").text(), tensors.at(key + "/" + std::to_string(answers.size())), tolerance});
       }
     }
     Answers::NamedTensors parameters;
-    for (const auto& name : entry["parameters"]) {
-      parameters.emplace_back(name, tensors.at(key + "/parameter/" + name.get<std::string>()));
+    for (const JsonEntry& name : entry.at("parameters").list()) {
+      parameters.emplace_back(name.text(), tensors.at(key + "/parameter/" + name.text()));
     }
     record[key].restore(std::move(answers), std::move(parameters));
   }
@@ -401,6 +406,9 @@ std::optional<std::string> recognise_mistake(const ExerciseBase& exercise) {
   return std::nullopt;
 }
 
+/// So many tolerances a known mistake lies away from the truth, and from every other mistake.
+constexpr double kMargin = 10;
+
 /// Exercise_N_M.case: the linked subject against the truth.
 class CaseTest : public ::testing::Test {
  public:
@@ -411,7 +419,8 @@ class CaseTest : public ::testing::Test {
     const Answers answers = collect(&truth, [&](Answers& into) { exercise_.run_linked(index_, into); });
     ASSERT_FALSE(truth.all().empty()) << "a check that writes down no answer cannot fail";
     ASSERT_FALSE(truth.ended_early()) << "the reference itself does not get through the check";
-    const auto difference = first_difference(truth, answers);
+    // What another device rounds otherwise may differ by as much as a known mistake has to differ by at least.
+    const auto difference = first_difference(truth, answers, test_device().is_cpu() ? 1.0 : kMargin);
     if (!difference) return;
     std::optional<std::string> mistake;
     try {
@@ -428,13 +437,12 @@ class CaseTest : public ::testing::Test {
   std::size_t index_;
 };
 
-/// Mistakes_N_M.id: the checks reject the mistake, and tell it from every other, by ten times the tolerance.
+/// Mistakes_N_M.id: the checks reject the mistake, and tell it from every other, by kMargin times the tolerance.
 class MistakeTest : public ::testing::Test {
  public:
   MistakeTest(const ExerciseBase& exercise, std::size_t mistake) : exercise_(exercise), mistake_(mistake) {}
 
   void TestBody() override {
-    constexpr double kMargin = 10;
     const auto answers_of = [&](std::size_t mistake) {
       return collect_all(exercise_,
                          [&](std::size_t i, Answers& answers) { exercise_.run_mistake(i, mistake, answers); });
@@ -489,6 +497,12 @@ ExerciseBase& keep_exercise(std::unique_ptr<ExerciseBase> exercise) {
 }
 
 int run_checks(int argc, char** argv, bool linked_to_reference) {
+  try {
+    move_tests_where_asked();
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "VERSE_DEVICE: {}\n", error.what());
+    return 2;
+  }
   // Sums are taken in one order, so that what was recorded on one run is what the next one answers.
   torch::set_num_threads(1);
   std::optional<std::filesystem::path> record;
@@ -518,7 +532,9 @@ int run_checks(int argc, char** argv, bool linked_to_reference) {
   ::testing::InitGoogleTest(&argc, argv);
   report::install();
   register_exercises(linked_to_reference);
-  if (!linked_to_reference && !::testing::GTEST_FLAG(list_tests)) Truth::instance().use_record(read_record(recorded));
+  // On another device, the reference too is held against what it answers on the CPU.
+  const bool against_record = !linked_to_reference || !test_device().is_cpu();
+  if (against_record && !::testing::GTEST_FLAG(list_tests)) Truth::instance().use_record(read_record(recorded));
   return RUN_ALL_TESTS();
 }
 

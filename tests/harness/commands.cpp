@@ -37,6 +37,13 @@ const std::vector<Command>& all_commands() {
        "Only what stands between the two lines `//! [N.M]` is replaced; the file as it was is kept in "
        ".verse/backup/.\n",
        run_reset},
+      {"restore",
+       {"N.M", 1, 1, {}, {}},
+       "put back what was given around exercise N.M",
+       "Its two lines `//! [N.M]`, the lines of its function before and after them, or the whole function with a "
+       "stub:\n"
+       "whatever is missing. What stands between the marks stays; the file as it was is kept in .verse/backup/.\n",
+       run_restore},
       {"progress",
        {"", 0, 0, {"--json"}, {}},
        "what is done and what is next, across all chapters",
@@ -61,8 +68,8 @@ const std::vector<Command>& all_commands() {
        run_swap},
       {"compile-error",
        {"N FILE", 2, 2, {}, {}},
-       "the first error in a compiler's log, and the exercise of chapter N it lies in",
-       "FILE is the log of clang or g++; `-` reads standard input. Exit status: 1 if the log holds no error.\n",
+       "why chapter N cannot be built, by a compiler's or linker's log, and what to do",
+       "FILE is the log of clang, g++ or their linkers; `-` reads standard input.\n",
        run_compile_error},
       {"stubs",
        {"", 0, 0, {"--check"}, {"--into"}},

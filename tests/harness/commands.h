@@ -25,6 +25,7 @@ int run_stubs(const Course& course, const Arguments& arguments);
 int run_hint(const Course& course, const Arguments& arguments);
 int run_solve(const Course& course, const Arguments& arguments);
 int run_reset(const Course& course, const Arguments& arguments);
+int run_restore(const Course& course, const Arguments& arguments);
 
 // Checks, and what is known of the learner (commands_check.cpp).
 int run_check(const Course& course, const Arguments& arguments);

@@ -8,15 +8,17 @@
 #include <iterator>
 
 #include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/terminal.h"
+#include "common/base/text.h"
 #include "tests/harness/commands.h"
 #include "tests/harness/compile_error.h"
+#include "tests/harness/given_parts.h"
 #include "tests/harness/learner_state.h"
 #include "tests/harness/lint.h"
 #include "tests/harness/predictions.h"
 #include "tests/harness/progress_report.h"
 #include "tests/harness/runner.h"
-#include "tests/harness/terminal.h"
-#include "tests/harness/text_file.h"
 #include "tests/harness/verdict.h"
 #include "tests/harness/workbench.h"
 
@@ -87,6 +89,7 @@ class Check {
     if (!ran_all) fill_in_from_before(verdict);
     fmt::print("{}", arguments_.on("--json") ? verdict_as_json(course_, verdict, around_)
                                              : show_verdict(course_, verdict, around_, style_of_standard_output()));
+    if (!solution_ && !arguments_.on("--json")) tell_broken_marks();
     return verdict_asked_for(verdict) ? 0 : 1;
   }
 
@@ -146,6 +149,16 @@ class Check {
     }
   }
 
+  // Marks that a learner lost do not stop a check, but hint, solve and reset need them.
+  void tell_broken_marks() const {
+    for (const Exercise& exercise : chapter_.exercises) {
+      const std::string fault = fault_of_marks(course_, exercise);
+      if (fault.empty()) continue;
+      fmt::print("{}: {}; make restore-{} puts back what is missing, your code stays\n",
+                 course_.learner_file(chapter_, exercise.file), fault, exercise.id);
+    }
+  }
+
   // With --filter, what was asked for decides; otherwise the whole chapter.
   bool verdict_asked_for(const ChapterVerdict& verdict) const {
     if (only_.empty() && !partial_) return verdict.everything_passes();
@@ -172,15 +185,6 @@ class Check {
 
 std::string read_standard_input() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-}
-
-std::string last_lines(std::string_view text, std::size_t count) {
-  const std::vector<std::string_view> lines = lines_of(text);
-  std::string result;
-  for (std::size_t i = lines.size() > count ? lines.size() - count : 0; i < lines.size(); ++i) {
-    result += fmt::format("  {}\n", lines[i]);
-  }
-  return result;
 }
 
 // Takes one answer to a prediction, remembers it and says what it is worth.
@@ -232,34 +236,8 @@ int run_compile_error(const Course& course, const Arguments& arguments) {
   const Chapter& chapter = course.chapter(arguments.chapter(0));
   const std::string& file = arguments.words()[1];
   if (file != "-" && !fs::exists(file)) throw UsageError(fmt::format("{} is not there", file));
-  const std::string log = file == "-" ? read_standard_input() : read_text(file);
-  const auto error = first_compile_error(log, chapter.folder);
-  if (!error) {
-    // Whatever went wrong then is most likely said at the end.
-    fmt::print("The build of chapter {} failed, but its log names no error. It ends with:\n{}", chapter.number,
-               last_lines(log, 20));
-    return 1;
-  }
-
-  const Style style = style_of_standard_output();
-  fmt::print("{}\n", style.bold(fmt::format("Chapter {} does not compile.", chapter.number)));
-  fmt::print("\n{}\n", paragraph(style.red("error: ") + error->message, 2));
-  if (error->learner_file.empty()) {
-    if (!error->file.empty()) fmt::print("  where  {}:{}\n", error->file, error->line);
-    return 0;
-  }
-  const std::string place = fmt::format("{}:{}", error->learner_file, error->learner_line);
-  const auto text = read_text_if_there(course.root() / error->learner_file);
-  const auto lines = text ? lines_of(*text) : std::vector<std::string_view>();
-  const auto number = static_cast<std::size_t>(error->learner_line);
-  if (number >= 1 && number <= lines.size()) fmt::print("  {:>5} | {}\n\n", number, lines[number - 1]);
-  if (const Exercise* exercise = exercise_at(course, chapter, error->learner_file, error->learner_line)) {
-    fmt::print("  where  {} lies in exercise {}, {}\n", place, exercise->id, exercise->title);
-    fmt::print("  next   make hint-{}, or make reset-{} to begin it anew\n", exercise->id, exercise->id);
-  } else {
-    fmt::print("  where  {} lies in no exercise: it belongs to what was given\n", place);
-    fmt::print("  next   git diff {} shows what was changed there\n", error->learner_file);
-  }
+  const std::string log = file == "-" ? read_standard_input() : read_file(file);
+  fmt::print("{}", explain_failed_build(course, chapter, log, style_of_standard_output()));
   return 0;
 }
 

@@ -4,9 +4,10 @@
 #include <cstdio>
 
 #include "common/base/error.h"
+#include "common/base/terminal.h"
 #include "tests/harness/commands.h"
+#include "tests/harness/given_parts.h"
 #include "tests/harness/learner_state.h"
-#include "tests/harness/terminal.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {
@@ -99,6 +100,16 @@ int run_reset(const Course& course, const Arguments& arguments) {
   const Exercise& exercise = course.exercise(arguments.words()[0]);
   show_change(reset_exercise(course, exercise), fmt::format("exercise {} is a stub again", exercise.id),
               fmt::format("exercise {} is a stub already", exercise.id));
+  return 0;
+}
+
+int run_restore(const Course& course, const Arguments& arguments) {
+  const Exercise& exercise = course.exercise(arguments.words()[0]);
+  std::string done;
+  const BodyChange change = restore_given(course, exercise, done);
+  show_change(change,
+              fmt::format("exercise {} has {} back; what stands between its marks is as it was", exercise.id, done),
+              fmt::format("nothing is missing around exercise {}", exercise.id));
   return 0;
 }
 

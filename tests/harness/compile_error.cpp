@@ -4,8 +4,8 @@
 
 #include <regex>
 
+#include "common/base/text.h"
 #include "tests/harness/source_marks.h"
-#include "tests/harness/text_file.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {
@@ -39,6 +39,15 @@ bool names_error(const std::string& text) {
   return std::regex_search(text, pattern);
 }
 
+// What a linker says of a symbol that is nowhere defined: lld's "undefined symbol: ...", ld's "undefined reference to
+// `...'".
+std::optional<std::string> undefined_symbol(const std::string& text) {
+  static const std::regex pattern(R"(undefined (?:symbol: |reference to `)(.*?)'?$)");
+  std::smatch match;
+  if (!std::regex_search(text, match, pattern)) return std::nullopt;
+  return match[1];
+}
+
 // Lines that g++ prints before an error to say how the compiler came there.
 bool leads_to_error(const std::string& text) {
   return text.starts_with("In file included from") || text.starts_with("                 from ") ||
@@ -51,15 +60,25 @@ std::optional<CompileError> first_compile_error(std::string_view log, const std:
   const std::string plain = without_colour(log);
   const std::vector<std::string_view> lines = lines_of(plain);
   std::size_t number = 0;
-  while (number < lines.size() && !names_error(std::string(lines[number]))) ++number;
+  CompileError error;
+  for (; number < lines.size(); ++number) {
+    const std::string line(lines[number]);
+    if (const auto symbol = undefined_symbol(line)) {
+      error.undefined = *symbol;
+      error.message = "undefined symbol: " + *symbol;
+      break;
+    }
+    if (names_error(line)) break;
+  }
   if (number == lines.size()) return std::nullopt;
 
   // "file:line:column: error: message", or "ld.lld: error: message" without a place.
-  CompileError error;
   const std::string text(lines[number]);
   static const std::regex placed(R"(^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$)");
   std::smatch match;
-  if (std::regex_match(text, match, placed)) {
+  if (!error.undefined.empty()) {
+    // Its place is that of the use, which may be anybody's: what is missing is named instead.
+  } else if (std::regex_match(text, match, placed)) {
     error.file = match[1];
     error.line = std::stoi(match[2].str().substr(0, 9));
     error.message = match[3];

@@ -7,7 +7,8 @@
 #include <charconv>
 
 #include "common/base/error.h"
-#include "tests/harness/text_file.h"
+#include "common/base/files.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -107,12 +108,16 @@ std::string Course::manifest_file(const Chapter& chapter) const {
   return learner_file(chapter, "exercises.toml");
 }
 
-std::string Course::readme_file(const Chapter& chapter) const {
+std::string Course::text_file(const Chapter& chapter) const {
   return learner_file(chapter, "chapter.md");
 }
 
+std::string Course::readme_file(const Chapter& chapter) const {
+  return learner_file(chapter, "README.md");
+}
+
 std::optional<std::string> Course::section_title(const Chapter& chapter, std::string_view anchor) const {
-  const auto text = read_text_if_there(root_ / readme_file(chapter));
+  const auto text = read_file_if_there(root_ / text_file(chapter));
   if (!text) return std::nullopt;
   const std::string mark = fmt::format("{{#{}}}", anchor);
   for (const std::string_view line : lines_of(*text)) {
@@ -137,7 +142,7 @@ std::optional<std::string> Course::book_page(const fs::path& build, std::string_
   }
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) {
-    const auto text = read_text_if_there(file);
+    const auto text = read_file_if_there(file);
     if (text && text->find(mark) != std::string::npos) {
       return fmt::format("{}#{}", fs::proximate(file, root_).string(), anchor);
     }

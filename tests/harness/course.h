@@ -35,6 +35,8 @@ class Course {
   std::string learner_file(const Chapter& chapter, std::string_view file) const;
   std::string solution_file(const Chapter& chapter, std::string_view file) const;
   std::string manifest_file(const Chapter& chapter) const;
+  /// The chapter's text with its anchors, and what is written from it to be read beside the code.
+  std::string text_file(const Chapter& chapter) const;
   std::string readme_file(const Chapter& chapter) const;
 
   /// The heading that carries an anchor `{#ch03-mask}` in the chapter's chapter.md, without the anchor.

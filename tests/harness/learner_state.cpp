@@ -1,33 +1,43 @@
 #include "tests/harness/learner_state.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <ctime>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "common/base/error.h"
-#include "tests/harness/text_file.h"
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "common/base/text.h"
 
 namespace verse {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
-// How a standing is written in the file.
-NLOHMANN_JSON_SERIALIZE_ENUM(Standing, {{Standing::never_checked, "never_checked"},
-                                        {Standing::not_started, "not_started"},
-                                        {Standing::failed, "failed"},
-                                        {Standing::passed, "passed"}})
 
 namespace {
 
 constexpr int format_version = 1;
+
+// How a standing is written in the file.
+constexpr std::pair<Standing, const char*> standing_names[] = {{Standing::never_checked, "never_checked"},
+                                                               {Standing::not_started, "not_started"},
+                                                               {Standing::failed, "failed"},
+                                                               {Standing::passed, "passed"}};
+
+std::string name_of(Standing standing) {
+  for (const auto& [known, name] : standing_names) {
+    if (known == standing) return name;
+  }
+  return "never_checked";
+}
+
+Standing standing_named(const JsonEntry& entry) {
+  for (const auto& [known, name] : standing_names) {
+    if (entry.text() == name) return known;
+  }
+  entry.refuse("never_checked, not_started, failed or passed");
+}
 
 fs::path state_file(const fs::path& root) {
   return learner_folder(root) / "progress.json";
@@ -36,7 +46,7 @@ fs::path state_file(const fs::path& root) {
 Json to_json(const LearnerState& state) {
   Json exercises = Json::object();
   for (const auto& [id, record] : state.exercises) {
-    exercises[id] = {{"standing", record.standing},
+    exercises[id] = {{"standing", name_of(record.standing)},
                      {"checked_at", record.checked_at},
                      {"body", record.body},
                      {"hints_shown", record.hints_shown},
@@ -61,57 +71,76 @@ Json to_json(const LearnerState& state) {
 }
 
 // What is missing in the file keeps its default, so that a file of an older `verse` can be read.
-LearnerState from_json(const Json& json) {
-  if (json.at("version").get<int>() > format_version) throw std::runtime_error("it was written by a newer verse");
-  const auto section = [&](const char* key) { return json.value(key, Json::object()); };
-  const Json exercises = section("exercises");
-  const Json predictions = section("predictions");
-  const Json chapters = section("chapters");
-  const Json stubs = section("stubs_written");
-
-  LearnerState state;
-  for (const auto& [id, entry] : exercises.items()) {
-    ExerciseRecord& record = state.exercises[id];
-    record.standing = entry.value("standing", Standing::never_checked);
-    record.checked_at = entry.value("checked_at", "");
-    record.body = entry.value("body", "");
-    record.hints_shown = entry.value("hints_shown", 0);
-    record.solution_shown_at = entry.value("solution_shown_at", "");
-  }
-  for (const auto& [id, entry] : predictions.items()) {
-    PredictionRecord& record = state.predictions[id];
-    record.right = entry.value("right", false);
-    record.told = entry.value("told", false);
-    record.answers = entry.value("answers", std::vector<std::string>{});
-    record.answered_at = entry.value("answered_at", "");
-  }
-  for (const auto& [number, entry] : chapters.items()) {
-    state.chapters[std::stoi(number)] = {entry.value("passed_with", ""), entry.value("passed_at", "")};
-  }
-  for (const auto& [file, digests] : stubs.items()) {
-    state.stubs_written[file] = digests.get<std::vector<std::string>>();
-  }
-  return state;
-}
-
-// Held while the state is read, changed and written; ends with the process, whatever ends it.
-class StateLock {
+class Reader {
  public:
-  explicit StateLock(const fs::path& root) {
-    fs::create_directories(learner_folder(root));
-    const fs::path file = learner_folder(root) / "lock";
-    descriptor_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) throw std::runtime_error(fmt::format("cannot open {}: {}", file.string(), strerror(errno)));
-    while (flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
-    }
+  explicit Reader(const JsonEntry& entry) : entry_(entry) {}
+
+  void take(const char* name, std::string& value) const {
+    if (entry_.has(name)) value = entry_.at(name).text();
   }
-  ~StateLock() { close(descriptor_); }
-  StateLock(const StateLock&) = delete;
-  StateLock& operator=(const StateLock&) = delete;
+  void take(const char* name, bool& value) const {
+    if (entry_.has(name)) value = entry_.at(name).flag();
+  }
+  void take(const char* name, int& value) const {
+    if (entry_.has(name)) value = static_cast<int>(entry_.at(name).whole(0, INT32_MAX));
+  }
+  void take(const char* name, Standing& value) const {
+    if (entry_.has(name)) value = standing_named(entry_.at(name));
+  }
+  void take(const char* name, std::vector<std::string>& value) const {
+    if (entry_.has(name)) value = texts_of(entry_.at(name));
+  }
+
+  std::vector<std::pair<std::string, JsonEntry>> section(const char* name) const {
+    if (!entry_.has(name)) return {};
+    return entry_.at(name).table();
+  }
+
+  static std::vector<std::string> texts_of(const JsonEntry& list) {
+    std::vector<std::string> texts;
+    for (const JsonEntry& item : list.list()) texts.push_back(item.text());
+    return texts;
+  }
 
  private:
-  int descriptor_;
+  const JsonEntry& entry_;
 };
+
+LearnerState from_json(const JsonEntry& json) {
+  if (json.at("version").whole() > format_version) throw UsageError(json.place() + ": it was written by a newer verse");
+  LearnerState state;
+  const Reader file(json);
+  for (const auto& [id, entry] : file.section("exercises")) {
+    ExerciseRecord& record = state.exercises[id];
+    const Reader reader(entry);
+    reader.take("standing", record.standing);
+    reader.take("checked_at", record.checked_at);
+    reader.take("body", record.body);
+    reader.take("hints_shown", record.hints_shown);
+    reader.take("solution_shown_at", record.solution_shown_at);
+  }
+  for (const auto& [id, entry] : file.section("predictions")) {
+    PredictionRecord& record = state.predictions[id];
+    const Reader reader(entry);
+    reader.take("right", record.right);
+    reader.take("told", record.told);
+    reader.take("answers", record.answers);
+    reader.take("answered_at", record.answered_at);
+  }
+  for (const auto& [number, entry] : file.section("chapters")) {
+    const auto chapter = to_whole_number(number);
+    if (!chapter || *chapter < 0 || *chapter > INT32_MAX) {
+      throw UsageError(fmt::format("{}: \"{}\" is no chapter's number", entry.place(), number));
+    }
+    ChapterRecord& record = state.chapters[static_cast<int>(*chapter)];
+    const Reader reader(entry);
+    reader.take("passed_with", record.passed_with);
+    reader.take("passed_at", record.passed_at);
+  }
+  for (const auto& [stub, digests] : file.section("stubs_written"))
+    state.stubs_written[stub] = Reader::texts_of(digests);
+  return state;
+}
 
 }  // namespace
 
@@ -120,22 +149,31 @@ fs::path learner_folder(const fs::path& root) {
 }
 
 LearnerState load_state(const fs::path& root) {
-  const auto text = read_text_if_there(state_file(root));
+  const auto text = read_file_if_there(state_file(root));
   if (!text) return {};
   try {
-    return from_json(Json::parse(*text));
-  } catch (const std::exception& error) {
-    throw UsageError(fmt::format("{} cannot be understood ({}); move it away to begin anew", state_file(root).string(),
-                                 error.what()));
+    return from_json(parse_json(*text, state_file(root).string()));
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}; move that file away to begin anew", error.what()));
   }
 }
 
 void update_state(const fs::path& root, const std::function<void(LearnerState&)>& change) {
-  const StateLock lock(root);
+  fs::create_directories(learner_folder(root));
+  const FolderLock lock(learner_folder(root), FolderLock::WhenTaken::wait);
   LearnerState state = load_state(root);
   change(state);
-  const std::string text = to_json(state).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  if (read_text_if_there(state_file(root)) != text) write_atomically(state_file(root), text);
+  const std::string text = json_text(to_json(state), 2) + "\n";
+  if (read_file_if_there(state_file(root)) != text) write_file_atomically(state_file(root), text);
+}
+
+std::string time_stamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
 }
 
 std::string back_up(const fs::path& root, const std::string& file, std::string_view text, std::string_view occasion) {
@@ -149,7 +187,8 @@ std::string back_up(const fs::path& root, const std::string& file, std::string_v
     const std::string suffix = copy == 1 ? "" : fmt::format("-{}", copy);
     const fs::path target = learner_folder(root) / "backup" / fmt::format("{}{}_{}_{}", stamp, suffix, occasion, name);
     if (fs::exists(target)) continue;
-    write_atomically(target, text);
+    fs::create_directories(target.parent_path());
+    write_file_atomically(target, text);
     return fs::relative(target, root).string();
   }
 }

@@ -53,6 +53,9 @@ LearnerState load_state(const std::filesystem::path& root);
 /// whole, and only if it changes.
 void update_state(const std::filesystem::path& root, const std::function<void(LearnerState&)>& change);
 
+/// Now, in UTC: "2026-01-31T12:03:04Z".
+std::string time_stamp();
+
 /// Puts a copy of what is about to be replaced into `.verse/backup/`, under a name with the time and the occasion
 /// ("solve-3.2"). Returns where, relative to the root.
 std::string back_up(const std::filesystem::path& root, const std::string& file, std::string_view text,

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "common/base/files.h"
+#include "common/base/terminal.h"
 #include "tests/harness/source_marks.h"
-#include "tests/harness/terminal.h"
-#include "tests/harness/text_file.h"
 
 namespace verse {
 namespace {
@@ -29,7 +29,7 @@ class Linter {
   Linter(const Course& course, const Chapter& chapter) : course_(course), chapter_(chapter) {}
 
   std::vector<std::string> run() {
-    read_readme();
+    read_text_of_chapter();
     read_marks();
     for (const Exercise& exercise : chapter_.exercises) check_exercise(exercise);
     for (const Prediction& prediction : chapter_.predictions) {
@@ -49,10 +49,10 @@ class Linter {
     find(course_.manifest_file(chapter_), line, message);
   }
 
-  void read_readme() {
-    const auto text = read_text_if_there(course_.root() / course_.readme_file(chapter_));
-    if (!text) find(course_.readme_file(chapter_), 0, "is missing");
-    has_readme_ = text.has_value();
+  void read_text_of_chapter() {
+    const auto text = read_file_if_there(course_.root() / course_.text_file(chapter_));
+    if (!text) find(course_.text_file(chapter_), 0, "is missing");
+    has_text_ = text.has_value();
   }
 
   void read_marks() {
@@ -70,7 +70,7 @@ class Linter {
     for (const fs::path& file : files) {
       const std::string name = file.filename().string();
       try {
-        for (MarkedPart& part : find_marks(read_text(file))) marks_.push_back({name, std::move(part)});
+        for (MarkedPart& part : find_marks(read_file(file))) marks_.push_back({name, std::move(part)});
       } catch (const MarkError& error) {
         find(course_.solution_file(chapter_, name), error.line(), error.what());
       }
@@ -78,9 +78,8 @@ class Linter {
   }
 
   void check_section(const std::string& id, const std::string& section, std::size_t line) {
-    if (has_readme_ && !course_.section_title(chapter_, section)) {
-      in_manifest(line,
-                  fmt::format("{}: no heading in {} carries {{#{}}}", id, course_.readme_file(chapter_), section));
+    if (has_text_ && !course_.section_title(chapter_, section)) {
+      in_manifest(line, fmt::format("{}: no heading in {} carries {{#{}}}", id, course_.text_file(chapter_), section));
     }
   }
 
@@ -118,7 +117,7 @@ class Linter {
 
   const Course& course_;
   const Chapter& chapter_;
-  bool has_readme_ = false;
+  bool has_text_ = false;
   bool has_solutions_ = false;
   std::vector<FoundMark> marks_;
   std::vector<std::string> findings_;

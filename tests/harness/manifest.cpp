@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/harness/text_file.h"
+#include "common/base/files.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -190,7 +191,7 @@ Prediction read_prediction(TableReader& table, const std::string& expected_id) {
 }
 
 toml::table parse(const std::filesystem::path& file, const std::string& shown) {
-  const std::string text = read_text(file);
+  const std::string text = read_file(file);
   try {
     return toml::parse(text, shown);
   } catch (const toml::parse_error& error) {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "tests/harness/text_file.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "tests/harness/text_file.h"
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "tests/harness/learner_state.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {
@@ -151,7 +153,6 @@ std::string show_progress(const std::vector<ChapterProgress>& chapters, const St
 }
 
 std::string progress_as_json(const std::vector<ChapterProgress>& chapters) {
-  using Json = nlohmann::ordered_json;
   Json all = Json::array();
   for (const ChapterProgress& chapter : chapters) {
     Json exercises = Json::array();
@@ -174,7 +175,7 @@ std::string progress_as_json(const std::vector<ChapterProgress>& chapters) {
   }
   const ExerciseProgress* next = next_exercise(chapters);
   const Json result = {{"chapters", all}, {"next", next ? Json(next->exercise->id) : Json(nullptr)}};
-  return result.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(result, 2) + "\n";
 }
 
 void remember(const ChapterVerdict& verdict, const std::vector<std::string>& bodies,
@@ -209,10 +210,11 @@ void write_learner_chapters(const Course& course, const std::vector<int>& chapte
   const std::string setting =
       fmt::format("set(VERSE_LEARNER_CHAPTERS{}{})\n", chapters.empty() ? "" : " ", fmt::join(chapters, " "));
   const std::filesystem::path file = learner_folder(course.root()) / "learner_chapters.cmake";
-  const auto text = read_text_if_there(file);
+  const auto text = read_file_if_there(file);
   if (text && text->ends_with(setting)) return;  // CMake would configure anew for nothing
-  write_atomically(file,
-                   "# Written by build/verse: the chapters that pass whole, so that later ones use them.\n" + setting);
+  std::filesystem::create_directories(file.parent_path());
+  write_file_atomically(
+      file, "# Written by build/verse: the chapters that pass whole, so that later ones use them.\n" + setting);
 }
 
 }  // namespace verse

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/terminal.h"
 #include "tests/harness/course.h"
 #include "tests/harness/learner_state.h"
-#include "tests/harness/terminal.h"
 #include "tests/harness/verdict.h"
 
 namespace verse {

@@ -11,10 +11,10 @@
 #include <regex>
 #include <string_view>
 
+#include "common/base/json.h"
+
 namespace verse::report {
 namespace {
-
-using Json = nlohmann::json;
 
 // A message may quote a tensor; what is longer than this helps nobody.
 constexpr std::size_t longest_text = 16 * 1024;
@@ -136,7 +136,7 @@ class Listener : public testing::EmptyTestEventListener {
   }
 
   void send(const Json& event) const {
-    std::string line = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    std::string line = json_text(event) + "\n";
     std::string_view rest = line;
     while (!rest.empty()) {
       const ssize_t written = write(descriptor_, rest.data(), rest.size());

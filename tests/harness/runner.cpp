@@ -7,17 +7,17 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/json.h"
 #include "tests/harness/child_process.h"
-#include "tests/harness/text_file.h"
 
 namespace verse {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 constexpr int milliseconds_between_looks = 20;
 constexpr std::size_t most_printed_kept = 4096;
@@ -100,18 +100,20 @@ std::string in_gib(std::uint64_t bytes) {
   return fmt::format("{:.3g} GiB", static_cast<double>(bytes) / (1ull << 30));
 }
 
-std::string text_in(const Json& event, const char* key) {
-  const auto entry = event.find(key);
-  return entry != event.end() && entry->is_string() ? entry->get<std::string>() : std::string();
+// What a line of the report says under a key; nothing where it is of another kind, for a test's result still counts.
+std::string text_in(const JsonEntry& event, const char* key) {
+  return event.has(key) && event.at(key).is_text() ? event.at(key).text() : std::string();
 }
 
-std::optional<std::int64_t> number_in(const Json& event, const char* key) {
-  const auto entry = event.find(key);
-  if (entry == event.end() || !entry->is_number_integer()) return std::nullopt;
-  return entry->get<std::int64_t>();
+std::optional<std::int64_t> number_in(const JsonEntry& event, const char* key) {
+  try {
+    return event.at(key).whole();
+  } catch (const UsageError&) {
+    return std::nullopt;
+  }
 }
 
-std::optional<TestStatus> status_in(const Json& event) {
+std::optional<TestStatus> status_in(const JsonEntry& event) {
   const std::string text = text_in(event, "status");
   if (text == "passed") return TestStatus::passed;
   if (text == "failed") return TestStatus::failed;
@@ -180,32 +182,44 @@ class Attempt {
   }
 
   void take_in_line(const std::string& line) {
-    const Json event = Json::parse(line, nullptr, false);
-    const std::string kind = event.is_object() ? text_in(event, "event") : "";
-    if (kind == "plan" && event.contains("tests") && event["tests"].is_array()) {
-      plan_.emplace();
-      for (const Json& test : event["tests"]) {
-        if (test.is_string()) plan_->push_back(test.get<std::string>());
+    try {
+      if (take_in_event(parse_json(line, "the report"))) {
+        usage_at_last_report_ = child_.usage().cpu_seconds;
+        idle_looks_ = 0;
+        return;
       }
+    } catch (const UsageError&) {
+    }
+    ++garbage_;
+  }
+
+  // Whether the event is one that can come now.
+  bool take_in_event(const JsonEntry& event) {
+    const std::string kind = text_in(event, "event");
+    if (kind == "plan") {
+      std::vector<std::string> tests;
+      for (const JsonEntry& test : event.at("tests").list()) {
+        if (test.is_text()) tests.push_back(test.text());
+      }
+      plan_ = std::move(tests);
     } else if (kind == "start") {
-      running_.emplace();
-      running_->suite = text_in(event, "suite");
-      running_->test = text_in(event, "test");
+      TestOutcome outcome;
+      outcome.suite = text_in(event, "suite");
+      outcome.test = text_in(event, "test");
       printed_before_ = static_cast<std::uint64_t>(std::max<std::int64_t>(number_in(event, "printed").value_or(0), 0));
+      running_ = std::move(outcome);
     } else if (kind == "result" && running_ && status_in(event)) {
       take_in_result(event);
     } else if (kind == "end") {
       complete_ = true;
     } else {
-      ++garbage_;
-      return;
+      return false;
     }
-    usage_at_last_report_ = child_.usage().cpu_seconds;
-    idle_looks_ = 0;
+    return true;
   }
 
-  void take_in_result(const Json& event) {
-    TestOutcome outcome = *std::exchange(running_, std::nullopt);
+  void take_in_result(const JsonEntry& event) {
+    TestOutcome outcome = *running_;
     outcome.status = *status_in(event);
     outcome.mistake = text_in(event, "mistake");
     outcome.message = text_in(event, "message");
@@ -217,6 +231,7 @@ class Attempt {
     const std::int64_t printed = std::max<std::int64_t>(number_in(event, "printed").value_or(0), 0);
     outcome.printed = printed_between(request_.log, printed_before_, static_cast<std::uint64_t>(printed));
     outcomes_.push_back(std::move(outcome));
+    running_.reset();
   }
 
   // What the program has used since its last report, against what it may use.
@@ -294,7 +309,8 @@ RunReport run_tests(const RunRequest& request) {
   std::vector<std::string> left;  // the tests without an outcome, once the program has said which there are
   std::string filter = request.filter;
   double cpu_limit = request.limits.cpu_seconds;
-  write_atomically(request.log, "");
+  fs::create_directories(fs::absolute(request.log).parent_path());
+  write_file_atomically(request.log, "");
 
   for (bool first = true; first || !left.empty(); first = false) {
     std::optional<Attempt> attempt;

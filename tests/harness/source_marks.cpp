@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "tests/harness/text_file.h"
+#include "common/base/digest.h"
+#include "common/base/text.h"
 
 namespace verse {
 namespace {
@@ -79,7 +80,7 @@ std::string telling_start(std::string_view id) {
 }
 
 std::string telling_end(std::string_view id) {
-  return fmt::format(" in chapter.md, then replace the next line; make hint-{} helps.", id);
+  return fmt::format(" in README.md, then replace the next line; make hint-{} helps.", id);
 }
 
 }  // namespace
@@ -159,6 +160,17 @@ std::string without_bodies(std::string_view source) {
   }
   rest += source.substr(done);
   return rest;
+}
+
+std::string code_digest(std::string_view code) {
+  Digest digest;
+  for (const std::string_view line : lines_of(code)) {
+    const std::string_view content = trimmed(line);
+    if (content.empty()) continue;
+    digest.add(content);
+    digest.add("\n");
+  }
+  return digest.text();
 }
 
 }  // namespace verse

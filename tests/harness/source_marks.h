@@ -57,4 +57,7 @@ bool is_stub(std::string_view body, std::string_view id);
 /// The source without any body, marks kept: what a learner is given and need not touch.
 std::string without_bodies(std::string_view source);
 
+/// The digest of source code, blind to indentation, blank lines and line ends: formatting a file does not change it.
+std::string code_digest(std::string_view code);
+
 }  // namespace verse

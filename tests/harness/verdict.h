@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/terminal.h"
 #include "tests/harness/course.h"
 #include "tests/harness/runner.h"
-#include "tests/harness/terminal.h"
 
 namespace verse {
 

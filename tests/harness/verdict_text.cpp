@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "tests/harness/text_file.h"
+#include "common/base/json.h"
+#include "common/base/text.h"
 #include "tests/harness/verdict.h"
 #include "tests/harness/workbench.h"
 
@@ -182,7 +183,6 @@ std::string show_verdict(const Course& course, const ChapterVerdict& verdict, co
 }
 
 std::string verdict_as_json(const Course& course, const ChapterVerdict& verdict, const Surroundings& around) {
-  using Json = nlohmann::ordered_json;
   Json exercises = Json::array();
   for (const ExerciseVerdict& one : verdict.exercises) {
     const BodyInFile body = look_at_body(course, *one.exercise, around.solution);
@@ -209,7 +209,7 @@ std::string verdict_as_json(const Course& course, const ChapterVerdict& verdict,
                     {"notes", verdict.notes},
                     {"next", next ? Json(next->exercise->id) : Json(nullptr)},
                     {"passes", verdict.everything_passes()}};
-  return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(all, 2) + "\n";
 }
 
 }  // namespace verse

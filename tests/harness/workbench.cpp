@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "common/base/digest.h"
 #include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/text.h"
 #include "tests/harness/child_process.h"
 #include "tests/harness/learner_state.h"
-#include "tests/harness/text_file.h"
 
 namespace verse {
 namespace {
@@ -43,7 +45,7 @@ const Exercise* exercise_of_mark(const Chapter& chapter, const std::string& id, 
 std::string make_stub_file(const Course& course, const Chapter& chapter, const fs::path& solution) {
   const std::string name = solution.filename().string();
   const std::string shown = course.solution_file(chapter, name);
-  std::string text = read_text(solution);
+  std::string text = read_file(solution);
   try {
     for (const MarkedPart& found : find_marks(text)) {
       const Exercise* exercise = exercise_of_mark(chapter, found.id, name);
@@ -93,7 +95,7 @@ bool may_be_replaced(const fs::path& root, const LearnerState& state, const Stub
   const auto known = state.stubs_written.find(stub.path);
   if (known != state.stubs_written.end()) {
     const std::vector<std::string>& digests = known->second;
-    if (std::find(digests.begin(), digests.end(), digest(text)) != digests.end()) return true;
+    if (std::find(digests.begin(), digests.end(), text_digest(text)) != digests.end()) return true;
   }
   if (!all_bodies_are_stubs(text)) return false;
   return without_bodies(text) == without_bodies(stub.text) || is_what_git_has(root, stub.path, text);
@@ -119,7 +121,7 @@ template <typename NewBody>
 BodyChange replace_body(const Course& course, const Exercise& exercise, std::string_view occasion, NewBody new_body) {
   BodyChange change;
   change.file = course.learner_file(course.chapter(chapter_of(exercise.id)), exercise.file);
-  const auto text = read_text_if_there(course.root() / change.file);
+  const auto text = read_file_if_there(course.root() / change.file);
   if (!text) throw UsageError(fmt::format("{} is not there; `make stubs` writes it", change.file));
   try {
     const MarkedPart part = find_mark(*text, exercise.id);
@@ -127,18 +129,19 @@ BodyChange replace_body(const Course& course, const Exercise& exercise, std::str
     const std::string result = splice(*text, part, new_body(part));
     if (result == *text) return change;
     change.backup = back_up(course.root(), change.file, *text, fmt::format("{}-{}", occasion, exercise.id));
-    write_atomically(course.root() / change.file, result);
+    write_file_atomically(course.root() / change.file, result);
     change.changed = true;
     return change;
   } catch (const MarkError& error) {
-    throw UsageError(fmt::format("{}: {}; nothing was changed", at(change.file, error.line()), error.what()));
+    throw UsageError(fmt::format("{}: {}; nothing was changed; make restore-{} puts back what is missing",
+                                 at(change.file, error.line()), error.what(), exercise.id));
   }
 }
 
 // The reference's body of an exercise.
 std::string reference_body(const Course& course, const Exercise& exercise) {
   const std::string file = course.solution_file(course.chapter(chapter_of(exercise.id)), exercise.file);
-  const std::string text = read_text(course.root() / file);
+  const std::string text = read_file(course.root() / file);
   try {
     return body_of(text, find_mark(text, exercise.id));
   } catch (const MarkError& error) {
@@ -168,7 +171,7 @@ StubsResult write_stubs(const Course& course, const fs::path& target) {
   StubsResult result;
   std::vector<std::pair<const StubFile*, std::optional<std::string>>> to_write;
   for (const StubFile& stub : stubs) {
-    auto text = read_text_if_there(target / stub.path);
+    auto text = read_file_if_there(target / stub.path);
     if (text == stub.text) continue;
     if (text && !may_be_replaced(target, state, stub, *text)) {
       result.refused.push_back(refusal(stub.path, *text));
@@ -180,7 +183,8 @@ StubsResult write_stubs(const Course& course, const fs::path& target) {
 
   for (const auto& [stub, text] : to_write) {
     if (text) back_up(target, stub->path, *text, "stubs");
-    write_atomically(target / stub->path, stub->text);
+    fs::create_directories((target / stub->path).parent_path());
+    write_file_atomically(target / stub->path, stub->text);
     result.written.push_back(stub->path);
   }
 
@@ -188,7 +192,7 @@ StubsResult write_stubs(const Course& course, const fs::path& target) {
   update_state(target, [&](LearnerState& changing) {
     for (const StubFile& stub : stubs) {
       std::vector<std::string>& digests = changing.stubs_written[stub.path];
-      const std::string current = digest(stub.text);
+      const std::string current = text_digest(stub.text);
       if (std::find(digests.begin(), digests.end(), current) == digests.end()) digests.push_back(current);
     }
   });
@@ -198,7 +202,7 @@ StubsResult write_stubs(const Course& course, const fs::path& target) {
 std::vector<std::string> find_drift(const Course& course, const fs::path& target) {
   std::vector<std::string> drift;
   for (const StubFile& stub : make_stubs(course)) {
-    const auto text = read_text_if_there(target / stub.path);
+    const auto text = read_file_if_there(target / stub.path);
     if (!text) {
       drift.push_back(fmt::format("{}: missing", stub.path));
     } else if (*text != stub.text) {
@@ -231,7 +235,7 @@ BodyInFile look_at_body(const Course& course, const Exercise& exercise, bool sol
   BodyInFile place;
   place.file = solution ? course.solution_file(chapter, exercise.file) : course.learner_file(chapter, exercise.file);
   place.digest = "unmarked";
-  const auto text = read_text_if_there(course.root() / place.file);
+  const auto text = read_file_if_there(course.root() / place.file);
   if (!text) return place;
   try {
     const MarkedPart part = find_mark(*text, exercise.id);
@@ -248,9 +252,9 @@ BodyInFile look_at_body(const Course& course, const Exercise& exercise, bool sol
 std::string chapter_digest(const Course& course, const Chapter& chapter) {
   std::string all;
   for (const fs::path& file : sources_in(course.root() / "chapters" / chapter.folder, {".cpp", ".h"})) {
-    all += fmt::format("{} {}\n", file.filename().string(), code_digest(read_text(file)));
+    all += fmt::format("{} {}\n", file.filename().string(), code_digest(read_file(file)));
   }
-  return digest(all);
+  return text_digest(all);
 }
 
 }  // namespace verse

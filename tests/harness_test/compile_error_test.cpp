@@ -69,8 +69,19 @@ TEST(CompileError, OfTheLinkerIsReadToo) {
       "03_attention");
   ASSERT_TRUE(error);
   EXPECT_EQ(error->message, "undefined symbol: verse::scores(int, int)");
+  EXPECT_EQ(error->undefined, "verse::scores(int, int)");
   EXPECT_EQ(error->file, "");
   EXPECT_EQ(error->learner_line, 19);
+}
+
+TEST(CompileError, OfGnusLinkerIsReadToo) {
+  const auto error = first_compile_error(
+      "/usr/bin/ld: x.o: in function `verse::f()':\n"
+      "attention_test.cpp:(.text+0x1b): undefined reference to `verse::scores(int, int)'\n"
+      "collect2: error: ld returned 1 exit status\n",
+      "03_attention");
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->undefined, "verse::scores(int, int)");
 }
 
 TEST(CompileError, FatalErrorsCountAndWarningsDoNot) {

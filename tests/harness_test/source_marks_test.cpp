@@ -82,7 +82,7 @@ TEST(Splice, TakesOnTheLineEndsOfTheMarks) {
 TEST(Stub, SaysWhatToDoAndThrows) {
   const std::string body = stub_body(find_mark(two_parts, "3.1"), "Scaled scores", "ch03-scores");
   EXPECT_EQ(body,
-            "  // Exercise 3.1: Scaled scores. Read \"ch03-scores\" in chapter.md, then replace the next line; make "
+            "  // Exercise 3.1: Scaled scores. Read \"ch03-scores\" in README.md, then replace the next line; make "
             "hint-3.1 helps.\n"
             "  throw NotImplemented(\"3.1\");\n");
   EXPECT_TRUE(is_stub(body, "3.1"));
@@ -108,6 +108,12 @@ TEST(Stub, IsToldFromALearnersWork) {
 
 TEST(WithoutBodies, KeepsMarksAndWhatIsGiven) {
   EXPECT_EQ(without_bodies(two_parts), "f() {\n  //! [3.1]\n  //! [3.1]\n}\n\t//! [3.20] \t\n\t//! [3.20]");
+}
+
+TEST(SourceMarks, TheDigestOfCodeSeesWordsAndNotTheirLayout) {
+  EXPECT_EQ(code_digest("  return 1;\n"), code_digest("\treturn 1;  \r\n\n"));
+  EXPECT_NE(code_digest("return 1;\n"), code_digest("return 2;\n"));
+  EXPECT_NE(code_digest("// a\nb;\n"), code_digest("// a b;\n"));
 }
 
 }  // namespace

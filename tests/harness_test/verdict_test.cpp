@@ -110,7 +110,7 @@ TEST_F(Verdict, WithNothingStartedItNamesTheFirstExerciseAndItsFile) {
             "  NotImplemented(\"3.1\");` (10 minutes).\n"
             "\n"
             "  where  chapters/03_attention/attention.cpp:6\n"
-            "  read   chapters/03_attention/chapter.md, \"The scores\"\n"
+            "  read   chapters/03_attention/README.md, \"The scores\"\n"
             "  next   make hint-3.1\n"
             "\n"
             "0 of 3 exercises pass; next: 3.1\n");
@@ -128,7 +128,7 @@ TEST_F(Verdict, AKnownMistakeIsSaidInPlainWords) {
   expect_no_part(text, "raw numbers");
   expect_part(text, "Printed during the test (build/log has all of it):\n    look here\n");
   expect_part(text, "where  chapters/03_attention/mask.cpp:2\n");
-  expect_part(text, "read   chapters/03_attention/chapter.md, \"Hiding the future\"\n");
+  expect_part(text, "read   chapters/03_attention/README.md, \"Hiding the future\"\n");
   expect_part(text, "next   make hint-3.2\n");
   expect_part(text, "2 of 3 exercises pass; next: 3.2\n");
 }

@@ -3,10 +3,7 @@
 /// @file
 /// Chapter 1: byte-pair merges learned one after the other, fast enough for thousands of them. Given, not an exercise.
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -20,6 +17,9 @@ struct Merge {
   std::int64_t occurrences = 0;
 };
 
+/// The sizes of vocabulary at which merging is looked at: the alphabet, the powers of two above it, and the largest.
+std::vector<std::int64_t> vocabulary_stations(std::int64_t alphabet, std::int64_t largest);
+
 /// Learns merges from a text: what most_frequent_pair() and merge_pair() do in turn, without counting everything anew
 /// each time.
 ///
@@ -27,51 +27,11 @@ struct Merge {
 class MergeLearner {
  public:
   /// @param tokens the text @param vocabulary_size the number of the first token that a merge will make
-  MergeLearner(std::vector<std::int64_t> tokens, std::int64_t vocabulary_size)
-      : tokens_(std::move(tokens)), vocabulary_size_(vocabulary_size) {
-    for (std::size_t i = 0; i + 1 < tokens_.size(); ++i) ++counts_[{tokens_[i], tokens_[i + 1]}];
-    for (const auto& [pair, count] : counts_) ranking_.insert({-count, pair});
-  }
+  MergeLearner(std::vector<std::int64_t> tokens, std::int64_t vocabulary_size);
 
   /// Merges the most frequent pair (of several, the smallest) into a new token and writes the merge down.
   /// @return false, with nothing changed, where no pair occurs twice
-  bool step() {
-    if (ranking_.empty() || -ranking_.begin()->first < 2) return false;
-    const auto [negative_count, pair] = *ranking_.begin();
-    merges_.push_back({pair, -negative_count});
-    const std::int64_t new_token = vocabulary_size_++;
-
-    //! [corrections]
-    // What has been written and what is still to be read are one text at every
-    // moment; the counts are always its counts.
-    std::map<Pair, std::int64_t> changes;
-    std::vector<std::int64_t> merged;
-    merged.reserve(tokens_.size());
-    for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      const bool has_next = i + 1 < tokens_.size();
-      if (!has_next || Pair(tokens_[i], tokens_[i + 1]) != pair) {
-        merged.push_back(tokens_[i]);
-        continue;
-      }
-      --changes[pair];
-      if (!merged.empty()) {
-        --changes[{merged.back(), pair.first}];
-        ++changes[{merged.back(), new_token}];
-      }
-      if (i + 2 < tokens_.size()) {
-        --changes[{pair.second, tokens_[i + 2]}];
-        ++changes[{new_token, tokens_[i + 2]}];
-      }
-      merged.push_back(new_token);
-      ++i;
-    }
-    tokens_ = std::move(merged);
-    for (const auto& [changed, difference] : changes) {
-      correct(changed, difference);
-    }
-    //! [corrections]
-    return true;
-  }
+  bool step();
 
   const std::vector<std::int64_t>& tokens() const { return tokens_; }
   std::int64_t vocabulary_size() const { return vocabulary_size_; }
@@ -80,17 +40,7 @@ class MergeLearner {
  private:
   using Pair = std::pair<std::int64_t, std::int64_t>;
 
-  void correct(const Pair& pair, std::int64_t difference) {
-    const std::int64_t before = counts_[pair];
-    const std::int64_t after = before + difference;
-    if (before > 0) ranking_.erase({-before, pair});
-    if (after > 0) ranking_.insert({-after, pair});
-    if (after > 0) {
-      counts_[pair] = after;
-    } else {
-      counts_.erase(pair);
-    }
-  }
+  void correct(const Pair& pair, std::int64_t difference);
 
   std::vector<std::int64_t> tokens_;
   std::int64_t vocabulary_size_;

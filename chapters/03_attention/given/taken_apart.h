@@ -3,99 +3,11 @@
 /// @file
 /// Chapter 3: the pieces of attention, each shown on numbers small enough to follow. Given, not an exercise.
 
-#include <fmt/format.h>
-#include <torch/torch.h>
-
-#include <cstdint>
-#include <string>
-
-#include "03_attention/attention.h"
-
 namespace verse {
 
-/// A blank line and what the next lines show.
-inline void print_heading(const std::string& title) {
-  fmt::print("\n{}\n", title);
-}
-
-/// Part 1: what the square root is for.
-inline void show_scores() {
-  print_heading("Scores of random queries and keys, 512 of each, and the weights that a softmax makes of them");
-  fmt::print("  {:>10}  {:>16}  {:>16}  {:>24}  {:>24}\n", "head width", "deviation of q.k", "of the scores",
-             "largest weight, unscaled", "largest weight, scaled");
-  for (const std::int64_t head_width : {4, 16, 64, 256}) {
-    const auto query = torch::randn({512, head_width}), key = torch::randn({512, head_width});
-    const auto products = torch::matmul(query, key.t()), scores = attention_scores(query, key);
-    const auto largest = [](const torch::Tensor& x) { return torch::softmax(x, -1).amax(-1).mean().item<double>(); };
-    fmt::print("  {:>10}  {:>16.2f}  {:>16.2f}  {:>24.3f}  {:>24.3f}\n", head_width, products.std().item<double>(),
-               scores.std().item<double>(), largest(products), largest(scores));
-  }
-}
-
-/// Part 2: who may look at whom.
-inline void show_mask() {
-  print_heading("The causal mask: 5 queries on 5 keys, and the last 2 of them on the same 5 keys");
-  const auto square = causal_mask(5, 5), last_two = causal_mask(2, 5);
-  for (std::int64_t row = 0; row < 5; ++row) {
-    std::string line = "  ";
-    for (std::int64_t column = 0; column < 5; ++column) line += square[row][column].item<bool>() ? " 1" : " .";
-    if (row >= 3) line += "    ";
-    for (std::int64_t column = 0; row >= 3 && column < 5; ++column) {
-      line += last_two[row - 3][column].item<bool>() ? " 1" : " .";
-    }
-    fmt::print("{}\n", line);
-  }
-  const auto large = causal_mask(256, 256);
-  fmt::print("  256 queries on 256 keys: {} of {} scores are kept\n", large.sum().item<std::int64_t>(), large.numel());
-}
-
-/// Part 3: the softmax of large scores, masked.
-inline void show_weights() {
-  print_heading("Weights from scores of 10,000 and more, the future masked");
-  const auto scores = torch::tensor({{10000.0F, 10005.0F, 10005.0F},  //
-                                     {10001.0F, 10000.0F, 10005.0F},
-                                     {10001.0F, 10000.0F, 10002.0F}});
-  const auto weights = attention_weights(scores, causal_mask(3, 3));
-  for (std::int64_t row = 0; row < 3; ++row) {
-    fmt::print("  position {} looks back with {:.3f} {:.3f} {:.3f}\n", row, weights[row][0].item<float>(),
-               weights[row][1].item<float>(), weights[row][2].item<float>());
-  }
-  const auto query = torch::tensor({{1.0F, 0.0F}, {0.0F, 1.0F}}), value = torch::tensor({{1.0F, 2.0F}, {3.0F, 4.0F}});
-  const auto mixed = attend(query, query, value, causal_mask(2, 2));
-  fmt::print("  one head on two positions with values (1, 2) and (3, 4): ({:.2f}, {:.2f}) and ({:.2f}, {:.2f})\n",
-             mixed[0][0].item<float>(), mixed[0][1].item<float>(), mixed[1][0].item<float>(),
-             mixed[1][1].item<float>());
-}
-
-/// Prints a tensor [2, heads, positions, features], the batch's two rows side by side.
-inline void print_by_head(const torch::Tensor& x) {
-  for (std::int64_t head = 0; head < x.size(1); ++head) {
-    for (std::int64_t position = 0; position < x.size(2); ++position) {
-      std::string line = fmt::format("    head {}, position {}:", head, position);
-      for (std::int64_t row = 0; row < x.size(0); ++row) {
-        line += "  ";
-        for (std::int64_t feature = 0; feature < x.size(3); ++feature) {
-          line += fmt::format(" {:03}", x[row][head][position][feature].item<std::int64_t>());
-        }
-      }
-      fmt::print("{}\n", line);
-    }
-  }
-}
-
-/// Part 4: a small tensor on its way through the heads.
-inline void show_heads() {
-  print_heading("A tensor [2, 3, 4] on its way through 2 heads; 012 is batch row 0, position 1, feature 2");
-  const auto digit = torch::arange(4);
-  const auto x = 100 * digit.slice(0, 0, 2).view({2, 1, 1}) + 10 * digit.slice(0, 0, 3).view({1, 3, 1}) + digit;
-  fmt::print("  as it comes, [2, 3, 4]\n");
-  print_by_head(x.unsqueeze(1));
-  const auto heads = split_heads(x, 2);
-  fmt::print("  split, {}\n", c10::str(heads.sizes()));
-  print_by_head(heads);
-  fmt::print("  merged again, it is {}\n", torch::equal(merge_heads(heads), x) ? "what it was" : "NOT what it was");
-  fmt::print("  the tempting x.view({{2, 2, 3, 2}}) has the same shape, and positions that are none\n");
-  print_by_head(x.view({2, 2, 3, 2}));
-}
+void show_scores();   ///< part 1: what the square root is for
+void show_mask();     ///< part 2: who may look at whom
+void show_weights();  ///< part 3: the softmax of large scores, masked
+void show_heads();    ///< part 4: a small tensor on its way through the heads
 
 }  // namespace verse

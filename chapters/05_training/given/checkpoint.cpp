@@ -10,16 +10,17 @@
 #include <set>
 #include <string>
 
+#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/json.h"
 #include "common/base/text.h"
 #include "common/safetensors.h"
+#include "common/unset_projections.h"
 
 namespace verse {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// What layer_norm() adds to a variance.
 constexpr double kEpsilon = 1e-5;
@@ -77,14 +78,8 @@ std::string show_shape(torch::IntArrayRef sizes) {
   return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
 }
 
-/// One number for both files that tell how the tensors are to be read (FNV-1a). It is kept with the tensors, so that a
-/// configuration from elsewhere, or a tokenizer with one character altered, is noticed.
-std::string companions_digest(const std::string& config, const std::string& tokenizer) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char byte : config + tokenizer) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
-  return fmt::format("{:016x}", hash);
-}
-
+/// Kept with the tensors: the digest of both files that tell how they are to be read, so that a configuration from
+/// elsewhere, or a tokenizer with one character altered, is noticed.
 constexpr const char* kCompanions = "verse.companions";
 
 /// What GPT2Config of Hugging Face's transformers reads.
@@ -135,58 +130,48 @@ Json tokenizer_json(const Tokenizer& tokenizer) {
   };
 }
 
-/// Parses a file's text and has `use` take from it what it needs; whatever is wrong becomes one line with its path.
-template <typename Use>
-auto use_json(const std::filesystem::path& path, const std::string& text, Use use) {
-  try {
-    return use(Json::parse(text));
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(fmt::format("{} is damaged or not ours: {}", path.string(), error.what()));
-  } catch (const UsageError& error) {
-    throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
-  } catch (const std::invalid_argument& error) {
-    throw UsageError(fmt::format("{} is damaged: {}", path.string(), error.what()));
-  }
-}
+GPTOptions options_from(const JsonEntry& config) {
+  const auto insist = [&config](const char* name, const Json& value) {
+    if (config.at(name).json() != value) config.at(name).refuse(value.dump());
+  };
+  insist("model_type", "gpt2");
+  insist("layer_norm_epsilon", kEpsilon);
+  if (config.has("tie_word_embeddings")) insist("tie_word_embeddings", true);  // a head of its own is not supported
+  const auto activation = config.at("activation_function");
+  if (activation.text() != "gelu_new" && activation.text() != "gelu") activation.refuse("\"gelu_new\" or \"gelu\"");
 
-GPTOptions options_from(const Json& config) {
-  if (config.at("model_type") != "gpt2")
-    throw UsageError(fmt::format("model_type is {}, expected \"gpt2\"", config.at("model_type").dump()));
-  const auto activation = config.at("activation_function").get<std::string>();
-  if (activation != "gelu_new" && activation != "gelu")
-    throw UsageError(fmt::format("activation_function is \"{}\", expected \"gelu_new\" or \"gelu\"", activation));
-  const auto epsilon = config.at("layer_norm_epsilon").get<double>();
-  if (epsilon != kEpsilon) throw UsageError(fmt::format("layer_norm_epsilon is {}, expected {}", epsilon, kEpsilon));
-  if (!config.value("tie_word_embeddings", true)) throw UsageError("a head of its own is not supported");
-
+  // A damaged configuration may ask for more than there is, but for no size that is none.
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
   GPTOptions options;
-  options.vocabulary_size = config.at("vocab_size").get<std::int64_t>();
-  options.context = config.at("n_positions").get<std::int64_t>();
-  options.layers = config.at("n_layer").get<std::int64_t>();
-  options.heads = config.at("n_head").get<std::int64_t>();
-  options.width = config.at("n_embd").get<std::int64_t>();
-  options.dropout = config.at("resid_pdrop").get<double>();
-  options.exact_gelu = activation == "gelu";
+  options.vocabulary_size = config.at("vocab_size").whole(1, kMost);
+  options.context = config.at("n_positions").whole(1, kMost);
+  options.layers = config.at("n_layer").whole(1, kMost);
+  options.heads = config.at("n_head").whole(1, kMost);
+  options.width = config.at("n_embd").whole(1, kMost);
+  options.dropout = config.at("resid_pdrop").number();
+  options.exact_gelu = activation.text() == "gelu";
   return options;
 }
 
-Tokenizer tokenizer_from(const Json& file) {
-  const auto& model = file.at("model");
-  if (model.at("type") != "WordLevel")
-    throw UsageError(fmt::format("the tokenizer's model is {}, expected \"WordLevel\" over single characters",
-                                 model.at("type").dump()));
-  const auto& vocabulary = model.at("vocab");
+Tokenizer tokenizer_from(const JsonEntry& file) {
+  const auto model = file.at("model");
+  if (model.at("type").text() != "WordLevel") model.at("type").refuse("\"WordLevel\", over single characters");
+  const auto vocabulary = model.at("vocab").table();
   std::vector<char32_t> characters(vocabulary.size());
   std::set<std::int64_t> seen;
-  for (const auto& [text, number] : vocabulary.items()) {
+  for (const auto& [text, number] : vocabulary) {
     const auto character = decode_utf8(text);
-    const auto token = number.template get<std::int64_t>();
-    if (character.size() != 1) throw UsageError(fmt::format("\"{}\" is not a single character", text));
-    if (token < 0 || token >= static_cast<std::int64_t>(characters.size()) || !seen.insert(token).second)
-      throw UsageError(fmt::format("token number {} is out of range or given twice", token));
+    if (character.size() != 1)
+      throw UsageError(fmt::format("{}: \"{}\" is not a single character", number.place(), text));
+    const auto token = number.whole(0, static_cast<std::int64_t>(characters.size()) - 1);
+    if (!seen.insert(token).second) throw UsageError(fmt::format("{}: {} is given twice", number.place(), token));
     characters[static_cast<std::size_t>(token)] = character[0];
   }
-  return Tokenizer(characters);
+  try {
+    return Tokenizer(characters);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(fmt::format("{}: {}", file.place(), error.what()));
+  }
 }
 
 void check_is_folder(const std::filesystem::path& folder) {
@@ -257,12 +242,12 @@ void save_model(const std::filesystem::path& folder, GPTImpl& model, const Token
 
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file) {
   const auto tensors = gpt2_tensors(model);
-  const auto config_text = config_json(model.options).dump(2) + "\n";
+  const auto config_text = json_text(config_json(model.options), 2) + "\n";
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "config.json", config_text);
   write_file_atomically(folder / "tokenizer.json", tokenizer_file);
   save_tensors(folder / "model.safetensors", tensors,
-               {{"format", "pt"}, {kCompanions, companions_digest(config_text, tokenizer_file)}});
+               {{"format", "pt"}, {kCompanions, text_digest(config_text + tokenizer_file)}});
 }
 
 TrainedModel load_model(const std::filesystem::path& folder, bool fused) {
@@ -278,7 +263,7 @@ TrainedModel load_model(const std::filesystem::path& folder, bool fused) {
 GPT load_gpt(const std::filesystem::path& folder, bool fused) {
   check_is_folder(folder);
   const auto config_text = read_file(folder / "config.json");
-  auto options = use_json(folder / "config.json", config_text, options_from);
+  auto options = options_from(parse_json(config_text, (folder / "config.json").string()));
   options.fused = fused;
 
   const auto path = folder / "model.safetensors";
@@ -286,10 +271,15 @@ GPT load_gpt(const std::filesystem::path& folder, bool fused) {
   try {
     const auto companions = file.metadata.find(kCompanions);
     if (companions != file.metadata.end() &&
-        companions->second != companions_digest(config_text, read_file(folder / "tokenizer.json")))
+        companions->second != text_digest(config_text + read_file(folder / "tokenizer.json")))
       throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
     check_sizes(options, file.tensors);
-    GPT model(options);
+    // Every parameter comes from the file: first values would be drawn for nothing.
+    auto unset = options;
+    unset.initialise = false;
+    const UnsetProjections without_first_values;
+    GPT model(unset);
+    model->options = options;
     load_gpt2_tensors(*model, file.tensors);
     model->eval();
     return model;
@@ -299,11 +289,11 @@ GPT load_gpt(const std::filesystem::path& folder, bool fused) {
 }
 
 std::string tokenizer_text(const Tokenizer& tokenizer) {
-  return tokenizer_json(tokenizer).dump(2) + "\n";
+  return json_text(tokenizer_json(tokenizer), 2) + "\n";
 }
 
 Tokenizer read_tokenizer(const std::filesystem::path& place, const std::string& content) {
-  return use_json(place, content, tokenizer_from);
+  return tokenizer_from(parse_json(content, place.string()));
 }
 
 }  // namespace verse

@@ -14,18 +14,19 @@
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/given/speak.h"
 #include "04_blocks/blocks.h"
+#include "05_training/given/train_small.h"
 #include "05_training/training.h"
 #include "06_loss_stages/diagnosis.h"
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
-#include "common/base/error.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 
 namespace {
+
+constexpr std::int64_t kHealthSteps = 100;
 
 GPT make_model(std::int64_t vocabulary_size, std::int64_t layers, std::int64_t width, const SharedOptions& shared) {
   torch::manual_seed(shared.seed);
@@ -94,37 +95,40 @@ void show_health(const Corpus& corpus, const SharedOptions& shared) {
   for (const bool as_libtorch : {false, true}) {
     GPT model = make_model(tokenizer.size(), 4, 128, shared);
     if (as_libtorch) initialise_as_libtorch(*model);
-    AdamW optimizer(model->parameters(), {});
     Random random(shared.seed);
     fmt::print("\nGradient norms and update ratios of a GPT of 4 layers, 128 wide, {}\n",
                as_libtorch ? "begun as LibTorch's modules come" : "begun as in chapter 4");
-    fmt::print("  {:<44}{:>22}{:>22}\n", "", "step 1", "step 100");
+    fmt::print("  {:<44}{:>22}{:>22}\n", "", "step 1", fmt::format("step {}", kHealthSteps));
     fmt::print("  {:<44}{:>11}{:>11}{:>11}{:>11}\n", "", "gradient", "ratio", "gradient", "ratio");
-    std::vector<ParameterHealth> first;
-    for (int step = 1; step <= 100; ++step) {
-      for (const auto& parameter : optimizer.parameters()) parameter.mutable_grad() = torch::Tensor();
-      const auto loss = batch_loss(model, draw_batch(train, 12, 64, random));
-      loss.backward();
-      clip_gradients(optimizer.parameters(), 1.0);
-      std::vector<torch::Tensor> before;
-      for (const auto& parameter : optimizer.parameters()) before.push_back(parameter.detach().clone());
-      optimizer.step(1e-3);
-      if (step != 1 && step != 100) continue;
 
+    // A step's update is what its parameters are after it, less what they were when its loss was asked for.
+    std::vector<torch::Tensor> before;
+    const auto next_loss = [&] {
+      before.clear();
+      for (const auto& parameter : model->parameters()) before.push_back(parameter.detach().clone());
+      return batch_loss(model, draw_batch(train, 12, 64, random));
+    };
+    std::vector<ParameterHealth> first;
+    SmallTraining training;
+    training.schedule = {1e-3, 1e-3, 0, kHealthSteps};
+    training.look_every = 1;
+    training.look = [&](std::int64_t step, const StepReport& last) {
+      if (step != 1 && step != kHealthSteps) return;
       std::vector<std::pair<std::string, torch::Tensor>> after;
       for (const auto& item : model->named_parameters()) after.emplace_back(item.key(), item.value());
       const auto health = measure_health(after, before);
       if (step == 1) {
         first = health;
-        continue;
+        return;
       }
       for (std::size_t i = 0; i < health.size(); ++i) {
         if (std::find(shown.begin(), shown.end(), health[i].name) == shown.end()) continue;
         fmt::print("  {:<44}{:>11.2e}{:>11.2e}{:>11.2e}{:>11.2e}\n", health[i].name, first[i].gradient_norm,
                    first[i].update_ratio, health[i].gradient_norm, health[i].update_ratio);
       }
-      fmt::print("  loss of the last batch: {:.3f}\n", loss.item<double>());
-    }
+      fmt::print("  loss of the last batch: {:.3f}\n", last.loss.item<double>());
+    };
+    train_small(model->parameters(), 12 * 64, next_loss, training);
   }
 }
 
@@ -133,10 +137,6 @@ void listen(const Corpus& corpus, const LossLandmarks& landmarks, std::int64_t s
   const auto train_tokens = tokenizer.encode_tensor(corpus.train).to(shared.device.device);
   const auto validation = tokenizer.encode_tensor(corpus.validation).to(shared.device.device);
   GPT model = make_model(tokenizer.size(), 4, 128, shared);
-  AdamW optimizer(model->parameters(), {});
-  Random random(shared.seed);
-  TrainingOptions training;
-  training.schedule = {1e-3, 1e-4, 100, steps};
 
   // What it writes at a stage, and how many of the words are words.
   std::optional<LossStage> reached;
@@ -145,35 +145,23 @@ void listen(const Corpus& corpus, const LossLandmarks& landmarks, std::int64_t s
     const LossStage stage = stage_of(loss, landmarks);
     if (reached && stage <= *reached && !last) return;
     reached = stage;
-    model->eval();
+    const EvaluationMode evaluating(*model);
     Random own(shared.seed);
     const auto logits_of = [&](const torch::Tensor& tokens) { return model->forward(tokens.to(shared.device.device)); };
     const auto text = tokenizer.decode(speak(logits_of, starting_token(tokenizer), 2000, 64, own));
-    model->train();
     fmt::print(
         "\n-- step {}, validation loss {:.3f}: {}\n-- {:.0f} % of the words in 2,000 characters are words of {}\n",
         step, loss, describe(stage), 100 * known_word_share(text, corpus.train), corpus.name);
-    fmt::print("{}\n", text.substr(0, 200));
+    fmt::print("{}\n", first_characters(text, 200));
   };
 
-  model->train();
   hear(0, false);
-  Progress progress(steps, 12 * 64);
-  train(
-      optimizer, [&] { return batch_loss(model, draw_batch(train_tokens, 12, 64, random)); }, training,
-      [&](const StepReport& done) {
-        const std::int64_t step = done.step + 1;
-        if (step % 50 == 0 || step == steps) {
-          progress.pause();
-          progress.finish();
-          hear(step, step == steps);
-          progress.go_on();
-          progress.update(step, done.loss.item<double>());
-        }
-        return !interrupted();
-      });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
+  SmallTraining training;
+  training.schedule = {1e-3, 1e-4, 100, steps};
+  training.seed = shared.seed;
+  training.look_every = 50;
+  training.look = [&](std::int64_t step, const StepReport&) { hear(step, step == steps); };
+  train_small(model, train_tokens, training);
 }
 
 }  // namespace verse

@@ -11,18 +11,17 @@
 #include "01_tokenizer/given/prompt.h"
 #include "02_embeddings/given/speak.h"
 #include "05_training/given/checkpoint.h"
+#include "05_training/given/train_small.h"
 #include "05_training/training.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
+#include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
 
 namespace verse {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kBatchSize = 12;
 constexpr std::int64_t kContext = 64;
@@ -107,46 +106,42 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
   run.landmarks.floor = corpus.floor;
 
   // What was meant, and what the fault makes of it.
-  TrainingOptions training;
+  SmallTraining training;
   const double peak = plan_.fault == Fault::high_learning_rate ? 10 * plan_.peak : plan_.peak;
   training.schedule = {peak, peak / 10, plan_.fault == Fault::no_warmup ? 0 : plan_.warmup, plan_.steps};
-  AdamW optimizer(model_->parameters(), {});
+  training.look_every = plan_.record_every;
+
+  // A line of metrics.csv; the time that it takes is not training's.
+  auto began = std::chrono::steady_clock::now();
+  double seconds = 0, losses = 0;
+  training.look = [&](std::int64_t step, const StepReport& last) {
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    Metrics row;
+    const std::int64_t since = step - run.rows.back().step;
+    row.step = step;
+    row.tokens = step * kBatchSize * kContext;
+    row.seconds = seconds;
+    row.learning_rate = last.learning_rate;
+    row.train_loss = losses / static_cast<double>(since);
+    row.gradient_norm = last.gradient_norm.item<double>();
+    row.tokens_per_second = static_cast<double>(since * kBatchSize * kContext) / (seconds - run.rows.back().seconds);
+    row.validation_loss = validation_loss();
+    run.rows.push_back(row);
+    losses = 0;
+    began = std::chrono::steady_clock::now();
+  };
 
   Metrics start;
   start.validation_loss = validation_loss();
   run.rows.push_back(start);
-  Progress progress(plan_.steps, kBatchSize * kContext);
-  auto began = std::chrono::steady_clock::now();
-  double seconds = 0, losses = 0;
   model_->train();
-  train(
-      optimizer, [this] { return next_loss(); }, training,
-      [&](const StepReport& done) {
-        const std::int64_t step = done.step + 1;
-        losses += done.loss.item<double>();
-        if (step % plan_.record_every != 0 && step != plan_.steps) return !interrupted();
-
-        // A line of metrics.csv; the time that it takes is not training's.
-        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-        Metrics row;
-        const std::int64_t since = step - run.rows.back().step;
-        row.step = step;
-        row.tokens = step * kBatchSize * kContext;
-        row.seconds = seconds;
-        row.learning_rate = done.learning_rate;
-        row.train_loss = losses / static_cast<double>(since);
-        row.gradient_norm = done.gradient_norm.item<double>();
-        row.tokens_per_second =
-            static_cast<double>(since * kBatchSize * kContext) / (seconds - run.rows.back().seconds);
-        row.validation_loss = validation_loss();
-        run.rows.push_back(row);
-        progress.update(step, *row.train_loss);
-        losses = 0;
-        began = std::chrono::steady_clock::now();
-        return !interrupted();
-      });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped; nothing was recorded");
+  began = std::chrono::steady_clock::now();
+  const auto counted_loss = [&] {
+    const auto loss = next_loss();
+    losses += loss.item<double>();
+    return loss;
+  };
+  train_small(model_->parameters(), kBatchSize * kContext, counted_loss, training);
 
   // What can only be asked while the program is there: the probe, and a text.
   const LogitsFunction model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };
@@ -191,7 +186,7 @@ void initialise_as_libtorch(GPTImpl& model) {
 
 RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan) {
   const std::int64_t least = kValidationWindows + kContext + 1;
-  if (corpus.validation.size() < static_cast<std::size_t>(least)) {
+  if (count_characters(corpus.validation) < static_cast<std::size_t>(least)) {
     throw UsageError(fmt::format("{} is too short: its validation part needs {} characters", corpus.name, least));
   }
   return FaultyProgram(corpus, plan).record(corpus);
@@ -201,21 +196,17 @@ namespace {
 
 /// What a save_record() wrote beside metrics.csv. @throws UsageError where it is anything else
 void read_evidence(const std::filesystem::path& file, RunRecord& run) {
-  try {
-    const Json evidence = Json::parse(read_file(file));
-    const auto number = [&](const char* name) {
-      const Json& value = evidence.at(name);
-      return value.is_null() ? std::nullopt : std::optional(value.get<double>());
-    };
-    const auto entropies = evidence.at("entropies").get<std::vector<double>>();
-    if (entropies.size() != 4) throw UsageError("four entropies belong there");
-    run.text_name = evidence.at("text").get<std::string>();
-    run.training_characters = evidence.at("training_characters").get<std::int64_t>();
-    run.landmarks = {entropies[0], entropies[1], entropies[2], entropies[3], number("floor")};
-    run.future_influence = number("future_influence");
-  } catch (const nlohmann::json::exception&) {
-    throw UsageError(fmt::format("{} is damaged, or no record of a run's evidence", file.string()));
-  }
+  const JsonEntry evidence = load_json(file);
+  const auto number = [&](const char* name) {
+    return evidence.has(name) ? std::optional(evidence.at(name).number()) : std::nullopt;
+  };
+  const auto entropies = evidence.at("entropies").list();
+  if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
+  run.text_name = evidence.at("text").text();
+  run.training_characters = evidence.at("training_characters").whole(0);
+  run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
+                   number("floor")};
+  run.future_influence = number("future_influence");
 }
 
 /// What can be found out about a run whose model was kept, from the text that it learned from.
@@ -260,6 +251,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
   run.rows = load_metrics(folder / "metrics.csv");
   if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
+  if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));
   if (std::filesystem::exists(folder / "evidence.json")) {
     read_evidence(folder / "evidence.json", run);
   } else if (std::filesystem::exists(folder / "model.safetensors")) {
@@ -290,7 +282,7 @@ void save_record(const std::filesystem::path& folder, const RunRecord& record) {
   };
   write_file_atomically(folder / "metrics.csv", metrics);
   write_file_atomically(folder / "sample.txt", record.sample);
-  write_file_atomically(folder / "evidence.json", evidence.dump(2) + "\n");
+  write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n");
 }
 
 }  // namespace verse

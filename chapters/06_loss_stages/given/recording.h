@@ -54,8 +54,8 @@ RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan);
 /// Writes `metrics.csv`, `evidence.json` and `sample.txt` into a folder. @throws as write_file_atomically()
 void save_record(const std::filesystem::path& folder, const RunRecord& record);
 
-/// Reads a run's folder: one of save_record(), or one of chapter 12 with a model of GPT-2's parts
-/// and single characters, which is asked for what was not recorded.
+/// Reads a run's folder: one of save_record(), or one that holds a model beside its metrics.csv (as load_model() reads
+/// it), which is asked for what was not recorded.
 /// @param corpus the text that it was trained on, where the folder has no evidence.json
 /// @throws UsageError for a folder without a metrics.csv, or with a file that is damaged or of another kind.
 RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus);

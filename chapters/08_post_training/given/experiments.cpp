@@ -153,7 +153,7 @@ void control(Workshop& workshop, const Plots&) {
     right.push_back(problems[i].answer);
     altered.push_back(follows);
   }
-  Share follows, stays;
+  Accuracy follows, stays;
   const auto ends = respond(model, rows, special, {}, random);
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const auto answer = read_response(ends[i], workshop.vocabulary()).answer;
@@ -284,7 +284,7 @@ const std::vector<Problem>& Workshop::problems(const TaskOptions& task) {
   return problems;
 }
 
-Share Workshop::measured(GPT& model, const TaskOptions& task, double temperature, bool hides_chain) {
+Accuracy Workshop::measured(GPT& model, const TaskOptions& task, double temperature, bool hides_chain) {
   RespondOptions options;
   options.temperature = temperature;
   options.hides_chain = hides_chain;

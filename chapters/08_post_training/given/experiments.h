@@ -39,7 +39,7 @@ class Workshop {
   const std::vector<Problem>& problems(const TaskOptions& task);
 
   /// The share that is right: greedily, or drawn at a temperature.
-  Share measured(GPT& model, const TaskOptions& task, double temperature = 0, bool hides_chain = false);
+  Accuracy measured(GPT& model, const TaskOptions& task, double temperature = 0, bool hides_chain = false);
 
  private:
   ChatVocabulary vocabulary_;

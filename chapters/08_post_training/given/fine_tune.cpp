@@ -8,22 +8,16 @@
 #include <utility>
 
 #include "01_tokenizer/tokenizer.h"
+#include "05_training/given/train_small.h"
 #include "08_post_training/given/respond.h"
-#include "common/base/error.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
 
 namespace verse {
 
 namespace {
 
-/// A listener that shows how far the loop is, and stops it on Ctrl-C.
-StepListener shown_by(Progress& progress, const std::function<void(std::int64_t)>& after = {}) {
-  return [&progress, after](const StepReport& report) {
-    if (report.step % 10 == 9) progress.update(report.step + 1, report.loss.item<double>());
-    if (after) after(report.step + 1);
-    return !interrupted();
-  };
+/// A short way up, and down to a tenth.
+Schedule short_schedule(double peak, std::int64_t steps) {
+  return {peak, peak / 10, std::min<std::int64_t>(50, steps / 10 + 1), steps};
 }
 
 }  // namespace
@@ -76,28 +70,20 @@ torch::Tensor supervised_loss(GPT& model, const Packed& rows, const SpecialToken
 
 //! [fine_tune]
 std::int64_t fine_tune(GPT& model, const ChatVocabulary& vocabulary, const FineTuning& options,
-                       std::vector<torch::Tensor> learning, std::int64_t every, const Checkup& checkup) {
+                       const std::vector<torch::Tensor>& learning, std::int64_t every, const Checkup& checkup) {
   ExampleSource source(options, vocabulary);
-  AdamW optimizer(learning.empty() ? model->parameters() : std::move(learning), {});
-  TrainingOptions training;
-  training.schedule = {options.learning_rate, options.learning_rate / 10,
-                       std::min<std::int64_t>(50, options.steps / 10 + 1), options.steps};
-  model->train();
-  Progress progress(options.steps, options.rows * options.row_length);
+  SmallTraining plan;
+  plan.schedule = short_schedule(options.learning_rate, options.steps);
+  if (checkup) {
+    plan.look_every = every;
+    plan.look = [&](std::int64_t done, const StepReport&) { checkup(done); };
+  }
   const auto next_loss = [&] {
     return supervised_loss(model, source.next(), vocabulary.special(), options.hides_chain);
   };
-  const auto look = [&](std::int64_t done) {
-    if (checkup && every > 0 && (done % every == 0 || done == options.steps)) {
-      progress.pause();
-      checkup(done);
-      progress.go_on();
-    }
-  };
-  train(optimizer, next_loss, training, shown_by(progress, look));
-  progress.finish();
+  model->train();
+  train_small(learning.empty() ? model->parameters() : learning, options.rows * options.row_length, next_loss, plan);
   model->eval();
-  if (interrupted()) throw Interrupted("stopped");
   return source.problems();
 }
 //! [fine_tune]
@@ -116,18 +102,11 @@ TrainedModel train_base(const Corpus& corpus, const BaseOptions& options, torch:
   GPT model(shape);
   model->to(device);
 
-  AdamW optimizer(model->parameters(), {});
-  TrainingOptions training;
-  training.schedule = {options.learning_rate, options.learning_rate / 10,
-                       std::min<std::int64_t>(50, options.steps / 10 + 1), options.steps};
-  Random random(options.seed);
-  Progress progress(options.steps, options.batch_size * options.context);
-  train(
-      optimizer, [&] { return batch_loss(model, draw_batch(tokens, options.batch_size, options.context, random)); },
-      training, shown_by(progress));
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
-  model->eval();
+  SmallTraining plan;
+  plan.schedule = short_schedule(options.learning_rate, options.steps);
+  plan.batch_size = options.batch_size;
+  plan.seed = options.seed;
+  train_small(model, tokens, plan);
   return {model, std::move(tokenizer)};
 }
 

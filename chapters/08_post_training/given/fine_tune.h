@@ -76,7 +76,8 @@ using Checkup = std::function<void(std::int64_t)>;
 /// @param checkup heard after every `every` steps, where given
 /// @return the number of problems that were read @throws Interrupted
 std::int64_t fine_tune(GPT& model, const ChatVocabulary& vocabulary, const FineTuning& options,
-                       std::vector<torch::Tensor> learning = {}, std::int64_t every = 0, const Checkup& checkup = {});
+                       const std::vector<torch::Tensor>& learning = {}, std::int64_t every = 0,
+                       const Checkup& checkup = {});
 
 /// How a base is made for whoever has none.
 struct BaseOptions {

@@ -9,6 +9,8 @@
 
 #include "07_sampling/sampling.h"
 #include "08_post_training/post_training.h"
+#include "common/base/error.h"
+#include "common/base/interrupt.h"
 #include "common/base/statistics.h"
 
 namespace verse {
@@ -32,6 +34,7 @@ void respond_together(GPT& model, const std::vector<Tokens>& rows, const std::ve
   std::vector<bool> ended(which.size(), false);
   auto read = torch::empty({count, 0}, torch::kInt64);  // all tokens so far
   for (std::int64_t said = 0; said < most; ++said) {
+    if (interrupted()) throw Interrupted("stopped");
     // The new tokens' positions and mask are chapter 7's; to hide the chain, some more of the past is left out.
     const auto plan = plan_cached_step(read.size(1), unread.size(1));
     read = torch::cat({read, unread}, 1);
@@ -69,8 +72,7 @@ void respond_together(GPT& model, const std::vector<Tokens>& rows, const std::ve
 std::vector<Tokens> respond(GPT& model, const std::vector<Tokens>& rows, const SpecialTokens& special,
                             const RespondOptions& options, Random& random) {
   const torch::NoGradGuard no_gradients;
-  const bool was_training = model->is_training();
-  model->eval();
+  const EvaluationMode evaluating(*model);
   std::map<std::size_t, std::vector<std::size_t>> by_length;
   for (std::size_t row = 0; row < rows.size(); ++row) by_length[rows[row].size()].push_back(row);
 
@@ -83,7 +85,6 @@ std::vector<Tokens> respond(GPT& model, const std::vector<Tokens>& rows, const S
       respond_together(model, rows, which, special, options, random, responses);
     }
   }
-  model->train(was_training);
   return responses;
 }
 
@@ -124,32 +125,32 @@ Reading read_response(const Tokens& response, const ChatVocabulary& vocabulary) 
   return reading;
 }
 
-double Share::low() const {
+double Accuracy::low() const {
   return wilson_interval(hits, of).low;
 }
 
-double Share::high() const {
+double Accuracy::high() const {
   return wilson_interval(hits, of).high;
 }
 
-std::string Share::text() const {
+std::string Accuracy::text() const {
   return fmt::format("{:.1f} % ({:.1f} to {:.1f})", 100 * value(), 100 * low(), 100 * high());
 }
 
-Share measure(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-              const RespondOptions& options, Random& random) {
+Accuracy measure(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
+                 const RespondOptions& options, Random& random) {
   return measure_votes(model, vocabulary, problems, 1, options, random);
 }
 
-Share measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-                    std::int64_t votes, const RespondOptions& options, Random& random) {
+Accuracy measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
+                       std::int64_t votes, const RespondOptions& options, Random& random) {
   std::vector<Tokens> rows;
   for (const auto& problem : problems)
     rows.insert(rows.end(), static_cast<std::size_t>(votes),
                 format_question(vocabulary.encode(problem.question), vocabulary.special()));
   const auto responses = respond(model, rows, vocabulary.special(), options, random);
 
-  Share share;
+  Accuracy share;
   std::size_t next = 0;
   for (const auto& problem : problems) {
     std::map<std::string, int> counts;

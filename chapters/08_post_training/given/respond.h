@@ -27,6 +27,7 @@ struct RespondOptions {
 /// Continues every row until `<end>`, many rows at a time through one cache. Chapter 7's generate() gives the same, one
 /// row at a time.
 /// @param rows each at least one token, of any lengths @return the new tokens of each, `<end>` included where it came
+/// @throws Interrupted on Ctrl-C
 std::vector<std::vector<std::int64_t>> respond(GPT& model, const std::vector<std::vector<std::int64_t>>& rows,
                                                const SpecialTokens& special, const RespondOptions& options,
                                                Random& random);
@@ -44,7 +45,7 @@ struct Reading {
 Reading read_response(const std::vector<std::int64_t>& response, const ChatVocabulary& vocabulary);
 
 /// A share that was counted, with what is known about the true one.
-struct Share {
+struct Accuracy {
   std::int64_t hits = 0;
   std::int64_t of = 0;
   double tokens = 0;  ///< said in each response on average
@@ -60,12 +61,12 @@ struct Share {
 };
 
 /// How many of the problems get exactly the right answer.
-Share measure(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-              const RespondOptions& options, Random& random);
+Accuracy measure(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
+                 const RespondOptions& options, Random& random);
 
 /// The same, where each problem is answered `votes` times and the most frequent answer counts; of several, the one
 /// that came first.
-Share measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-                    std::int64_t votes, const RespondOptions& options, Random& random);
+Accuracy measure_votes(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
+                       std::int64_t votes, const RespondOptions& options, Random& random);
 
 }  // namespace verse

@@ -6,13 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include "05_training/training.h"
+#include "05_training/given/train_small.h"
 #include "08_post_training/given/fine_tune.h"
 #include "08_post_training/given/respond.h"
 #include "08_post_training/post_training.h"
 #include "common/base/error.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
 
 namespace verse {
 
@@ -34,6 +32,13 @@ Samples draw_samples(GPT& model, const ChatVocabulary& vocabulary, const std::ve
                       format_question(vocabulary.encode(problem.question), vocabulary.special()));
   RespondOptions options;
   options.temperature = 1;
+  // The whole row is read once more to be learned from: question and response have to fit into the context together.
+  std::size_t longest = 0;
+  for (const auto& row : drawn.rows) longest = std::max(longest, row.size());
+  options.most = std::min(options.most, model->options.context - static_cast<std::int64_t>(longest));
+  if (options.most < 1)
+    throw UsageError(fmt::format("a question of {} tokens leaves no room for a response in a context of {}", longest,
+                                 model->options.context));
   const auto responses = respond(model, drawn.rows, vocabulary.special(), options, random);
   for (std::size_t i = 0; i < responses.size(); ++i) {
     drawn.rows[i].insert(drawn.rows[i].end(), responses[i].begin(), responses[i].end());
@@ -54,18 +59,10 @@ std::vector<Problem> draw_training_problems(const TaskOptions& task, std::int64_
 void learn(GPT& model, const LossFunction& next_loss, std::int64_t steps, double learning_rate,
            std::int64_t rows_per_step) {
   // Nothing decays here: towards 0 is not towards the reference.
-  AdamWOptions adamw;
-  adamw.weight_decay = 0;
-  AdamW optimizer(model->parameters(), adamw);
-  TrainingOptions training;
-  training.schedule = {learning_rate, learning_rate, std::min<std::int64_t>(5, steps), steps};
-  Progress progress(steps, rows_per_step);
-  train(optimizer, next_loss, training, [&](const StepReport& report) {
-    progress.update(report.step + 1, report.loss.item<double>());
-    return !interrupted();
-  });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
+  SmallTraining plan;
+  plan.adamw.weight_decay = 0;
+  plan.schedule = {learning_rate, learning_rate, std::min<std::int64_t>(5, steps), steps};
+  train_small(model->parameters(), rows_per_step, next_loss, plan);
 }
 
 }  // namespace

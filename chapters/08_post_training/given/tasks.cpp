@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "common/base/digest.h"
 #include "common/base/error.h"
 
 namespace verse {
@@ -119,10 +120,10 @@ Split split_of(const std::string& question) {
   auto parts = numbers_of(question);
   std::sort(parts.begin(), parts.end());
 
-  // A hash (FNV-1a, then SplitMix64's last steps) decides: no list of problems has to be kept.
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char byte : fmt::format("{}", fmt::join(parts, "+")))
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
+  // A hash (the digest, then SplitMix64's last steps) decides: no list of problems has to be kept.
+  Digest digest;
+  digest.add(fmt::format("{}", fmt::join(parts, "+")));
+  std::uint64_t hash = digest.number();
   hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
   hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
   hash ^= hash >> 31;

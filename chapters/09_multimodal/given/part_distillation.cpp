@@ -45,7 +45,6 @@ GPT make_model(const Tokenizer& tokenizer, std::int64_t layers, std::int64_t wid
 }
 
 double loss_of(GPT& model, const torch::Tensor& validation) {
-  model->eval();
   return evaluate(model, validation, 32);
 }
 
@@ -90,21 +89,24 @@ GPT train_student(const Lesson& lesson, GPT* teacher, std::uint64_t seed, bool q
 
 }  // namespace
 
+void check_teacher(const PartSetting& setting) {
+  if (!setting.run) return;
+  const auto loaded = load_model(*setting.run);
+  const auto corpus = load_corpus(setting.shared.data);
+  if (loaded.tokenizer.vocabulary() != Tokenizer::from_text(corpus.text).vocabulary())
+    throw UsageError(fmt::format("{} knows other characters than {}: name the text that it was trained on by --data",
+                                 setting.run->string(), corpus.name));
+  if (loaded.model->options.context < kLessonContext)
+    throw UsageError(fmt::format("{} reads {} characters at once; a teacher needs {} or more", setting.run->string(),
+                                 loaded.model->options.context, kLessonContext));
+}
+
 void show_distillation(const PartSetting& setting) {
   const auto corpus = load_corpus(setting.shared.data);
   print_heading(fmt::format("A student and its teacher, on {}", corpus.name));
   GPT teacher(nullptr);
   auto tokenizer = Tokenizer::from_text(corpus.text);
-  if (setting.run) {
-    auto loaded = load_model(*setting.run);
-    if (loaded.tokenizer.vocabulary() != tokenizer.vocabulary())
-      throw UsageError(fmt::format("{} knows other characters than {}: name the text that it was trained on by --data",
-                                   setting.run->string(), corpus.name));
-    if (loaded.model->options.context < kLessonContext)
-      throw UsageError(fmt::format("{} reads {} characters at once; a teacher needs {} or more", setting.run->string(),
-                                   loaded.model->options.context, kLessonContext));
-    teacher = loaded.model;
-  }
+  if (setting.run) teacher = load_model(*setting.run).model;
   Lesson lesson{std::move(tokenizer), {}, {}, {}};
   const auto device = setting.shared.device.device;
   lesson.train = lesson.tokenizer.encode_tensor(corpus.train).to(device);

@@ -71,7 +71,7 @@ std::int64_t count_exact(SenseReader& reader, const Script& script, const torch:
 }
 
 /// Is it looking? The same questions to the same model, with something wrong with the picture.
-void show_accuracy(SenseReader& reader, const Script& script, const Split<Scene>& split, std::int64_t count,
+void show_accuracy(SenseReader& reader, const Script& script, const SeenAndUnseen<Scene>& split, std::int64_t count,
                    Random& random) {
   const auto seen = draw_gallery(split.seen, count, random), unseen = draw_gallery(split.unseen, count, random);
   print_heading(fmt::format("Captions right to the last letter, of {} each, with 95 % intervals", count));
@@ -105,7 +105,8 @@ torch::Tensor attention_to_patches(SenseReader& reader, const torch::Tensor& tok
 }
 //! [attention-to-patches]
 
-void show_attention(SenseReader& reader, const Script& script, const Split<Scene>& split, const PartSetting& setting) {
+void show_attention(SenseReader& reader, const Script& script, const SeenAndUnseen<Scene>& split,
+                    const PartSetting& setting) {
   Random random(setting.shared.seed + 9);
   std::vector<AttentionStrip> strips;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -125,7 +126,7 @@ void show_attention(SenseReader& reader, const Script& script, const Split<Scene
   fmt::print(stderr, "wrote {}\n", (*setting.plots / "ch09-attention.svg").string());
 }
 
-void show_world(const Split<Scene>& split, const PartSetting& setting) {
+void show_world(const SeenAndUnseen<Scene>& split, const PartSetting& setting) {
   Random random(setting.shared.seed + 4);
   std::vector<torch::Tensor> pictures;
   std::vector<std::string> captions;

@@ -18,6 +18,7 @@
 #include "09_multimodal/given/sounds.h"
 #include "09_multimodal/given/wav.h"
 #include "09_multimodal/sound.h"
+#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/plot.h"
@@ -39,11 +40,11 @@ struct Recordings {
   std::vector<std::string> texts;
 };
 
-/// Whether training never sees a message: of those of three letters and more, one in five by a hash (FNV-1a).
+/// Whether training never sees a message: of those of three letters and more, one in five by its digest.
 bool kept_for_testing(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 1099511628211U;
-  return text.size() >= 3 && (hash >> 32) % 5 == 0;
+  Digest digest;
+  digest.add(text);
+  return text.size() >= 3 && (digest.number() >> 32) % 5 == 0;
 }
 
 /// Random letters, because words could be guessed. @param testing of the messages that are kept for it, or of the rest

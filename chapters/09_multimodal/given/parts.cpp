@@ -2,16 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "09_multimodal/given/reader.h"
 
 namespace verse {
-
-void print_heading(const std::string& text) {
-  fmt::print("\n{}\n", text);
-  std::fflush(stdout);
-}
 
 void print_share(const std::string& what, std::int64_t hits, std::int64_t trials) {
   const auto share = share_of(hits, trials);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/terminal.h"
 #include "common/program.h"
 
 namespace verse {
@@ -32,8 +33,9 @@ void show_sound(const PartSetting& setting);         ///< Morse code to letters
 void show_frames(const PartSetting& setting);        ///< a tune's letters to mel frames
 void show_distillation(const PartSetting& setting);  ///< a student and its teacher
 
-/// A heading of a part or of one of its tables.
-void print_heading(const std::string& text);
+/// Looks at what show_distillation() needs: a teacher that reads the same text, and enough of it.
+/// @throws UsageError where --run names another
+void check_teacher(const PartSetting& setting);
 
 /// A line with how many of some trials came out right, in per cent with the 95 % interval.
 void print_share(const std::string& what, std::int64_t hits, std::int64_t trials);

@@ -65,14 +65,14 @@ torch::Tensor draw_clip(const Motion& motion, Random& random);
 
 /// A list in two parts: what training may see, and what it never sees.
 template <typename Item>
-struct Split {
+struct SeenAndUnseen {
   std::vector<Item> seen, unseen;
 };
 
 /// Parts a list by chance. @param share of those that training never sees
 template <typename Item>
-Split<Item> split_by_chance(const std::vector<Item>& items, double share, Random& random) {
-  Split<Item> split;
+SeenAndUnseen<Item> split_by_chance(const std::vector<Item>& items, double share, Random& random) {
+  SeenAndUnseen<Item> split;
   auto left = items;
   const auto wanted = static_cast<std::size_t>(share * static_cast<double>(items.size()));
   while (!left.empty()) {

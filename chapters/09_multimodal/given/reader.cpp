@@ -11,10 +11,8 @@
 
 #include "01_tokenizer/given/prompt.h"
 #include "02_embeddings/embeddings.h"
+#include "05_training/given/train_small.h"
 #include "07_sampling/sampling.h"
-#include "common/base/error.h"
-#include "common/base/interrupt.h"
-#include "common/base/progress.h"
 #include "common/base/statistics.h"
 #include "common/corpus.h"
 
@@ -77,19 +75,11 @@ torch::Tensor SenseReaderImpl::forward(const torch::Tensor& tokens, const torch:
 //! [learn]
 void learn(const std::vector<torch::Tensor>& parameters, const LearningPlan& plan, std::int64_t tokens_per_step,
            const std::function<torch::Tensor(std::int64_t)>& next_loss) {
-  AdamW optimizer(parameters, {});
-  TrainingOptions training;
+  SmallTraining training;
   training.schedule = {plan.peak, plan.peak / 20, std::max<std::int64_t>(plan.steps / 20, 1), plan.steps};
-  Progress progress(plan.steps, tokens_per_step);
   std::int64_t step = 0;
-  train(
-      optimizer, [&] { return next_loss(step++); }, training,
-      [&](const StepReport& report) {
-        if (report.step % 10 == 9) progress.update(report.step + 1, report.loss.item<double>());
-        return !interrupted();
-      });
-  progress.finish();
-  if (interrupted()) throw Interrupted("stopped");
+  train_small(
+      parameters, tokens_per_step, [&] { return next_loss(step++); }, training);
 }
 
 void learn(SenseReader& reader, const LearningPlan& plan, const std::function<SenseBatch(std::int64_t)>& next_batch) {
@@ -118,6 +108,7 @@ std::vector<std::string> write_texts(SenseReader& reader, const Script& script, 
     ForwardExtras extras;
     extras.mask = step.mask;
     extras.cache = &cache;
+    extras.last_only = true;
     const auto positions = i == 0 ? step.positions : step.positions + (reader->room - count);
     auto logits = reader->gpt->forward_embedded(x, positions, extras).select(1, -1);  // [batch, vocabulary]
 

@@ -16,8 +16,6 @@ namespace verse {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// A text's characters with the place of each, so that pieces can be cut from the bytes.
 struct Characters {
   explicit Characters(std::string_view text) {
@@ -79,28 +77,28 @@ std::uint64_t pair_key(std::int64_t left, std::int64_t right) {
 }
 
 /// Whether an entry is there and says something else than nothing.
-bool says(const Json& table, const char* entry) {
-  const auto found = table.find(entry);
-  if (found == table.end() || found->is_null()) return false;
-  if (found->is_boolean()) return found->get<bool>();
-  if (found->is_string()) return !found->get<std::string>().empty();
-  if (found->is_number()) return found->get<double>() != 0;
+bool says(const JsonEntry& table, const char* entry) {
+  if (!table.has(entry)) return false;
+  const Json& value = table.at(entry).json();
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_string()) return !value.get_ref<const std::string&>().empty();
+  if (value.is_number()) return value.get<double>() != 0;
   return true;
 }
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw UsageError(fmt::format("{}, which GPT-2's tokenizer has not; it is not supported", what));
+[[noreturn]] void refuse(const JsonEntry& entry, const std::string& what) {
+  throw UsageError(fmt::format("{}: {}, which GPT-2's tokenizer has not; it is not supported", entry.place(), what));
 }
 
 /// Steps that may be there must be byte-level ones, as GPT-2's are.
-void check_step(const Json& file, const char* name, bool required) {
-  const auto step = file.find(name);
-  if (step == file.end() || step->is_null()) {
-    if (required) refuse(fmt::format("it has no {}", name));
+void check_step(const JsonEntry& file, const char* name, bool required) {
+  if (!file.has(name)) {
+    if (required) refuse(file, fmt::format("it has no {}", name));
     return;
   }
-  const auto type = step->at("type").get<std::string>();
-  if (type != "ByteLevel") refuse(fmt::format("its {} is {}", name, type));
+  const auto step = file.at(name);
+  const auto type = step.at("type").text();
+  if (type != "ByteLevel") refuse(step, fmt::format("its {} is {}", name, type));
 }
 
 }  // namespace
@@ -132,33 +130,31 @@ std::vector<std::string_view> cut_into_words(std::string_view text) {
   return words;
 }
 
-BytePairCodec::BytePairCodec(const Json& file) {
-  if (says(file, "normalizer")) refuse("it has a normalizer");
+BytePairCodec::BytePairCodec(const JsonEntry& file) {
+  if (says(file, "normalizer")) refuse(file, "it has a normalizer");
   check_step(file, "pre_tokenizer", /*required=*/true);
   check_step(file, "post_processor", /*required=*/false);
   check_step(file, "decoder", /*required=*/true);
-  space_before_ = file.at("pre_tokenizer").at("add_prefix_space").get<bool>();
-  cuts_ = file.at("pre_tokenizer").value("use_regex", true);
+  const auto cutter = file.at("pre_tokenizer");
+  space_before_ = cutter.at("add_prefix_space").flag();
+  cuts_ = !cutter.has("use_regex") || cutter.at("use_regex").flag();
 
-  const auto& model = file.at("model");
+  const auto model = file.at("model");
   for (const char* entry : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
-    if (says(model, entry)) refuse(fmt::format("its model has {}", entry));
+    if (says(model, entry)) refuse(model, fmt::format("its model has {}", entry));
   }
   whole_words_ = says(model, "ignore_merges");
   joins_unknown_ = says(model, "fuse_unk");
   read_vocabulary(model);
   read_merges(model.at("merges"));
-  if (file.contains("added_tokens")) read_added_tokens(file.at("added_tokens"));
+  if (file.has("added_tokens")) read_added_tokens(file.at("added_tokens"));
 }
 
-void BytePairCodec::read_vocabulary(const Json& model) {
-  const auto& vocabulary = model.at("vocab");
-  for (const auto& [written, value] : vocabulary.items()) {
-    const auto number = value.get<std::int64_t>();
+void BytePairCodec::read_vocabulary(const JsonEntry& model) {
+  const auto vocabulary = model.at("vocab").table();
+  for (const auto& [written, value] : vocabulary) {
     // A few numbers may be left out, but no vocabulary is mostly holes.
-    if (number < 0 || number >= 2 * static_cast<std::int64_t>(vocabulary.size()) + 1'000) {
-      throw UsageError(fmt::format("the token number {} is out of range", number));
-    }
+    const auto number = value.whole(0, 2 * static_cast<std::int64_t>(vocabulary.size()) + 999);
     if (number >= size()) bytes_.resize(static_cast<std::size_t>(number) + 1);
     bytes_[static_cast<std::size_t>(number)] = to_bytes(written);
     numbers_[written] = number;
@@ -169,48 +165,53 @@ void BytePairCodec::read_vocabulary(const Json& model) {
     byte_tokens_[byte] = found == numbers_.end() ? -1 : found->second;
   }
   if (says(model, "unk_token")) {
-    const auto found = numbers_.find(model.at("unk_token").get<std::string>());
+    const auto found = numbers_.find(model.at("unk_token").text());
     if (found != numbers_.end()) unknown_ = found->second;
   }
 }
 
-void BytePairCodec::read_merges(const Json& list) {
+void BytePairCodec::read_merges(const JsonEntry& list) {
   std::int32_t rank = 0;
-  for (const auto& entry : list) {
+  for (const JsonEntry& entry : list.list()) {
     // Older files write a pair as one text with a space, newer ones as a list of two.
     std::string left, right;
-    if (entry.is_string()) {
-      const auto text = entry.get<std::string>();
+    if (entry.is_text()) {
+      const auto text = entry.text();
       const auto space = text.find(' ');
       left = text.substr(0, space);
       right = space == std::string::npos ? "" : text.substr(space + 1);
     } else {
-      left = entry.at(0).get<std::string>();
-      right = entry.at(1).get<std::string>();
+      const auto both = entry.list();
+      if (both.size() != 2) entry.refuse("a pair of tokens");
+      left = both[0].text();
+      right = both[1].text();
     }
     const auto known_left = numbers_.find(left), known_right = numbers_.find(right),
                result = numbers_.find(left + right);
     if (known_left == numbers_.end() || known_right == numbers_.end() || result == numbers_.end()) {
-      throw UsageError(fmt::format("its merge {} speaks of tokens that are not in its vocabulary", rank + 1));
+      throw UsageError(
+          fmt::format("{}: its merge {} speaks of tokens that are not in its vocabulary", entry.place(), rank + 1));
     }
     merges_[pair_key(known_left->second, known_right->second)] = {rank, static_cast<std::int32_t>(result->second)};
     ++rank;
   }
 }
 
-void BytePairCodec::read_added_tokens(const Json& list) {
-  for (const auto& entry : list) {
-    const auto content = entry.at("content").get<std::string>();
-    const auto number = entry.at("id").get<std::int64_t>();
+void BytePairCodec::read_added_tokens(const JsonEntry& list) {
+  for (const JsonEntry& entry : list.list()) {
+    const auto content = entry.at("content").text();
+    const auto number = entry.at("id").whole();
     for (const char* manner : {"single_word", "lstrip", "rstrip"}) {
-      if (says(entry, manner)) refuse(fmt::format("its token {} asks for {}", content, manner));
+      if (says(entry, manner)) refuse(entry, fmt::format("its token {} asks for {}", content, manner));
     }
     if (content.empty() || number < 0 || number > size() + static_cast<std::int64_t>(list.size())) {
-      throw UsageError(fmt::format("its added token \"{}\" has the number {}, which is out of range", content, number));
+      throw UsageError(fmt::format("{}: its added token \"{}\" has the number {}, which is out of range", entry.place(),
+                                   content, number));
     }
     const auto known = numbers_.find(content);
     if (known != numbers_.end() && known->second != number) {
-      throw UsageError(fmt::format("its token {} has two numbers, {} and {}", content, known->second, number));
+      throw UsageError(
+          fmt::format("{}: its token {} has two numbers, {} and {}", entry.place(), content, known->second, number));
     }
     if (number >= size()) bytes_.resize(static_cast<std::size_t>(number) + 1);
     bytes_[static_cast<std::size_t>(number)] = to_bytes(content);

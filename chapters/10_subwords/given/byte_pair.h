@@ -5,13 +5,13 @@
 
 #include <array>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "10_subwords/given/text_codec.h"
+#include "common/base/json.h"
 
 namespace verse {
 
@@ -27,9 +27,8 @@ std::vector<std::string_view> cut_into_words(std::string_view text);
 class BytePairCodec : public TextCodec {
  public:
   /// @param file a tokenizer.json
-  /// @throws UsageError where it asks for something that GPT-2's tokenizer does not do; nlohmann's exceptions where an
-  /// entry is missing.
-  explicit BytePairCodec(const nlohmann::ordered_json& file);
+  /// @throws UsageError where an entry is missing, or it asks for something that GPT-2's tokenizer does not do.
+  explicit BytePairCodec(const JsonEntry& file);
 
   std::vector<std::int64_t> encode(std::string_view text) const override;
   std::string bytes_of(std::int64_t token) const override;
@@ -49,9 +48,9 @@ class BytePairCodec : public TextCodec {
   using Merges = std::unordered_map<std::uint64_t, Merge>;  ///< by a pair of tokens
   using Known = std::unordered_map<std::string, std::vector<std::int64_t>>;
 
-  void read_vocabulary(const nlohmann::ordered_json& model);
-  void read_merges(const nlohmann::ordered_json& list);
-  void read_added_tokens(const nlohmann::ordered_json& list);
+  void read_vocabulary(const JsonEntry& model);
+  void read_merges(const JsonEntry& list);
+  void read_added_tokens(const JsonEntry& list);
 
   void encode_around(std::string_view text, std::size_t stage, Known& known, std::vector<std::int64_t>& tokens) const;
   void encode_plain(std::string_view text, Known& known, std::vector<std::int64_t>& tokens) const;

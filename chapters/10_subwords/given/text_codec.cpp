@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "05_training/given/checkpoint.h"
 #include "10_subwords/given/byte_pair.h"
-#include "common/base/error.h"
+#include "common/base/json.h"
 
 namespace verse {
 
@@ -85,17 +83,11 @@ std::string TextStream::take(bool at_the_end) {
 }
 
 std::unique_ptr<TextCodec> read_codec(const std::filesystem::path& place, const std::string& content) {
-  try {
-    const auto file = nlohmann::ordered_json::parse(content);
-    const auto& model = file.at("model");
-    // Files from before there was a choice do not name their kind.
-    const auto kind = model.value("type", model.contains("merges") ? "BPE" : "");
-    if (kind == "BPE") return std::make_unique<BytePairCodec>(file);
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(fmt::format("{} is damaged or no tokenizer: {}", place.string(), error.what()));
-  } catch (const UsageError& error) {
-    throw UsageError(fmt::format("{}: {}", place.string(), error.what()));
-  }
+  const JsonEntry file = parse_json(content, place.string());
+  const JsonEntry model = file.at("model");
+  // Files from before there was a choice do not name their kind.
+  const auto kind = model.has("type") ? model.at("type").text() : model.has("merges") ? "BPE" : "";
+  if (kind == "BPE") return std::make_unique<BytePairCodec>(file);
   return std::make_unique<CharacterCodec>(read_tokenizer(place, content));
 }
 

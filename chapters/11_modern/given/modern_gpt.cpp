@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <tuple>
 
+#include "02_embeddings/embeddings.h"
 #include "03_attention/attention.h"
 #include "common/base/error.h"
 #include "common/fast_gelu.h"
@@ -75,15 +77,26 @@ torch::Tensor squared_relu(const torch::Tensor& x) {
 
 namespace {
 
-/// shift_in() for a layer that may have a cache, which then remembers the last vector. @param place 0 or 1
-torch::Tensor shifted(const torch::Tensor& x, const torch::Tensor& share, LayerCache* cache, std::size_t place,
-                      bool begins, bool fused) {
+/// shift_in() for a layer that may have a cache. @param last where that keeps the last vector, or null
+/// @param begins nothing was read before
+torch::Tensor shifted(const torch::Tensor& x, const torch::Tensor& share, torch::Tensor* last, bool begins,
+                      bool fused) {
   if (!share.defined()) return x;
-  if (cache == nullptr) return fused ? shift_in_fused(x, share) : shift_in(x, share);
-  cache->last.resize(2);
-  const auto before = begins ? torch::Tensor() : cache->last[place];
-  cache->last[place] = x.narrow(1, x.size(1) - 1, 1);
+  if (last == nullptr) return fused ? shift_in_fused(x, share) : shift_in(x, share);
+  const auto before = begins ? torch::Tensor() : *last;
+  *last = x.narrow(1, x.size(1) - 1, 1);
   return shift_in(x, share, before);
+}
+
+/// A cache's entry for one layer, put into a ShiftCache where it is in none yet.
+ShiftCache& shift_cache(std::shared_ptr<LayerCache>& entry) {
+  auto own = std::dynamic_pointer_cast<ShiftCache>(entry);
+  if (own == nullptr) {
+    if (entry->length() > 0) throw std::invalid_argument("what another model has read cannot be gone on with");
+    own = std::make_shared<ShiftCache>(entry);
+    entry = own;
+  }
+  return *own;
 }
 
 }  // namespace
@@ -102,7 +115,7 @@ const std::vector<std::pair<Part, std::string>>& part_names() {
 }
 
 ModernGPTImpl::ModernGPTImpl(const GPTOptions& given, std::set<Part> without)
-    : GPTImpl(given, OtherParts{}), without_(std::move(without)) {
+    : options(given), without_(std::move(without)) {
   const std::int64_t width = options.width, vocabulary = options.vocabulary_size;
   if (options.heads < 1 || width % options.heads != 0 || (width / options.heads) % 2 != 0) {
     throw UsageError(fmt::format("{} heads cannot share a width of {}: each takes an equal, even number of features",
@@ -112,7 +125,9 @@ ModernGPTImpl::ModernGPTImpl(const GPTOptions& given, std::set<Part> without)
   // A normed stream does not care for the table's scale; a head that is the table does.
   const double table_deviation = has(Part::own_head) ? 1.0 : 0.02;
   const double deviation = kMatrixScale / std::sqrt(static_cast<double>(width));
-  const auto normal = [](std::vector<std::int64_t> sizes, double scale) { return torch::randn(sizes) * scale; };
+  const auto normal = [this](std::vector<std::int64_t> sizes, double scale) {
+    return options.initialise ? torch::randn(sizes) * scale : torch::empty(sizes);
+  };
   const auto into_stream = [&](std::vector<std::int64_t> sizes) {
     return has(Part::zero_outputs) ? torch::zeros(sizes) : normal(std::move(sizes), deviation);
   };
@@ -149,6 +164,12 @@ torch::Tensor ModernGPTImpl::norm(const torch::Tensor& x) const {
   return layer_norm(x, torch::ones({width}, x.options()), torch::zeros({width}, x.options()));
 }
 
+torch::Tensor ModernGPTImpl::forward(const torch::Tensor& tokens, const ForwardExtras& extras) {
+  const auto positions = positions_of(tokens, extras);  // [time]
+  const auto x = options.fused ? torch::embedding(token_embedding, tokens) : embed_tokens(token_embedding, tokens);
+  return forward_embedded(x, positions, extras);
+}
+
 //! [modern-forward]
 torch::Tensor ModernGPTImpl::forward_embedded(const torch::Tensor& embedded, const torch::Tensor& positions,
                                               const ForwardExtras& extras) {
@@ -168,15 +189,22 @@ torch::Tensor ModernGPTImpl::forward_embedded(const torch::Tensor& embedded, con
     const Layer& layer = layers_[i];
     AttentionExtras own;
     own.mask = extras.mask;
-    if (extras.cache != nullptr) own.cache = extras.cache->at(i).get();
+    ShiftCache* before = nullptr;
+    if (extras.cache != nullptr) {
+      if (has(Part::token_shift)) before = &shift_cache(extras.cache->at(i));
+      own.cache = extras.cache->at(i).get();
+    }
     if (extras.weights != nullptr) own.weights = &(*extras.weights)[i];
     const bool begins = own.cache == nullptr || own.cache->length() == 0;
 
     // What a layer reads is normed, and carries a share of the position before.
-    const auto seen = shifted(norm(x), layer.attention_shift, own.cache, 0, begins, options.fused);
+    const auto seen = shifted(norm(x), layer.attention_shift, before == nullptr ? nullptr : &before->before_attention,
+                              begins, options.fused);
     x = x + attend(layer, seen, positions, turns, own);
-    x = x + think(layer, shifted(norm(x), layer.mlp_shift, own.cache, 1, begins, options.fused));
+    x = x + think(layer, shifted(norm(x), layer.mlp_shift, before == nullptr ? nullptr : &before->before_mlp, begins,
+                                 options.fused));
   }
+  if (extras.last_only) x = x.narrow(1, x.size(1) - 1, 1);
   return torch::nn::functional::linear(norm(x), has(Part::own_head) ? own_head : token_embedding);
 }
 //! [modern-forward]
@@ -247,10 +275,6 @@ std::vector<torch::Tensor> ModernGPTImpl::shifts() const {
     }
   }
   return result;
-}
-
-GPT modern_gpt(const GPTOptions& options, const std::set<Part>& without) {
-  return GPT(std::shared_ptr<GPTImpl>(std::make_shared<ModernGPTImpl>(options, without)));
 }
 
 std::unique_ptr<Optimizer> plain_adamw(std::vector<torch::Tensor> parameters, const AdamWOptions& options) {

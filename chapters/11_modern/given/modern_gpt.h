@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "04_blocks/blocks.h"
@@ -49,26 +50,46 @@ torch::Tensor shift_in_fused(const torch::Tensor& x, const torch::Tensor& share)
 /// max(0, x)^2 in fewer passes over memory (So et al. 2021, "Primer").
 torch::Tensor squared_relu(const torch::Tensor& x);
 
-/// A GPT whose parts are newer than GPT-2's. It is entered by the doors of chapter 4's, so that what evaluates a GPT,
-/// saves it or lets it speak does the same with this one.
+/// What a layer of a ModernGPT keeps of the positions that it has read: keys and values, which another cache holds for
+/// it, and the vectors of the last position, of which token shift takes a share.
+class ShiftCache : public LayerCache {
+ public:
+  explicit ShiftCache(std::shared_ptr<LayerCache> keys_and_values) : inner_(std::move(keys_and_values)) {}
+
+  std::int64_t length() const override { return inner_->length(); }
+  std::pair<torch::Tensor, torch::Tensor> append(const torch::Tensor& key, const torch::Tensor& value) override {
+    return inner_->append(key, value);
+  }
+
+  torch::Tensor before_attention, before_mlp;  ///< [batch, 1, width]; they mean nothing while length() is 0
+
+ private:
+  std::shared_ptr<LayerCache> inner_;
+};
+
+/// A language model whose parts are newer than GPT-2's. What trains a GPT, evaluates it or lets it speak does the same
+/// with this one.
 ///
 /// Norms have neither gain nor bias, projections no bias. Parameters: `token_embedding` and `own_head`
 /// [vocabulary, width]; in each of `layers.N`: `query_key_value` [3, width, width], `output` [width, width], `expand`
 /// [4 width, width], `contract` [width, 4 width], `attention_shift` and `mlp_shift` [width]; without rotary positions
 /// also `position_embedding` [context, width]. `options.fused` chooses between the fast form and the one that is
 /// spelled out.
-class ModernGPTImpl : public GPTImpl {
+class ModernGPTImpl : public LanguageModelImpl {
  public:
   /// @param without parts that are left out
   /// @throws UsageError for heads that do not divide the width, or heads of an odd number of features.
   explicit ModernGPTImpl(const GPTOptions& options, std::set<Part> without = {});
 
-  /// As GPTImpl's, but that positions turn the heads: they have to be given, [time]. `blocks` and `final_norm` are
-  /// empty.
+  torch::Tensor forward(const torch::Tensor& tokens, const ForwardExtras& extras = {}) override;
+
+  /// As GPTImpl's, but that positions turn the heads: they have to be given, [time]. With token shift, each entry of a
+  /// cache that is empty yet is put into a ShiftCache.
   /// @throws UsageError for positions of another kind
   torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
                                  const ForwardExtras& extras = {}) override;
 
+  ModelShape shape() const override { return options.shape(); }
   bool has(Part part) const { return without_.count(part) == 0; }
   const std::set<Part>& without() const { return without_; }
 
@@ -77,7 +98,9 @@ class ModernGPTImpl : public GPTImpl {
   std::vector<torch::Tensor> tables() const;  ///< of tokens, and of positions where there is one
   std::vector<torch::Tensor> shifts() const;  ///< the shares of token shift
 
-  torch::Tensor own_head;
+  GPTOptions options;
+  torch::Tensor own_head;            ///< where it is there
+  torch::Tensor position_embedding;  ///< where there are no turns
 
  private:
   struct Layer {
@@ -93,9 +116,7 @@ class ModernGPTImpl : public GPTImpl {
   std::set<Part> without_;
   std::vector<Layer> layers_;
 };
-
-/// A model for a recipe's options: chapter 4's GPT, or a ModernGPT in its place.
-GPT modern_gpt(const GPTOptions& options, const std::set<Part>& without = {});
+TORCH_MODULE(ModernGPT);
 
 /// Makes an AdamW for some parameters: chapter 5's here, a faster one in the last chapter.
 using MakeAdamW =
@@ -117,11 +138,11 @@ double falling_learning_rate(std::int64_t step, const Schedule& schedule, double
 /// @param tokenizer_file the text of tokenizer.json
 void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file);
 
-/// Writes any model of this chapter in its own format: GPT-2's, or ModernGPT's.
-void save_any_model(const std::filesystem::path& folder, GPT& model, const std::string& tokenizer_file);
+/// Writes a GPT or a ModernGPT in its own format. @throws std::invalid_argument for a model of another kind
+void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file);
 
 /// Reads the model of any run folder: as load_gpt() where it is a GPT-2, a ModernGPT where config.json says so.
 /// @throws UsageError as load_gpt()
-GPT load_any_gpt(const std::filesystem::path& folder, bool fused = true);
+LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused = true);
 
 }  // namespace verse

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,6 +21,7 @@
 #include "05_training/training.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/training_step.h"
@@ -36,6 +39,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kProductSize = 2048;
+constexpr std::int64_t kGpuProductSize = 8192;  ///< a smaller one ends before a GPU is busy
 constexpr int kProducts = 5;
 constexpr std::int64_t kTokens = 100'000;
 constexpr std::int64_t kWarmUpSteps = 5;
@@ -58,16 +62,20 @@ double seconds_of(torch::Device device, const std::function<void()>& work) {
   return (alone ? processor_seconds() : wall_seconds()) - start;
 }
 
+std::int64_t product_size(torch::Device device) {
+  return device.is_cuda() ? kGpuProductSize : kProductSize;
+}
+
 /// What the machine does at best: a product of two large matrices. @return operations a second, the best of several
 double measured_peak(torch::Device device, bool bfloat16) {
   const torch::NoGradGuard no_gradients;
   const auto numbers = torch::dtype(bfloat16 ? torch::kBFloat16 : torch::kFloat32).device(device);
-  const auto a = torch::randn({kProductSize, kProductSize}, numbers), b = torch::randn_like(a);
+  const auto a = torch::randn({product_size(device), product_size(device)}, numbers), b = torch::randn_like(a);
   auto c = torch::matmul(a, b);
   double best = 0;
   for (int i = 0; i < kProducts; ++i) {
     const double seconds = seconds_of(device, [&] { torch::matmul_out(c, a, b); });
-    const auto size = static_cast<double>(kProductSize);
+    const auto size = static_cast<double>(product_size(device));
     best = std::max(best, 2 * size * size * size / seconds);
   }
   return best;
@@ -95,7 +103,7 @@ struct Form {
 
 /// Everything that one rung's steps go through.
 struct Trainee {
-  GPT model{nullptr};
+  LanguageModel model{nullptr};
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<TrainingStep> fast;
   Random random{1};
@@ -108,7 +116,7 @@ Rung make_rung(const std::string& name, const Recipe& recipe, const Form& form, 
   options.fused = form.fused_model;
   torch::manual_seed(1);
   if (recipe.modern) {
-    trainee->model = modern_gpt(options, recipe.without);
+    trainee->model = ModernGPT(options, recipe.without);
   } else {
     trainee->model = form.fast_model ? fast_gpt(options) : GPT(options);
   }
@@ -226,35 +234,42 @@ double time_apart(int argc, char** argv, std::size_t form) {
   return 1e-3 * milliseconds;
 }
 
-CommandLine command_line() {
-  CommandLine line(fmt::format("{} bench", program_invocation_short_name),
-                   "Times a training step, beside the fastest matrix product on this machine.");
-  line.add("Bench")("ladder", "the same step in several forms, from the clear one to the fastest")(
-      "rounds", "steps timed of each form; their median counts", cxxopts::value<std::string>()->default_value("20"),
-      "N")("vocabulary", "tokens that the model knows", cxxopts::value<std::string>()->default_value("65"), "N")(
-      "form", "one of the ladder's forms alone: prints its median in ms", cxxopts::value<std::string>(), "N")(
-      "plot", "draws the ladder as bars", cxxopts::value<std::string>(), "SVG");
-  add_recipe_flags(line);
-  return line;
-}
+/// What the command is asked for, beside a recipe.
+struct Request {
+  bool ladder = false;
+  std::int64_t rounds = 20, vocabulary = 65;
+  std::optional<std::int64_t> form;
+  std::optional<std::filesystem::path> plot;
+};
 
 }  // namespace
 
 int bench_command(int argc, char** argv) {
-  CommandLine line = command_line();
+  Request request;
+  CommandLine line("Times a training step, beside the fastest matrix product on this machine.", "bench");
+  line.group("Bench");
+  line.flag("ladder", request.ladder, "the same step in several forms, from the clear one to the fastest");
+  line.option("rounds", request.rounds, {1, 100'000}, "steps timed of each form; their median counts");
+  line.option("vocabulary", request.vocabulary, {2, 1'000'000}, "tokens that the model knows");
+  line.option("form", request.form, {0, 100}, "one of the ladder's forms alone: prints its median in ms");
+  line.option("plot", request.plot, "draws the ladder as bars", "SVG");
+  declare_recipe(line, "small");
   const SharedOptions shared = line.parse(argc, argv);
-  Recipe recipe = preset(line.given("preset") ? line.text("preset") : "small");
-  apply_recipe_flags(line, recipe);
-  recipe.model.vocabulary_size = line.integer("vocabulary", 2, 1'000'000);
-  const std::int64_t rounds = line.integer("rounds", 1, 100'000);
+  Recipe recipe = take_recipe(line, "small");
+  recipe.model.vocabulary_size = request.vocabulary;
+  const std::int64_t rounds = request.rounds;
   const torch::Device device = shared.device.device;
-  const bool bfloat16 = recipe.precision == "bf16" || (recipe.precision == "auto" && shared.device.bfloat16);
-  if (line.on("ladder") && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
+  const bool bfloat16 = uses_bfloat16(recipe, shared.device);
+  if (request.ladder && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
 
+  if (device.is_cuda()) settle_gpu(recipe.model.dropout, recipe.deterministic);
   const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);
   const auto forms = ladder_forms(device, bfloat16);
-  if (line.given("form")) {
-    const auto& [name, form] = forms.at(static_cast<std::size_t>(line.integer("form", 0, forms.size() - 1)));
+  if (request.form) {
+    const auto most = static_cast<std::int64_t>(forms.size()) - 1;
+    if (*request.form > most)
+      throw UsageError(fmt::format("--form must be between 0 and {}, not {}", most, *request.form));
+    const auto& [name, form] = forms[static_cast<std::size_t>(*request.form)];
     Rung rung = make_rung(name, recipe, form, tokens);
     time_rung(rung, device, rounds);
     fmt::print("{:.6f}\n", 1e3 * median(rung.seconds));
@@ -263,9 +278,9 @@ int bench_command(int argc, char** argv) {
 
   fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, torch::get_num_threads());
   const double peak = measured_peak(device, bfloat16);
-  fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(kProductSize), 1e-9 * peak);
+  fmt::print("a product of {0} x {0}: {1:.1f} GFLOP/s at best\n", with_commas(product_size(device)), 1e-9 * peak);
   std::vector<Rung> rungs;
-  if (line.on("ladder")) {
+  if (request.ladder) {
     // In turn, several times over, so that whatever else the machine does falls on all alike.
     for (const auto& [name, form] : forms) rungs.push_back({name, {}, {}, form.keeps_memory, nullptr});
     for (int pass = 0; pass < kPasses; ++pass) {
@@ -274,7 +289,7 @@ int bench_command(int argc, char** argv) {
   } else {
     Form form;
     form.bfloat16 = bfloat16;
-    form.recorded = device.is_cuda();
+    form.recorded = device.is_cuda() && recipe.recorded;
     rungs.push_back(make_rung("a step of " + recipe.preset, recipe, form, tokens));
     time_rung(rungs.front(), device, rounds);
   }
@@ -291,10 +306,10 @@ int bench_command(int argc, char** argv) {
     bars.emplace_back(rung.name, 1e3 * seconds);
   }
   // On the ladder, every form has a process of its own.
-  const auto bytes = line.on("ladder") ? std::nullopt : peak_memory(device);
+  const auto bytes = request.ladder ? std::nullopt : peak_memory(device);
   if (bytes) fmt::print("\nat most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
-  if (line.given("plot")) {
-    plot_bars(line.text("plot"),
+  if (request.plot) {
+    plot_bars(*request.plot,
               {fmt::format("A training step of preset {} on {}", recipe.preset,
                            device.is_cuda() ? device_peak(device, bfloat16).name : "a CPU"),
                "ms a step", "", false, false},

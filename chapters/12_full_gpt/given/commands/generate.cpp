@@ -3,18 +3,19 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <limits>
 #include <map>
-#include <sstream>
+#include <optional>
+#include <string_view>
 
 #include "12_full_gpt/given/sampling/generation.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/interrupt.h"
 #include "common/base/random.h"
+#include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
 
@@ -27,33 +28,33 @@ constexpr std::int64_t kTokensWorthProbing = 64;
 
 constexpr std::int64_t kMostSamples = 4096;
 
-SamplingOptions read_options(const CommandLine& line) {
+/// What the command is asked for.
+struct Request {
+  std::optional<std::filesystem::path> run, prompts;
+  std::optional<std::string> prompt;
+  std::string precision = "fp32";
+  std::int64_t samples = 1, count = 500;
   SamplingOptions options;
-  options.temperature = line.number("temperature", 1e-6, 1e6);
-  options.greedy = line.on("greedy");
-  options.cached = !line.on("no-cache");
-  if (line.given("top-k")) options.top_k = line.integer("top-k", 1);
-  if (line.given("top-p")) options.top_p = line.number("top-p", 1e-9, 1);
-  return options;
-}
+  bool no_cache = false, timing = false;
+};
 
 /// What is to be continued: the one prompt or each line of a file, as often as there are to be samples.
-std::vector<std::string> read_prompts(const CommandLine& line) {
+std::vector<std::string> read_prompts(const Request& request) {
   std::vector<std::string> once;
-  if (line.given("prompts")) {
-    if (line.given("prompt")) throw UsageError("--prompt and --prompts exclude each other");
-    std::istringstream lines(read_file(line.text("prompts")));
-    for (std::string prompt; std::getline(lines, prompt);) {
-      if (!prompt.empty()) once.push_back(prompt);
+  if (request.prompts) {
+    if (request.prompt) throw UsageError("--prompt and --prompts exclude each other");
+    const std::string file = read_file(*request.prompts);
+    for (const std::string_view prompt : lines_of(file)) {
+      if (!prompt.empty()) once.emplace_back(prompt);
     }
-    if (once.empty()) throw UsageError(fmt::format("--prompts {} has no line with a prompt", line.text("prompts")));
+    if (once.empty())
+      throw UsageError(fmt::format("--prompts {} has no line with a prompt", request.prompts->string()));
   } else {
-    once.push_back(line.given("prompt") ? line.text("prompt") : kPrompt);
+    once.push_back(request.prompt.value_or(kPrompt));
     if (once.front().empty()) throw UsageError("--prompt needs at least one character");
   }
-  const std::int64_t samples = line.integer("samples", 1, kMostSamples);
   std::vector<std::string> prompts;
-  for (const auto& prompt : once) prompts.insert(prompts.end(), static_cast<std::size_t>(samples), prompt);
+  for (const auto& prompt : once) prompts.insert(prompts.end(), static_cast<std::size_t>(request.samples), prompt);
   return prompts;
 }
 
@@ -127,32 +128,34 @@ std::vector<std::string> continue_texts(LoadedRun& run, const std::vector<std::s
 }
 
 int generate_command(int argc, char** argv) {
-  CommandLine line(fmt::format("{} generate", program_invocation_short_name), "Lets a trained GPT go on with a text.");
-  const auto value = [] { return cxxopts::value<std::string>(); };
-  line.add("Text")("run", "the run's folder", value(), "RUN")(
-      "prompt", "the text to go on with; without it, the start of a line", value(), "TEXT")(
-      "prompts", "a file whose lines are prompts, each to be gone on with", value(), "FILE")(
-      "samples", "texts for each prompt; their seeds count up from --seed", value()->default_value("1"), "N")(
-      "max-new-tokens", "characters (of a model of byte pairs, tokens) to write", value()->default_value("500"), "N")(
-      "temperature", "below 1 is safer, above 1 wilder", value()->default_value("0.7"), "X")(
-      "top-k", "only the K most probable", value(), "K")("top-p", "only the most probable that reach P together",
-                                                         value(), "P")("greedy", "always the most probable")(
-      "no-cache", "read the whole context again for each token; the text is the same, the wait is longer")(
-      "precision", "of the weights: fp32, or bf16 for a GPU that has it: half as much to read, two or three digits",
-      value()->default_value("fp32"), "NAME")("timing", "say at the end how long the writing took");
+  Request request;
+  SamplingOptions& options = request.options;
+  options.temperature = 0.7;
+  CommandLine line("Lets a trained GPT go on with a text.", "generate");
+  line.group("Text");
+  line.option("run", request.run, "the run's folder", "RUN");
+  line.option("prompt", request.prompt, "the text to go on with; without it, the start of a line", "TEXT");
+  line.option("prompts", request.prompts, "a file whose lines are prompts, each to be gone on with", "FILE");
+  line.option("samples", request.samples, {1, kMostSamples}, "texts for each prompt; their seeds count up from --seed");
+  line.option("max-new-tokens", request.count, {1, std::numeric_limits<std::int32_t>::max()},
+              "characters (of a model of byte pairs, tokens) to write");
+  line.option("temperature", options.temperature, {1e-6, 1e6}, "below 1 is safer, above 1 wilder");
+  line.option("top-k", options.top_k, {1}, "only the K most probable");
+  line.option("top-p", options.top_p, {1e-9, 1}, "only the most probable that reach P together");
+  line.flag("greedy", options.greedy, "always the most probable");
+  line.flag("no-cache", request.no_cache,
+            "read the whole context again for each token; the text is the same, the wait is longer");
+  line.choice("precision", request.precision, {"fp32", "bf16"},
+              "of the weights: fp32, or bf16 for a GPU that has it: half as much to read, two or three digits");
+  line.flag("timing", request.timing, "say at the end how long the writing took");
   const SharedOptions shared = line.parse(argc, argv);
-  if (!line.given("run")) throw UsageError("generate needs --run, the folder of a run");
-  const SamplingOptions options = read_options(line);
-  const std::int64_t count = line.integer("max-new-tokens", 1, std::numeric_limits<std::int32_t>::max());
-  const auto prompts = read_prompts(line);
+  if (!request.run) throw UsageError("generate needs --run, the folder of a run");
+  options.cached = !request.no_cache;
+  const std::int64_t count = request.count;
+  const auto prompts = read_prompts(request);
 
-  const std::string precision = line.text("precision");
-  if (precision != "fp32" && precision != "bf16") {
-    throw UsageError(fmt::format("--precision must be fp32 or bf16, not \"{}\"", precision));
-  }
-
-  LoadedRun run = load_run(line.text("run"));
-  run.model->to(shared.device.device, precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+  LoadedRun run = load_run(*request.run);
+  run.model->to(shared.device.device, request.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   // What a prompt has that the model does not know is said before anything is written.
   for (const auto& prompt : prompts) {
     if (run.codec->encode(prompt).empty()) throw UsageError(fmt::format("the prompt \"{}\" has no tokens", prompt));
@@ -163,7 +166,7 @@ int generate_command(int argc, char** argv) {
   }
 
   catch_interrupts();
-  const bool shows_prompt = line.given("prompt") || line.given("prompts");  // the default one is a mere line end
+  const bool shows_prompt = request.prompt || request.prompts;  // the default one is a mere line end
   const auto start = std::chrono::steady_clock::now();
   if (prompts.size() == 1) {
     write_one(run, prompts.front(), shows_prompt, count, options, shared.seed);
@@ -171,7 +174,7 @@ int generate_command(int argc, char** argv) {
     write_several(run, prompts, shows_prompt, count, options, shared.seed);
   }
   if (interrupted()) throw Interrupted("stopped");
-  if (line.on("timing")) {
+  if (request.timing) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const double tokens = static_cast<double>(count) * static_cast<double>(prompts.size());
     fmt::print(stderr, "{:.0f} {}s in {:.3f} s: {:.1f} a second; threads: {}\n", tokens, run.codec->unit(), seconds,

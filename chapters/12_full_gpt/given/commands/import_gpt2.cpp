@@ -2,18 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "05_training/given/checkpoint.h"
 #include "10_subwords/given/text_codec.h"
 #include "12_full_gpt/given/training/run_folder.h"
 #include "common/base/error.h"
-#include "common/base/files.h"
+#include "common/base/json.h"
 #include "common/base/text.h"
 #include "common/program.h"
 #include "common/safetensors.h"
@@ -22,7 +24,6 @@ namespace verse {
 
 namespace {
 
-using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* kWeights = "model.safetensors";
@@ -30,57 +31,38 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kTokenTable = "wte.weight";
 constexpr const char* kHead = "lm_head.weight";
 
-/// Parses a file and has `use` take from it what it needs; whatever is wrong becomes one line with its path.
-template <typename Use>
-auto use_file(const fs::path& path, Use use) {
-  const std::string content = read_file(path);
-  try {
-    return use(Json::parse(content));
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(fmt::format("{} is damaged: {}", path.string(), error.what()));
-  } catch (const UsageError& error) {
-    throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
-  }
-}
-
-/// An entry of a configuration, or the value that Hugging Face's GPT2Config has without it.
-template <typename Value>
-Value entry_or(const Json& config, const char* name, Value value) {
-  const auto found = config.find(name);
-  return found == config.end() || found->is_null() ? value : found->get<Value>();
-}
-
-GPTOptions options_from(const Json& config) {
-  const auto type = entry_or<std::string>(config, "model_type", "gpt2");
-  if (type != "gpt2") throw UsageError(fmt::format("it is a model of type \"{}\", not \"gpt2\"", type));
+/// Reads Hugging Face's GPT2Config, whose entries may be left out. @throws UsageError for what this GPT does not
+/// compute.
+GPTOptions options_from(const JsonEntry& config) {
+  const auto whole = [&config](const char* name, std::int64_t otherwise) {
+    return config.has(name) ? config.at(name).whole(1, std::int64_t{1} << 40) : otherwise;
+  };
+  // An entry that has to be one of a few values; the first of them is what is meant where it is left out.
+  const auto insist = [&config](const char* name, const std::vector<std::string>& known) {
+    if (!config.has(name)) return known.front();
+    const std::string value = json_text(config.at(name).json());
+    if (std::find(known.begin(), known.end(), value) == known.end()) config.at(name).refuse(one_of(known));
+    return value;
+  };
+  insist("model_type", {"\"gpt2\""});
   GPTOptions options;
-  options.vocabulary_size = entry_or<std::int64_t>(config, "vocab_size", 50257);
-  options.context = entry_or<std::int64_t>(config, "n_positions", 1024);
-  options.width = entry_or<std::int64_t>(config, "n_embd", 768);
-  options.layers = entry_or<std::int64_t>(config, "n_layer", 12);
-  options.heads = entry_or<std::int64_t>(config, "n_head", 12);
-  options.dropout = entry_or(config, "resid_pdrop", 0.1);
+  options.vocabulary_size = whole("vocab_size", 50257);
+  options.context = whole("n_positions", 1024);
+  options.width = whole("n_embd", 768);
+  options.layers = whole("n_layer", 12);
+  options.heads = whole("n_head", 12);
+  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number() : 0.1;
   options.initialise = false;
 
   // Everything else has to be as the GPT of chapter 4 computes.
-  const auto activation = entry_or<std::string>(config, "activation_function", "gelu_new");
-  if (activation != "gelu_new" && activation != "gelu") {
-    throw UsageError(
-        fmt::format("activation_function is \"{}\"; only \"gelu_new\" and \"gelu\" are supported", activation));
+  options.exact_gelu = insist("activation_function", {"\"gelu_new\"", "\"gelu\""}) == "\"gelu\"";
+  if (whole("n_inner", 4 * options.width) != 4 * options.width) {
+    config.at("n_inner").refuse(fmt::format("four times n_embd, {}", 4 * options.width));
   }
-  options.exact_gelu = activation == "gelu";
-  const auto inner = entry_or<std::int64_t>(config, "n_inner", 4 * options.width);
-  if (inner != 4 * options.width) {
-    throw UsageError(fmt::format("n_inner is {}; only four times n_embd, {}, is supported", inner, 4 * options.width));
-  }
-  const auto epsilon = entry_or(config, "layer_norm_epsilon", 1e-5);
-  if (epsilon != 1e-5) throw UsageError(fmt::format("layer_norm_epsilon is {}; only 1e-05 is supported", epsilon));
-  for (const auto& [name, usual] : std::map<const char*, bool>{
-           {"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}, {"add_cross_attention", false}}) {
-    if (entry_or(config, name, usual) != usual) {
-      throw UsageError(fmt::format("{} is {}; only {} is supported", name, !usual, usual));
-    }
-  }
+  insist("layer_norm_epsilon", {"1e-05"});
+  insist("scale_attn_weights", {"true"});
+  insist("scale_attn_by_inverse_layer_idx", {"false"});
+  insist("add_cross_attention", {"false"});
   return options;
 }
 
@@ -113,17 +95,13 @@ void add_tensors(const fs::path& path, std::map<std::string, torch::Tensor>& ten
 
 /// The files that an index names. @throws UsageError where one would lie elsewhere.
 std::set<std::string> shards_of(const fs::path& index) {
-  return use_file(index, [](const Json& json) {
-    std::set<std::string> files;
-    for (const auto& [tensor, file] : json.at("weight_map").items()) {
-      const auto name = file.get<std::string>();
-      if (name.empty() || fs::path(name).filename() != name) {
-        throw UsageError(fmt::format("\"{}\" is no name of a file beside it", name));
-      }
-      files.insert(name);
-    }
-    return files;
-  });
+  std::set<std::string> files;
+  for (const auto& [tensor, file] : load_json(index).at("weight_map").table()) {
+    const auto name = file.text();
+    if (name.empty() || fs::path(name).filename() != name) file.refuse("the name of a file beside it");
+    files.insert(name);
+  }
+  return files;
 }
 
 /// All tensors by their plain names, the head's among them where it is there.
@@ -133,15 +111,12 @@ std::map<std::string, torch::Tensor> tensors_of(const fs::path& folder) {
     add_tensors(folder / kWeights, tensors);
   } else if (fs::exists(folder / kIndex)) {
     for (const auto& file : shards_of(folder / kIndex)) add_tensors(folder / file, tensors);
-    use_file(folder / kIndex, [&tensors](const Json& json) {
-      for (const auto& [full_name, file] : json.at("weight_map").items()) {
-        const auto name = plain_name(full_name);
-        if (!is_mask(name) && tensors.count(name) == 0) {
-          throw UsageError(fmt::format("{} has no tensor {}", file.template get<std::string>(), full_name));
-        }
+    for (const auto& [full_name, file] : load_json(folder / kIndex).at("weight_map").table()) {
+      const auto name = plain_name(full_name);
+      if (!is_mask(name) && tensors.count(name) == 0) {
+        throw UsageError(fmt::format("{}: {} has no such tensor", file.place(), file.text()));
       }
-      return true;
-    });
+    }
   } else {
     const bool pickled = fs::exists(folder / "pytorch_model.bin");
     throw UsageError(fmt::format("{} has neither {} nor {}{}", folder.string(), kWeights, kIndex,
@@ -181,7 +156,7 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
   RunFolder::check_new(out);
 
   // Small things first: what cannot work is said before gigabytes are read.
-  const GPTOptions options = use_file(folder / "config.json", options_from);
+  const GPTOptions options = options_from(load_json(folder / "config.json"));
   const auto tokenizer_place = folder / "tokenizer.json";
   if (!fs::exists(tokenizer_place) && fs::exists(folder / "merges.txt")) {
     throw UsageError(fmt::format(
@@ -218,24 +193,17 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
 }
 
 int import_gpt2_command(int argc, char** argv) {
-  CommandLine line(fmt::format("{} import-gpt2 DIR", program_invocation_short_name),
-                   "Makes a run of a GPT-2 in Hugging Face's layout: generate lets it speak, train --from goes on.");
-  line.add("Import")("out", "the run's folder, a new one", cxxopts::value<std::string>(), "RUN");
-
-  // DIR may stand before the flags or after them.
-  std::string folder;
-  if (argc > 1 && argv[1][0] != '-') {
-    folder = argv[1];
-    argv[1] = argv[0];
-    --argc;
-    ++argv;
-  } else if (argc > 3 && argv[argc - 1][0] != '-' && argv[argc - 2][0] != '-') {
-    folder = argv[--argc];
-  }
+  std::optional<fs::path> folder, out;
+  CommandLine line("Makes a run of a GPT-2 in Hugging Face's layout: generate lets it speak, train --from goes on.",
+                   "import-gpt2");
+  line.group("Import");
+  line.option("folder", folder, "the GPT-2's folder", "DIR");
+  line.positional("folder");
+  line.option("out", out, "the run's folder, a new one", "RUN");
   line.parse(argc, argv);
-  if (folder.empty()) throw UsageError("import-gpt2 needs the folder of a GPT-2: import-gpt2 DIR --out RUN");
-  if (!line.given("out")) throw UsageError("import-gpt2 needs --out, the folder of the run that it is to make");
-  import_gpt2(folder, line.text("out"));
+  if (!folder) throw UsageError("import-gpt2 needs the folder of a GPT-2: import-gpt2 DIR --out RUN");
+  if (!out) throw UsageError("import-gpt2 needs --out, the folder of the run that it is to make");
+  import_gpt2(*folder, *out);
   return 0;
 }
 

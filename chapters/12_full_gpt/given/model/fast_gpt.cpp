@@ -41,8 +41,10 @@ torch::Tensor FastGPTImpl::forward_embedded(const torch::Tensor& embedded, const
     const auto hidden = fast_gelu_tanh(block.mlp->expand->forward(block.mlp_norm->forward(x)));
     x = x + fast_dropout(block.mlp->contract->forward(hidden), options.dropout, is_training());
   }
-  const auto logits = torch::nn::functional::linear(final_norm->forward(x), token_embedding);
-  return logits.view({embedded.size(0), embedded.size(1), -1});
+  x = x.view(embedded.sizes());
+  if (extras.last_only) x = x.narrow(1, embedded.size(1) - 1, 1);
+  const auto rows = final_norm->forward(x).reshape({-1, options.width});
+  return torch::nn::functional::linear(rows, token_embedding).view({x.size(0), x.size(1), -1});
 }
 //! [fast-forward]
 

@@ -4,15 +4,16 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/text.h"
 #include "common/program.h"
 
 namespace verse {
@@ -28,17 +29,24 @@ std::shared_ptr<TextCodec> load_codec(const std::filesystem::path& folder) {
   return read_codec(place, read_file(place));
 }
 
-std::string run_of(const CommandLine& line, const char* command) {
-  if (!line.given("run")) throw UsageError(fmt::format("{} needs --run, the folder of a run", command));
-  return line.text("run");
+/// What `tokens` and `logits` are asked for.
+struct Request {
+  std::optional<std::filesystem::path> run;
+  std::optional<std::string> prompt;
+  bool decode = false;
+};
+
+const std::filesystem::path& run_of(const Request& request, const char* command) {
+  if (!request.run) throw UsageError(fmt::format("{} needs --run, the folder of a run", command));
+  return *request.run;
 }
 
 /// The text of --prompt, or of the file after --data.
-std::string text_of(const CommandLine& line, const SharedOptions& shared, const char* command) {
-  if (line.given("prompt") == shared.data.has_value()) {
+std::string text_of(const Request& request, const SharedOptions& shared, const char* command) {
+  if (request.prompt.has_value() == shared.data.has_value()) {
     throw UsageError(fmt::format("{} needs a text: either --prompt TEXT or --data FILE", command));
   }
-  return shared.data ? read_file(*shared.data) : line.text("prompt");
+  return shared.data ? read_file(*shared.data) : *request.prompt;
 }
 
 /// Token numbers from standard input, apart by spaces or lines.
@@ -46,21 +54,19 @@ std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
   std::vector<std::int64_t> numbers;
   std::string word;
   while (std::cin >> word) {
-    char* end = nullptr;
-    const long long number = std::strtoll(word.c_str(), &end, 10);
-    if (*end != '\0' || number < 0 || number >= codec.size()) {
+    const auto number = to_whole_number(word);
+    if (!number || *number < 0 || *number >= codec.size()) {
       throw UsageError(fmt::format("\"{}\" is no token: they are numbers from 0 to {}", word, codec.size() - 1));
     }
-    numbers.push_back(number);
+    numbers.push_back(*number);
   }
   return numbers;
 }
 
-CommandLine reader_line(const char* command, const char* purpose) {
-  CommandLine line(fmt::format("{} {}", program_invocation_short_name, command), purpose);
-  line.add("Text")("run", "the run's folder", cxxopts::value<std::string>(), "RUN")(
-      "prompt", "the text; --data takes it from a file", cxxopts::value<std::string>(), "TEXT");
-  return line;
+void declare(CommandLine& line, Request& request) {
+  line.group("Text");
+  line.option("run", request.run, "the run's folder", "RUN");
+  line.option("prompt", request.prompt, "the text; --data takes it from a file", "TEXT");
 }
 
 }  // namespace
@@ -70,7 +76,7 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
   run.codec = load_codec(folder);
   run.model = load_any_gpt(folder, fused);
   // A model may have more rows in its table than there are tokens, to make a round number; never fewer.
-  const auto rows = run.model->options.vocabulary_size;
+  const auto rows = run.model->vocabulary();
   if (run.codec->size() > rows) {
     throw UsageError(fmt::format("{}: config.json speaks of {} tokens, tokenizer.json of {}", folder.string(), rows,
                                  run.codec->size()));
@@ -79,26 +85,31 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
 }
 
 int tokens_command(int argc, char** argv) {
-  CommandLine line = reader_line("tokens", "Writes a text's token numbers by a run's tokenizer on one line.");
-  line.add("Text")("decode", "the other way: reads numbers from standard input and writes their text");
+  Request request;
+  CommandLine line("Writes a text's token numbers by a run's tokenizer on one line.", "tokens");
+  declare(line, request);
+  line.flag("decode", request.decode, "the other way: reads numbers from standard input and writes their text");
   const SharedOptions shared = line.parse(argc, argv);
-  const auto codec = load_codec(run_of(line, "tokens"));
-  if (line.on("decode")) {
+  const auto codec = load_codec(run_of(request, "tokens"));
+  if (request.decode) {
     const std::string text = codec->decode(read_numbers(*codec));
     std::fwrite(text.data(), 1, text.size(), stdout);
   } else {
-    fmt::print("{}\n", fmt::join(codec->encode(text_of(line, shared, "tokens")), " "));
+    fmt::print("{}\n", fmt::join(codec->encode(text_of(request, shared, "tokens")), " "));
   }
   return 0;
 }
 
 int logits_command(int argc, char** argv) {
-  CommandLine line = reader_line("logits",
-                                 "Writes the model's logits after each token of a text: a line a token, a number for "
-                                 "each token that may come next.");
+  Request request;
+  CommandLine line(
+      "Writes the model's logits after each token of a text: a line a token, a number for each token that may come "
+      "next.",
+      "logits");
+  declare(line, request);
   const SharedOptions shared = line.parse(argc, argv);
-  LoadedRun run = load_run(run_of(line, "logits"));
-  const auto tokens = run.codec->encode(text_of(line, shared, "logits"));
+  LoadedRun run = load_run(run_of(request, "logits"));
+  const auto tokens = run.codec->encode(text_of(request, shared, "logits"));
   if (tokens.empty()) throw UsageError("logits needs a text of at least one character");
 
   const c10::InferenceMode no_gradients;

@@ -13,7 +13,7 @@ namespace verse {
 
 /// A model that can be spoken with.
 struct LoadedRun {
-  GPT model{nullptr};
+  LanguageModel model{nullptr};
   std::shared_ptr<TextCodec> codec;
 };
 

@@ -48,34 +48,37 @@ std::pair<torch::Tensor, torch::Tensor> BlockCache::append(const torch::Tensor& 
 }
 //! [block-cache]
 
-Cache make_block_cache(GPTImpl& model, std::int64_t batch) {
-  const GPTOptions& options = model.options;
-  const auto block =
-      torch::zeros({options.layers, 2, batch, options.heads, options.context, options.width / options.heads},
-                   model.token_embedding.options().requires_grad(false));
-  Cache cache;
-  for (std::int64_t layer = 0; layer < options.layers; ++layer) {
+std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& model, std::int64_t batch) {
+  const ModelShape shape = model.shape();
+  const auto block = torch::zeros({shape.layers, 2, batch, shape.heads, shape.context, shape.width / shape.heads},
+                                  model.token_embedding.options().requires_grad(false));
+  std::vector<std::shared_ptr<BlockCache>> cache;
+  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
     cache.push_back(std::make_shared<BlockCache>(block[layer][0], block[layer][1]));
   }
   return cache;
 }
 
-Decoder::Decoder(GPT model, std::int64_t batch, std::optional<bool> same_each_time) : model_(std::move(model)) {
+Decoder::Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> same_each_time)
+    : model_(std::move(model)) {
   const c10::InferenceMode no_gradients;
   const torch::Device device = model_->token_embedding.device();
   same_each_time_ = same_each_time.value_or(device.is_cuda());
   token_ = torch::zeros({batch}, torch::dtype(torch::kInt64).device(device));
   place_ = torch::zeros({1}, token_.options());
-  places_ = torch::arange(model_->options.context, token_.options());
-  logits_ = torch::zeros({batch, model_->options.vocabulary_size}, model_->token_embedding.options());
-  cache_ = make_block_cache(*model_, batch);
-  const GPTImpl& given = *model_;
+  places_ = torch::arange(model_->context(), token_.options());
+  logits_ = torch::zeros({batch, model_->vocabulary()}, model_->token_embedding.options());
+  blocks_ = make_block_cache(*model_, batch);
+  forget();
+  const LanguageModelImpl& given = *model_;
   if (typeid(given) != typeid(GPTImpl)) return;
-  for (const auto& module : *model_->blocks) {
+  gpt_ = dynamic_cast<GPTImpl*>(model_.get());
+  for (const auto& module : *gpt_->blocks) {
     auto& block = *module->as<BlockImpl>();
     Layer layer{block.attention_norm,           block.mlp_norm,           plain(block.attention->query_key_value),
                 plain(block.attention->output), plain(block.mlp->expand), plain(block.mlp->contract)};
     if (!layer.query_key_value || !layer.output || !layer.expand || !layer.contract) {  // somebody has wrapped one
+      gpt_ = nullptr;
       layers_.clear();
       return;
     }
@@ -84,25 +87,27 @@ Decoder::Decoder(GPT model, std::int64_t batch, std::optional<bool> same_each_ti
 }
 
 void Decoder::forget() {
-  for (std::size_t layer = 0; layer < cache_.size(); ++layer) cache(layer).clear();
+  for (const auto& block : blocks_) block->clear();
+  cache_.assign(blocks_.begin(), blocks_.end());
 }
 
 torch::Tensor Decoder::read(const torch::Tensor& tokens) {
   const c10::InferenceMode no_gradients;
-  if (tokens.size(1) == 1 && !layers_.empty()) {
-    const std::int64_t context = model_->options.context;
-    if (cache_.front()->length() >= context)
+  if (tokens.size(1) == 1 && gpt_ != nullptr) {
+    const std::int64_t context = gpt_->context();
+    if (blocks_.front()->length() >= context)
       throw UsageError(fmt::format("the context of {} positions is full", context));
     return same_each_time_ ? read_one_as_recorded(tokens) : read_one(tokens);
   }
   ForwardExtras extras;
   extras.cache = &cache_;
-  return model_->forward(tokens, extras).select(1, tokens.size(1) - 1);
+  extras.last_only = true;
+  return model_->forward(tokens, extras).select(1, 0);
 }
 
 //! [read-one]
 torch::Tensor Decoder::through_blocks(torch::Tensor x, const Attend& attend) {
-  const GPTOptions& options = model_->options;
+  const GPTOptions& options = gpt_->options;
   const std::int64_t batch = x.size(0), head_width = options.width / options.heads;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
@@ -114,14 +119,14 @@ torch::Tensor Decoder::through_blocks(torch::Tensor x, const Attend& attend) {
     at::gelu_(hidden, options.exact_gelu ? "none" : "tanh");  // [batch, 4 width]
     x = x + project(*layer.contract, hidden);
   }
-  return project_rows(normed(model_->final_norm, x), model_->token_embedding);
+  return project_rows(normed(gpt_->final_norm, x), gpt_->token_embedding);
 }
 
 torch::Tensor Decoder::read_one(const torch::Tensor& tokens) {
-  const std::int64_t place = cache_.front()->length();
-  const auto x = model_->token_embedding.index_select(0, tokens.flatten()) + model_->position_embedding[place];
+  const std::int64_t place = blocks_.front()->length();
+  const auto x = gpt_->token_embedding.index_select(0, tokens.flatten()) + gpt_->position_embedding[place];
   return through_blocks(x, [this](std::size_t layer, const torch::Tensor& parts) {
-    const auto [keys, values] = cache(layer).append(parts.select(1, 1), parts.select(1, 2));
+    const auto [keys, values] = blocks_[layer]->append(parts.select(1, 1), parts.select(1, 2));
     return at::scaled_dot_product_attention(parts.select(1, 0), keys, values);
   });
 }
@@ -132,9 +137,9 @@ torch::Tensor Decoder::read_one(const torch::Tensor& tokens) {
 /// there yet, and new keys go to the place that a tensor names.
 void Decoder::work() {
   const auto seen = (places_ <= place_).view({1, 1, 1, -1});  // [1, 1, 1, context]
-  const auto x = model_->token_embedding.index_select(0, token_) + model_->position_embedding.index_select(0, place_);
+  const auto x = gpt_->token_embedding.index_select(0, token_) + gpt_->position_embedding.index_select(0, place_);
   logits_.copy_(through_blocks(x, [&](std::size_t layer, const torch::Tensor& parts) {
-    auto keys = cache(layer).keys(), values = cache(layer).values();
+    auto keys = blocks_[layer]->keys(), values = blocks_[layer]->values();
     keys.index_copy_(2, place_, parts.select(1, 1));
     values.index_copy_(2, place_, parts.select(1, 2));
     return at::scaled_dot_product_attention(parts.select(1, 0), keys, values, seen);
@@ -144,7 +149,7 @@ void Decoder::work() {
 torch::Tensor Decoder::read_one_as_recorded(const torch::Tensor& tokens) {
   constexpr std::int64_t kWarmUp = 3;  // steps in which libraries choose their algorithms
   token_.copy_(tokens.flatten());
-  place_.fill_(cache_.front()->length());
+  place_.fill_(blocks_.front()->length());
   std::string problem;  // a text that is written a little slower needs no explanation
   if (steps_taken_++ == kWarmUp) recording_ = Recording::make([this] { work(); }, problem);
   if (recording_ != nullptr) {
@@ -152,12 +157,12 @@ torch::Tensor Decoder::read_one_as_recorded(const torch::Tensor& tokens) {
   } else {
     work();
   }
-  for (std::size_t layer = 0; layer < cache_.size(); ++layer) cache(layer).one_more();
+  for (const auto& block : blocks_) block->one_more();
   return logits_;
 }
 //! [read-recorded]
 
-std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
+std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
                                                          const std::vector<std::vector<std::int64_t>>& prompts,
                                                          std::int64_t count, const SamplingOptions& options,
                                                          std::vector<Random>& randoms, const BatchListener& listener) {
@@ -169,9 +174,8 @@ std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
     if (prompt.size() != prompts.front().size()) throw UsageError("only prompts of one length are continued together");
   }
   const c10::InferenceMode no_gradients;
-  const bool was_training = model->is_training();
-  model->eval();
-  const auto context = static_cast<std::size_t>(model->options.context);
+  const EvaluationMode evaluating(*model);
+  const auto context = static_cast<std::size_t>(model->context());
   const auto device = model->token_embedding.device();
   Decoder decoder(model, static_cast<std::int64_t>(batch));
   const auto pack = [&device](const std::vector<std::vector<std::int64_t>>& texts) {
@@ -192,7 +196,10 @@ std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
       unread[row] = window;
     }
     if (full || !options.cached) decoder.forget();
-    const auto logits = options.cached ? decoder.read(pack(unread)) : model->forward(pack(windows)).select(1, -1);
+    ForwardExtras extras;
+    extras.last_only = true;
+    const auto logits =
+        options.cached ? decoder.read(pack(unread)) : model->forward(pack(windows), extras).select(1, 0);
 
     bool go_on = true;
     for (std::size_t row = 0; row < batch; ++row) {
@@ -202,11 +209,10 @@ std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
     }
     if (!go_on) break;
   }
-  model->train(was_training);
   return made;
 }
 
-void choose_threads(GPT& model, std::int64_t batch, int most) {
+void choose_threads(LanguageModel model, std::int64_t batch, int most) {
   if (most <= 1) return torch::set_num_threads(1);
   constexpr int kTokens = 4, kRounds = 3;
   Decoder decoder(model, batch);
@@ -215,7 +221,7 @@ void choose_threads(GPT& model, std::int64_t batch, int most) {
     torch::set_num_threads(threads);
     decoder.forget();
     const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < kTokens && i < model->options.context; ++i) decoder.read(token);
+    for (int i = 0; i < kTokens && i < model->context(); ++i) decoder.read(token);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   // The first round warms up; of the others the best counts, as a machine is never quicker than it can be.

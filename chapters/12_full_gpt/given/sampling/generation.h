@@ -47,12 +47,12 @@ class BlockCache : public LayerCache {
 };
 
 /// One block cache a layer, all in one block of memory beside the model's weights, at first 0.
-Cache make_block_cache(GPTImpl& model, std::int64_t batch);
+std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& model, std::int64_t batch);
 
 /// Reads texts of one length through a cache, and answers with what may come next.
 ///
 /// A single token is read in few operations, with project_rows() for the products. Equal to GPTImpl::forward() within
-/// rounding. Models derived from GPTImpl, and those with a wrapped projection, are read by their own forward pass.
+/// rounding. Models of other kinds, and those with a wrapped projection, are read by their own forward pass.
 ///
 /// On a GPU, asking for a token's operations takes longer than doing them. There the step is made the same each time,
 /// the token and its place being numbers in tensors, and is recorded once and played back, as TrainingStep is; where it
@@ -60,7 +60,7 @@ Cache make_block_cache(GPTImpl& model, std::int64_t batch);
 class Decoder {
  public:
   /// @param same_each_time whether a single token is read in the form that can be recorded; by itself, on a GPU
-  Decoder(GPT model, std::int64_t batch, std::optional<bool> same_each_time = {});
+  Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> same_each_time = {});
 
   /// The logits after the last of the new tokens, which stand after all that were read before. They may be overwritten
   /// by the next ones.
@@ -81,16 +81,17 @@ class Decoder {
   /// [batch, 3, heads, 1, head_width].
   using Attend = std::function<torch::Tensor(std::size_t layer, const torch::Tensor& parts)>;
 
-  BlockCache& cache(std::size_t layer) { return static_cast<BlockCache&>(*cache_[layer]); }
   /// @param x [batch, width] @return logits [batch, vocabulary]
   torch::Tensor through_blocks(torch::Tensor x, const Attend& attend);
   torch::Tensor read_one(const torch::Tensor& tokens);
   torch::Tensor read_one_as_recorded(const torch::Tensor& tokens);
   void work();
 
-  GPT model_;
-  Cache cache_;
-  std::vector<Layer> layers_;  ///< empty where the model reads by itself
+  LanguageModel model_;
+  GPTImpl* gpt_ = nullptr;  ///< the model, where it is chapter 4's and no projection is wrapped
+  std::vector<std::shared_ptr<BlockCache>> blocks_;
+  Cache cache_;                ///< the same for the model's own forward pass, which may put them into others
+  std::vector<Layer> layers_;  ///< empty where there is no gpt_
 
   bool same_each_time_;
   torch::Tensor token_, place_;   ///< [batch] and [1], int64: what the next step is about
@@ -107,7 +108,7 @@ using BatchListener = std::function<bool(std::size_t, std::int64_t)>;
 /// token of each.
 /// @param randoms one generator a prompt @return the new tokens of each
 /// @throws UsageError for prompts of different lengths, or empty ones.
-std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
+std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
                                                          const std::vector<std::vector<std::int64_t>>& prompts,
                                                          std::int64_t count, const SamplingOptions& options,
                                                          std::vector<Random>& randoms,
@@ -115,6 +116,6 @@ std::vector<std::vector<std::int64_t>> generate_together(GPT& model,
 
 /// Sets LibTorch's number of threads to 1 or to `most`, whichever reads a few tokens faster: one token is little work,
 /// and threads may spend longer meeting than computing.
-void choose_threads(GPT& model, std::int64_t batch, int most);
+void choose_threads(LanguageModel model, std::int64_t batch, int most);
 
 }  // namespace verse

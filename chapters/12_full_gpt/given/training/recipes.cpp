@@ -1,11 +1,14 @@
 #include "12_full_gpt/given/training/recipes.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <sstream>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <type_traits>
 
+#include "11_modern/given/modern_training.h"
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -59,27 +62,61 @@ Recipe speedrun() {
   recipe.model = shape(4, 4, 128, 64, 0.0);
   recipe.modern = true;
   recipe.without = {Part::squared_relu};  // worse than GELU here: tests/benchmarks/ablation.py
-  recipe.schedule = {0.025, 0.0, 0, 220};
-  recipe.falling = 0.6;
-  recipe.adamw = {0.8, 0.95, 1e-8, 0.0};
+  recipe.schedule = modern_schedule(220);
+  recipe.falling = kModernFalling;
+  recipe.adamw = kModernAdamW;
   recipe.gradient_clip = 0;
   recipe.evaluate_every = 55;
   return recipe;
 }
 
+const std::vector<std::string> kPrecisions = {"auto", "fp32", "bf16"};
+const std::vector<std::string> kRecorded = {"auto", "no"};
+constexpr std::int64_t kMany = 1'000'000'000;
+
+/// Shows every number of a recipe that has an option: by its name, with its range and what it is for.
+template <typename AnyRecipe, typename Visit>
+void each_number(AnyRecipe& recipe, const Visit& visit) {
+  visit("steps", recipe.schedule.steps, WholeRange{1, kMany}, "training steps");
+  visit("batch-size", recipe.batch_size, WholeRange{1, 1'000'000}, "windows in a batch");
+  visit("accumulate", recipe.accumulate, WholeRange{1, 1'000'000},
+        "at most so many parts of a batch, where memory is short; without dropout the gradient is the same");
+  visit("context", recipe.model.context, WholeRange{1, 1'000'000}, "characters in a window");
+  visit("layers", recipe.model.layers, WholeRange{1, 1000}, "blocks");
+  visit("heads", recipe.model.heads, WholeRange{1, 1000}, "attention heads; they divide the width");
+  visit("width", recipe.model.width, WholeRange{1, 100'000}, "features of a position");
+  visit("dropout", recipe.model.dropout, NumberRange{0, 0.99}, "share of features dropped in training");
+  visit("learning-rate", recipe.schedule.peak, NumberRange{0, 1000}, "at its peak");
+  visit("min-learning-rate", recipe.schedule.minimum, NumberRange{0, 1000}, "at the end");
+  visit("warmup", recipe.schedule.warmup, WholeRange{0, kMany}, "steps up to the peak");
+  visit("weight-decay", recipe.adamw.weight_decay, NumberRange{0, 1000}, "of matrices and tables");
+  visit("grad-clip", recipe.gradient_clip, NumberRange{0, 1e6}, "largest norm of all gradients; 0 for any");
+  visit("eval-every", recipe.evaluate_every, WholeRange{1, kMany},
+        "steps between two evaluations; the state is saved at each");
+  visit("eval-batches", recipe.evaluate_batches, WholeRange{0, kMany},
+        "batches of the validation split for the losses on the way; 0 for all of it");
+}
+
 }  // namespace
 
-const std::vector<std::string>& preset_names() {
+const std::vector<std::string>& recipe_names() {
   static const std::vector<std::string> names{"demo", "small", "shakespeare", "speedrun"};
   return names;
 }
 
-Recipe preset(const std::string& name) {
+Recipe recipe_named(const std::string& name) {
   if (name == "demo") return demo();
   if (name == "small") return small();
   if (name == "shakespeare") return shakespeare();
   if (name == "speedrun") return speedrun();
-  throw UsageError(fmt::format("--preset must be one of {}, not \"{}\"", fmt::join(preset_names(), ", "), name));
+  throw UsageError(fmt::format("--preset must be {}, not \"{}\"", one_of(recipe_names()), name));
+}
+
+bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device) {
+  if (recipe.precision == "bf16" && !device.device.is_cuda()) {
+    throw UsageError("--precision bf16 is for a GPU; training on a processor computes in fp32");
+  }
+  return recipe.precision == "bf16" || (recipe.precision == "auto" && device.bfloat16);
 }
 
 double learning_rate_of(const Recipe& recipe, std::int64_t step) {
@@ -87,72 +124,54 @@ double learning_rate_of(const Recipe& recipe, std::int64_t step) {
                             : learning_rate_at(step, recipe.schedule);
 }
 
-void add_recipe_flags(CommandLine& line) {
-  const auto value = [] { return cxxopts::value<std::string>(); };
-  auto add = line.add("Recipe");
-  add("preset", "demo, small (nanoGPT's for a CPU), shakespeare (the talk's) or speedrun: what is not given below",
-      value()->default_value("demo"), "NAME");
-  add("steps", "training steps", value(), "N");
-  add("batch-size", "windows in a batch", value(), "N");
-  add("accumulate", "at most so many parts of a batch, where memory is short; without dropout the gradient is the same",
-      value(), "N");
-  add("context", "characters in a window", value(), "N");
-  add("layers", "blocks", value(), "N");
-  add("heads", "attention heads; they divide the width", value(), "N");
-  add("width", "features of a position", value(), "N");
-  add("dropout", "share of features dropped in training", value(), "P");
-  add("learning-rate", "at its peak", value(), "X");
-  add("min-learning-rate", "at the end", value(), "X");
-  add("warmup", "steps up to the peak", value(), "N");
-  add("weight-decay", "of matrices and tables", value(), "X");
-  add("grad-clip", "largest norm of all gradients; 0 for any", value(), "X");
-  add("eval-every", "steps between two evaluations; the state is saved at each", value(), "N");
-  add("eval-batches", "batches of the validation split for the losses on the way; 0 for all of it", value(), "N");
-  add("with", "of speedrun's model, parts to put in that it does without: squared-relu", value(), "PARTS");
-  add("without", "of speedrun's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...", value(),
-      "PARTS");
-  add("precision", "auto, fp32 or bf16; auto is bf16 on a GPU that has it", value(), "NAME");
-  add("stop-at-loss", "end early, at a validation loss (whole split) of X or less", value(), "X");
+void declare_recipe(CommandLine& line, const std::string& otherwise) {
+  line.group("Recipe");
+  line.declare("preset", recipe_names(),
+               "demo, small (nanoGPT's for a CPU), shakespeare (the talk's) or speedrun: what is not given below; " +
+                   otherwise + " where none is named");
+  Recipe recipe;
+  each_number(recipe, [&line](const char* name, const auto&, const auto& range, const char* help) {
+    line.declare(name, range, help);
+  });
+  line.declare("with", "of speedrun's model, parts to put in that it does without: squared-relu", "PARTS");
+  line.declare("without", "of speedrun's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...",
+               "PARTS");
+  line.declare("precision", kPrecisions, "auto, fp32 or bf16; auto is bf16 on a GPU that has it");
+  line.declare_flag("deterministic", "on a GPU, only operations that give the same bits each time");
+  line.declare("recorded", kRecorded, "auto or no: whether a GPU's steps may be one recording, played back");
+  line.declare("stop-at-loss", NumberRange{0, 1e6}, "end early, at a validation loss (whole split) of this or less");
 }
 
-void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
-  const auto integer = [&line](const char* flag, std::int64_t& value, std::int64_t least, std::int64_t largest) {
-    if (line.given(flag)) value = line.integer(flag, least, largest);
-  };
-  const auto number = [&line](const char* flag, double& value, double least, double largest) {
-    if (line.given(flag)) value = line.number(flag, least, largest);
-  };
-  integer("steps", recipe.schedule.steps, 1, 1'000'000'000);
-  integer("batch-size", recipe.batch_size, 1, 1'000'000);
-  integer("accumulate", recipe.accumulate, 1, 1'000'000);
-  integer("context", recipe.model.context, 1, 1'000'000);
-  integer("layers", recipe.model.layers, 1, 1000);
-  integer("heads", recipe.model.heads, 1, 1000);
-  integer("width", recipe.model.width, 1, 100'000);
-  number("dropout", recipe.model.dropout, 0, 0.99);
-  number("learning-rate", recipe.schedule.peak, 0, 1000);
-  number("min-learning-rate", recipe.schedule.minimum, 0, 1000);
-  integer("warmup", recipe.schedule.warmup, 0, 1'000'000'000);
-  number("weight-decay", recipe.adamw.weight_decay, 0, 1000);
-  number("grad-clip", recipe.gradient_clip, 0, 1e6);
-  integer("eval-every", recipe.evaluate_every, 1, 1'000'000'000);
-  integer("eval-batches", recipe.evaluate_batches, 0, 1'000'000'000);
-  if (line.given("precision")) recipe.precision = line.text("precision");
-  if (line.given("seed")) recipe.seed = static_cast<std::uint64_t>(line.integer("seed", 0));
-  if (line.given("stop-at-loss")) recipe.stop_at_loss = line.number("stop-at-loss", 0, 1e6);
+Recipe take_recipe(const CommandLine& line, const std::string& otherwise) {
+  std::string name = otherwise;
+  line.take("preset", name);
+  Recipe recipe = recipe_named(name);
+  apply_recipe(line, recipe);
+  return recipe;
+}
 
-  for (const std::string flag : {"with", "without"}) {
-    if (!line.given(flag)) continue;
-    std::stringstream names(line.text(flag));
-    for (std::string name; std::getline(names, name, ',');) {
-      const Part part = part_named(name);
-      if (flag == "without") {
-        recipe.without.insert(part);
+void apply_recipe(const CommandLine& line, Recipe& recipe) {
+  each_number(recipe, [&line](const char* name, auto& value, const auto&, const char*) { line.take(name, value); });
+  line.take("precision", recipe.precision);
+  if (line.given("deterministic")) recipe.deterministic = true;
+  std::string recorded;
+  if (line.take("recorded", recorded)) recipe.recorded = recorded == "auto";
+  std::int64_t seed = 0;
+  if (line.take("seed", seed)) recipe.seed = static_cast<std::uint64_t>(seed);
+  double goal = 0;
+  if (line.take("stop-at-loss", goal)) recipe.stop_at_loss = goal;
+
+  for (const std::string option : {"with", "without"}) {
+    std::string names;
+    if (!line.take(option, names)) continue;
+    if (!recipe.modern) throw UsageError(fmt::format("--{} is for --preset speedrun, whose parts it chooses", option));
+    for (const std::string& name : split(names, ',')) {
+      if (option == "without") {
+        recipe.without.insert(part_named(name));
       } else {
-        recipe.without.erase(part);
+        recipe.without.erase(part_named(name));
       }
     }
-    if (!recipe.modern) throw UsageError(fmt::format("--{} is for --preset speedrun, whose parts it chooses", flag));
   }
 
   // What only together makes no sense.
@@ -168,40 +187,21 @@ void apply_recipe_flags(const CommandLine& line, Recipe& recipe) {
     throw UsageError(fmt::format("--accumulate must be at most --batch-size: {} windows have no {} parts",
                                  recipe.batch_size, recipe.accumulate));
   }
-  if (recipe.precision != "auto" && recipe.precision != "fp32" && recipe.precision != "bf16") {
-    throw UsageError(fmt::format("--precision must be auto, fp32 or bf16, not \"{}\"", recipe.precision));
-  }
 }
 
-nlohmann::ordered_json to_json(const Recipe& recipe) {
-  nlohmann::ordered_json json = {
-      {"preset", recipe.preset},
-      {"vocabulary", recipe.model.vocabulary_size},
-      {"layers", recipe.model.layers},
-      {"heads", recipe.model.heads},
-      {"width", recipe.model.width},
-      {"context", recipe.model.context},
-      {"dropout", recipe.model.dropout},
-      {"batch-size", recipe.batch_size},
-      {"steps", recipe.schedule.steps},
-      {"learning-rate", recipe.schedule.peak},
-      {"min-learning-rate", recipe.schedule.minimum},
-      {"warmup", recipe.schedule.warmup},
-      {"beta1", recipe.adamw.beta1},
-      {"beta2", recipe.adamw.beta2},
-      {"epsilon", recipe.adamw.epsilon},
-      {"weight-decay", recipe.adamw.weight_decay},
-      {"grad-clip", recipe.gradient_clip},
-      {"eval-every", recipe.evaluate_every},
-      {"eval-batches", recipe.evaluate_batches},
-      {"precision", recipe.precision},
-      {"seed", recipe.seed},
-      {"accumulate", recipe.accumulate},
-  };
+Json to_json(const Recipe& recipe) {
+  Json json = {{"preset", recipe.preset}, {"vocabulary", recipe.model.vocabulary_size}};
+  each_number(recipe, [&json](const char* name, const auto& value, const auto&, const char*) { json[name] = value; });
+  json["beta1"] = recipe.adamw.beta1;
+  json["beta2"] = recipe.adamw.beta2;
+  json["epsilon"] = recipe.adamw.epsilon;
+  json["precision"] = recipe.precision;
+  json["seed"] = recipe.seed;
+  json["deterministic"] = recipe.deterministic;
   if (recipe.model.exact_gelu) json["exact-gelu"] = true;
   if (recipe.modern) {
     json["modern"] = true;
-    json["without"] = nlohmann::ordered_json::array();
+    json["without"] = Json::array();
     for (const Part part : recipe.without) json["without"].push_back(name_of(part));
     json["falling"] = recipe.falling;
   }
@@ -209,37 +209,33 @@ nlohmann::ordered_json to_json(const Recipe& recipe) {
   return json;
 }
 
-Recipe recipe_from_json(const nlohmann::ordered_json& json) {
+Recipe recipe_from_json(const JsonEntry& json) {
   Recipe recipe;
-  json.at("preset").get_to(recipe.preset);
-  json.at("vocabulary").get_to(recipe.model.vocabulary_size);
-  json.at("layers").get_to(recipe.model.layers);
-  json.at("heads").get_to(recipe.model.heads);
-  json.at("width").get_to(recipe.model.width);
-  json.at("context").get_to(recipe.model.context);
-  json.at("dropout").get_to(recipe.model.dropout);
-  if (json.contains("exact-gelu")) json.at("exact-gelu").get_to(recipe.model.exact_gelu);
-  json.at("batch-size").get_to(recipe.batch_size);
-  json.at("steps").get_to(recipe.schedule.steps);
-  json.at("learning-rate").get_to(recipe.schedule.peak);
-  json.at("min-learning-rate").get_to(recipe.schedule.minimum);
-  json.at("warmup").get_to(recipe.schedule.warmup);
-  json.at("beta1").get_to(recipe.adamw.beta1);
-  json.at("beta2").get_to(recipe.adamw.beta2);
-  json.at("epsilon").get_to(recipe.adamw.epsilon);
-  json.at("weight-decay").get_to(recipe.adamw.weight_decay);
-  json.at("grad-clip").get_to(recipe.gradient_clip);
-  json.at("eval-every").get_to(recipe.evaluate_every);
-  json.at("eval-batches").get_to(recipe.evaluate_batches);
-  json.at("precision").get_to(recipe.precision);
-  json.at("seed").get_to(recipe.seed);
-  recipe.accumulate = json.value("accumulate", std::int64_t{1});
-  if (json.contains("modern")) {
-    json.at("modern").get_to(recipe.modern);
-    for (const auto& name : json.at("without")) recipe.without.insert(part_named(name.get<std::string>()));
-    json.at("falling").get_to(recipe.falling);
+  recipe.preset = json.at("preset").text();
+  recipe.model.vocabulary_size = json.at("vocabulary").whole(0);
+  each_number(recipe, [&json](const char* name, auto& value, const auto& range, const char*) {
+    if (std::string_view(name) == "accumulate" && !json.has(name)) return;  // older runs know nothing of it
+    if constexpr (std::is_same_v<decltype(value), double&>) {
+      value = json.at(name).number();
+    } else {
+      value = json.at(name).whole(range.least, range.most);
+    }
+  });
+  if (json.has("exact-gelu")) recipe.model.exact_gelu = json.at("exact-gelu").flag();
+  recipe.adamw.beta1 = json.at("beta1").number();
+  recipe.adamw.beta2 = json.at("beta2").number();
+  recipe.adamw.epsilon = json.at("epsilon").number();
+  recipe.precision = json.at("precision").text();
+  const JsonEntry seed = json.at("seed");  // any number of 64 bits
+  if (!seed.json().is_number_unsigned()) seed.refuse("a whole number of 0 or more");
+  recipe.seed = seed.json().get<std::uint64_t>();
+  if (json.has("deterministic")) recipe.deterministic = json.at("deterministic").flag();
+  if (json.has("modern")) {
+    recipe.modern = json.at("modern").flag();
+    for (const JsonEntry& name : json.at("without").list()) recipe.without.insert(part_named(name.text()));
+    recipe.falling = json.at("falling").number();
   }
-  if (json.contains("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").get<double>();
+  if (json.has("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").number();
   recipe.model.fused = true;
   return recipe;
 }
@@ -247,9 +243,9 @@ Recipe recipe_from_json(const nlohmann::ordered_json& json) {
 void refuse_changes(const Recipe& recorded, const Recipe& asked) {
   const auto before = to_json(recorded), now = to_json(asked);
   for (const auto& [flag, value] : now.items()) {
-    if (flag == "stop-at-loss" || before.value(flag, nlohmann::ordered_json()) == value) continue;
+    if (flag == "stop-at-loss" || before.value(flag, Json()) == value) continue;
     throw UsageError(fmt::format("the run was started with --{} {}; it cannot go on with {}", flag,
-                                 before.value(flag, nlohmann::ordered_json()).dump(), value.dump()));
+                                 before.value(flag, Json()).dump(), value.dump()));
   }
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 
 /// @file
-/// How a run is trained: every number that decides what comes out, by preset and by flag.
+/// How a run is trained: every number that decides what comes out, by preset and by option.
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include "04_blocks/blocks.h"
 #include "05_training/training.h"
 #include "11_modern/given/modern_gpt.h"
+#include "common/base/json.h"
 #include "common/program.h"
 
 namespace verse {
@@ -33,29 +33,41 @@ struct Recipe {
   bool modern = false;     ///< ModernGPT and its optimizer, instead of chapter 4's and AdamW
   std::set<Part> without;  ///< parts of ModernGPT that are left out
   double falling = 0;  ///< share of the steps in which the learning rate falls in a straight line; 0 is a half cosine
+  bool deterministic = false;  ///< on a GPU, the same bits each time, and slower
+  bool recorded =
+      true;  ///< a GPU's steps may be one recording, played back; that changes how long they take, not the run
   std::optional<double> stop_at_loss;  ///< a validation loss at which training may end early
 };
 
-/// demo, small, shakespeare, speedrun.
-const std::vector<std::string>& preset_names();
+/// The names of the recipes that stand ready, as --preset takes them: demo, small, shakespeare, speedrun.
+const std::vector<std::string>& recipe_names();
 
-/// A preset by its name. @throws UsageError that lists the names.
-Recipe preset(const std::string& name);
+/// A recipe by its name. @throws UsageError that lists the names.
+Recipe recipe_named(const std::string& name);
+
+/// Whether products are computed in bfloat16. @throws UsageError where that is asked of a processor, which trains in
+/// fp32
+bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device);
 
 /// The learning rate of a step, as the recipe's schedule has it.
 double learning_rate_of(const Recipe& recipe, std::int64_t step);
 
-/// Adds a flag for each of a recipe's numbers.
-void add_recipe_flags(CommandLine& line);
+/// Declares an option for each of a recipe's numbers, and --preset. @param otherwise the preset without it, for --help
+void declare_recipe(CommandLine& line, const std::string& otherwise);
 
-/// Takes from the command line what is given there. @throws UsageError for numbers out of range.
-void apply_recipe_flags(const CommandLine& line, Recipe& recipe);
+/// The recipe that the command line asks for. @param otherwise the preset where it names none
+/// @throws UsageError as apply_recipe()
+Recipe take_recipe(const CommandLine& line, const std::string& otherwise);
 
-/// A recipe by the names of its flags, and back. The vocabulary's size is kept too.
-nlohmann::ordered_json to_json(const Recipe& recipe);
-Recipe recipe_from_json(const nlohmann::ordered_json& json);
+/// Takes from the command line what is given there. @throws UsageError for numbers that only together make no sense.
+void apply_recipe(const CommandLine& line, Recipe& recipe);
 
-/// What a command line would change about a run that is resumed. @throws UsageError that names the first such flag:
+/// A recipe by the names of its options, and back. The vocabulary's size is kept too.
+Json to_json(const Recipe& recipe);
+/// @throws UsageError that names the entry, where one is missing, of another kind or out of range.
+Recipe recipe_from_json(const JsonEntry& json);
+
+/// What a command line would change about a run that is resumed. @throws UsageError that names the first such option:
 /// a run goes on as it began. Only stop_at_loss may change.
 void refuse_changes(const Recipe& recorded, const Recipe& asked);
 

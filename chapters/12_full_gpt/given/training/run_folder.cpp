@@ -14,12 +14,11 @@
 
 #include "common/base/digest.h"
 #include "common/base/error.h"
+#include "common/base/json.h"
 
 namespace verse {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kStateFile = "state.safetensors";
 constexpr const char* kMetricsFile = "metrics.csv";
@@ -63,39 +62,40 @@ Json describe(const RunState& state, const std::string& metrics) {
       {"row_seconds", progress.row_seconds},
       {"metrics", {{"bytes", metrics.size()}, {"digest", text_digest(metrics)}}},
   };
-  if (identity.text_file) json["text"]["file"] = *identity.text_file;
+  if (identity.text_file) json["text"]["file"] = json_of_path(*identity.text_file);
   if (identity.tokenizer_file) json["tokenizer"] = *identity.tokenizer_file;
   return json;
 }
 
-RunState read_description(const Json& json) {
+RunState read_description(const JsonEntry& json) {
   RunState state;
-  if (json.at("format") != 1) throw UsageError("it was written by another version of this program");
+  if (json.at("format").whole() != 1) throw UsageError("it was written by another version of this program");
   state.identity.recipe = recipe_from_json(json.at("recipe"));
-  json.at("text").at("name").get_to(state.identity.text_name);
-  json.at("text").at("digest").get_to(state.identity.text_digest);
-  if (json.at("text").contains("file")) state.identity.text_file = json.at("text").at("file").get<std::string>();
-  if (json.contains("tokenizer")) state.identity.tokenizer_file = json.at("tokenizer").get<std::string>();
-  json.at("device").get_to(state.identity.device);
-  json.at("threads").get_to(state.identity.threads);
-  json.at("step").get_to(state.progress.step);
-  json.at("seconds").get_to(state.progress.seconds);
-  if (!json.at("best_loss").is_null()) json.at("best_loss").get_to(state.progress.best_loss);
-  json.at("best_step").get_to(state.progress.best_step);
-  json.at("row_step").get_to(state.progress.row_step);
-  if (!json.at("row_loss").is_null()) json.at("row_loss").get_to(state.progress.row_loss);
-  json.at("row_seconds").get_to(state.progress.row_seconds);
+  const JsonEntry text = json.at("text");
+  state.identity.text_name = text.at("name").text();
+  state.identity.text_digest = text.at("digest").text();
+  if (text.has("file")) state.identity.text_file = text.at("file").path();
+  if (json.has("tokenizer")) state.identity.tokenizer_file = json.at("tokenizer").text();
+  state.identity.device = json.at("device").text();
+  state.identity.threads = static_cast<int>(json.at("threads").whole(0, INT32_MAX));
+  state.progress.step = json.at("step").whole(0);
+  state.progress.seconds = json.at("seconds").number();
+  if (json.has("best_loss")) state.progress.best_loss = json.at("best_loss").number();
+  state.progress.best_step = json.at("best_step").whole(0);
+  state.progress.row_step = json.at("row_step").whole(0);
+  if (json.has("row_loss")) state.progress.row_loss = json.at("row_loss").number();
+  state.progress.row_seconds = json.at("row_seconds").number();
   return state;
 }
 
 }  // namespace
 
 std::string describe_run(const RunIdentity& identity, const RunProgress& progress) {
-  return describe({identity, progress, {}}, "").dump();
+  return json_text(describe({identity, progress, {}}, ""));
 }
 
 RunState described_run(const std::string& text) {
-  return read_description(Json::parse(text));
+  return read_description(parse_json(text, "the run that rank 0 has told of"));
 }
 
 RunFolder::RunFolder(const std::filesystem::path& path) : path_(path), lock_(std::make_unique<FolderLock>(path)) {
@@ -147,14 +147,14 @@ RunState RunFolder::load_state() {
   std::size_t bytes = 0;
   std::string digest;
   try {
-    const Json json = Json::parse(file.metadata.at(kEntry));
+    const auto entry = file.metadata.find(kEntry);
+    if (entry == file.metadata.end()) throw UsageError("it is not the state of a run");
+    const JsonEntry json = parse_json(entry->second, "its description");
     state = read_description(json);
-    json.at("metrics").at("bytes").get_to(bytes);
-    json.at("metrics").at("digest").get_to(digest);
+    bytes = static_cast<std::size_t>(json.at("metrics").at("bytes").whole(0));
+    digest = json.at("metrics").at("digest").text();
   } catch (const UsageError& problem) {
     throw UsageError(fmt::format("{} cannot be used: {}", place.string(), problem.what()));
-  } catch (const std::exception&) {
-    throw UsageError(fmt::format("{} cannot be used: it is not the state of a run", place.string()));
   }
   state.tensors = std::move(file.tensors);
 
@@ -164,7 +164,7 @@ RunState RunFolder::load_state() {
   if (text.size() < bytes) throw UsageError(fmt::format("{} has been cut short", metrics_place.string()));
   text.resize(bytes);
   if (text_digest(text) != digest) throw UsageError(fmt::format("{} has been altered", metrics_place.string()));
-  metrics_ = parse_metrics(text);
+  metrics_ = parse_metrics(text, metrics_place.string());
   write_file_atomically(metrics_place, text);
   metrics_text_ = std::move(text);
   return state;
@@ -191,7 +191,7 @@ void RunFolder::save_state(const RunState& state) {
     ::fsync(file);
     ::close(file);
   }
-  save_tensors(path_ / kStateFile, state.tensors, {{kEntry, describe(state, metrics_text_).dump()}});
+  save_tensors(path_ / kStateFile, state.tensors, {{kEntry, json_text(describe(state, metrics_text_))}});
 }
 
 }  // namespace verse

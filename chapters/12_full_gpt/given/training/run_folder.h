@@ -22,10 +22,10 @@ namespace verse {
 /// What a run is: it may go on only as this.
 struct RunIdentity {
   Recipe recipe;
-  std::string text_name;                 ///< for titles
-  std::optional<std::string> text_file;  ///< where it was read; none for the play
-  std::string text_digest;               ///< of its bytes
-  std::string device = "cpu";            ///< cpu or cuda
+  std::string text_name;                           ///< for titles
+  std::optional<std::filesystem::path> text_file;  ///< where it was read; none for the play
+  std::string text_digest;                         ///< of its bytes
+  std::string device = "cpu";                      ///< cpu or cuda
   int threads = 1;
   /// The text of the tokenizer.json that it reads by, where that is not of the text's own characters.
   std::optional<std::string> tokenizer_file;

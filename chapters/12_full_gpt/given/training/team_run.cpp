@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "12_full_gpt/data_parallel.h"
@@ -16,8 +17,8 @@ namespace verse {
 namespace {
 
 /// Several processes on one machine share its cores, where nobody has said otherwise.
-void share_cores(const CommandLine& line, const Place& place) {
-  if (!place.local_size || line.given("threads") || environment_variable("OMP_NUM_THREADS")) return;
+void share_cores(bool threads_given, const Place& place) {
+  if (!place.local_size || threads_given || environment_variable("OMP_NUM_THREADS")) return;
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   torch::set_num_threads(std::max(1, cores / *place.local_size));
 }
@@ -30,55 +31,41 @@ torch::Device device_of(const DeviceChoice& choice, const Place& place) {
 
 }  // namespace
 
-void add_team_flags(CommandLine& line) {
-  line.add("Several processes (started by torchrun, mpirun, srun, or with WORLD_SIZE and RANK)")(
-      "patience", "seconds that a process waits for one that is silent",
-      cxxopts::value<std::string>()->default_value("60"),
-      "S")("sync",
-           "when gradients are averaged: overlapped with backward, after it, or after it by the ring of exercise 12.8",
-           cxxopts::value<std::string>()->default_value("overlapped"),
-           "NAME")("sums", "numbers in which gradients travel: fp32, or bf16 in half the bytes",
-                   cxxopts::value<std::string>()->default_value("fp32"), "NAME");
-}
-
-TeamOptions team_options(const CommandLine& line) {
-  TeamOptions options;
-  options.sync = line.text("sync");
-  if (options.sync != "overlapped" && options.sync != "after" && options.sync != "ring") {
-    throw UsageError(fmt::format("--sync must be overlapped, after or ring, not \"{}\"", options.sync));
-  }
-  const std::string sums = line.text("sums");
-  if (sums != "fp32" && sums != "bf16") throw UsageError(fmt::format("--sums must be fp32 or bf16, not \"{}\"", sums));
-  if (sums == "bf16") options.sums = SumPrecision::bfloat16;
-  if (sums == "bf16" && options.sync == "ring")
-    throw UsageError("--sync ring sends what there is: --sums bf16 is not for it");
-  return options;
-}
-
-int with_team(const CommandLine& line, const DeviceChoice& device, const std::function<void(Team&, bool&)>& work) {
+void TeamRequest::declare(CommandLine& line) {
   constexpr double kLongest = 86'400;
+  line.group("Several processes (started by torchrun, mpirun, srun, or with WORLD_SIZE and RANK)");
+  line.option("patience", patience, {1, kLongest}, "seconds that a process waits for one that is silent");
+  line.choice(
+      "sync", sync, {"overlapped", "after", "ring"},
+      "when gradients are averaged: while backward goes on, after it, or after it by the ring of exercise 12.8");
+  line.choice("sums", sums, {"fp32", "bf16"}, "numbers in which gradients travel; bf16 is half the bytes");
+}
+
+TeamOptions TeamRequest::options() const {
+  if (sums == "bf16" && sync == "ring") throw UsageError("--sync ring sends what there is: --sums bf16 is not for it");
+  return {sync, sums == "bf16" ? SumPrecision::bfloat16 : SumPrecision::as_they_are};
+}
+
+int with_team(const TeamRequest& request, bool resume, bool threads_given, const DeviceChoice& device,
+              const std::function<void(Team&, bool&)>& work) {
   const Place place = place_from_environment();
-  const auto patience =
-      std::chrono::milliseconds(static_cast<std::int64_t>(1000 * line.number("patience", 1, kLongest)));
-  team_options(line);
+  const auto patience = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * request.patience));
   bool has_state = false;
   if (place.size == 1) {
     Team alone;
     work(alone, has_state);
     return 0;
   }
-  if (device.device.is_cuda() && team_options(line).sync == "ring") {
+  if (device.device.is_cuda() && request.sync == "ring") {
     throw UsageError("--sync ring passes messages between processors; with GPUs there are overlapped and after");
   }
 
   const std::string who = fmt::format("rank {}: ", place.rank);
   try {
-    share_cores(line, place);
+    share_cores(threads_given, place);
     Team team(place, patience, device_of(device, place));
     try {
-      team.agree_on({{"--resume", line.on("resume") ? "given" : "not given"},
-                     {"--sync", line.text("sync")},
-                     {"--sums", line.text("sums")}});
+      team.agree_on({{"--resume", resume ? "given" : "not given"}, {"--sync", request.sync}, {"--sums", request.sums}});
       work(team, has_state);
       return 0;
     } catch (const Interrupted&) {
@@ -117,7 +104,7 @@ void agree_on_run(Team& team, const RunIdentity& identity) {
   }
 }
 
-void share_state(Team& team, GPTImpl& model, Optimizer& optimizer, Random& random, RunProgress& progress) {
+void share_state(Team& team, LanguageModelImpl& model, Optimizer& optimizer, Random& random, RunProgress& progress) {
   if (team.alone()) return;
   auto state = collect_training_state(model, optimizer, random);
   for (auto& [name, tensor] : state) {
@@ -128,9 +115,9 @@ void share_state(Team& team, GPTImpl& model, Optimizer& optimizer, Random& rando
   progress = described_run(team.broadcast(describe_run(RunIdentity(), progress))).progress;
 }
 
-double evaluate_together(Team& team, GPT& model, const torch::Tensor& tokens, std::int64_t batch_size) {
+double evaluate_together(Team& team, LanguageModel model, const torch::Tensor& tokens, std::int64_t batch_size) {
   if (team.alone()) return evaluate(model, tokens, batch_size);
-  const std::int64_t context = model->options.context, predictions = tokens.size(0) - 1;
+  const std::int64_t context = model->context(), predictions = tokens.size(0) - 1;
   const std::int64_t windows = (predictions + context - 1) / context;
   const Rows mine = rows_of(windows, team.rank(), team.size());
   const std::int64_t first = mine.first * context, last = std::min(first + mine.count * context, predictions);

@@ -93,12 +93,12 @@ Team& nobody_else() {
 
 }  // namespace
 
-TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
-                           Random& random)
+TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens,
+                           const StepSettings& settings, Random& random)
     : TrainingStep(std::move(model), optimizer, std::move(tokens), settings, random, nobody_else()) {}
 
-TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
-                           Random& random, Team& team)
+TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens,
+                           const StepSettings& settings, Random& random, Team& team)
     : model_(std::move(model)),
       optimizer_(optimizer),
       recordable_(settings.recorded ? dynamic_cast<RecordableOptimizer*>(&optimizer) : nullptr),
@@ -124,7 +124,9 @@ TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens
 //! [take]
 StepReport TrainingStep::take(std::int64_t step, double learning_rate) {
   // What is new in this step: where its windows begin, and how far it goes.
-  const auto starts = draw_starts(tokens_.size(0), settings_.batch_size, settings_.context, random_);
+  auto starts = draw_starts(tokens_.size(0), settings_.batch_size, settings_.context, random_);
+  // A GPU fetches by itself from memory that stays where it is; from other memory, the processor has to wait for it.
+  if (starts_.is_cuda()) starts = starts.pin_memory();
   starts_.copy_(starts, /*non_blocking=*/true);
   learning_rate_.fill_(learning_rate);
   rate_ = learning_rate;

@@ -69,10 +69,11 @@ class TrainingStep {
   /// @param optimizer of that model; recorded only where it is a RecordableOptimizer
   /// @param team of which every rank draws the whole batch, works on its own rows, and takes the same step
   /// @throws UsageError where there are fewer rows than ranks
-  TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings, Random& random,
-               Team& team);
+  TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+               Random& random, Team& team);
   /// The same, alone.
-  TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings, Random& random);
+  TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+               Random& random);
 
   /// Takes a step. The report's tensors are overwritten by the next one.
   StepReport take(std::int64_t step, double learning_rate);
@@ -88,7 +89,7 @@ class TrainingStep {
   void record();
   torch::Tensor take_part(const std::vector<torch::Tensor>& parts);
 
-  GPT model_;
+  LanguageModel model_;
   Optimizer& optimizer_;
   RecordableOptimizer* recordable_;  ///< the same optimizer, where its step is to be recorded
   torch::Tensor tokens_;

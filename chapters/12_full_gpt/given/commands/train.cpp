@@ -1,0 +1,186 @@
+#include "12_full_gpt/given/commands/train.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "11_modern/given/modern_gpt.h"
+#include "12_full_gpt/given/model/loaded_run.h"
+#include "12_full_gpt/given/training/recipes.h"
+#include "12_full_gpt/given/training/run_folder.h"
+#include "12_full_gpt/given/training/team_run.h"
+#include "12_full_gpt/given/training/trainer.h"
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "common/base/files.h"
+#include "common/base/interrupt.h"
+#include "common/corpus.h"
+#include "common/program.h"
+
+namespace verse {
+
+namespace {
+
+/// What the command is asked for, beside a recipe.
+struct Request {
+  std::optional<std::filesystem::path> out, from;
+  bool resume = false;
+  TeamRequest team;
+};
+
+constexpr const char* kPreset = "demo";  ///< where none is named
+
+std::filesystem::path folder_of(const Request& request, const CommandLine& line) {
+  if (request.out) return *request.out;
+  std::string preset = kPreset;
+  line.take("preset", preset);
+  return std::filesystem::path("runs") / preset;
+}
+
+std::string device_name(const DeviceChoice& choice) {
+  return choice.device.is_cuda() ? "cuda" : "cpu";
+}
+
+/// Makes a recipe that of a run which begins from another: its shape and tokenizer are settled, the rest is not.
+LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line, RunIdentity& identity) {
+  LoadedRun start = load_run(place);
+  const auto* gpt = dynamic_cast<GPTImpl*>(start.model.get());
+  if (gpt == nullptr) {
+    throw UsageError(
+        fmt::format("--from goes on with a model of GPT-2's parts, and {} is one of speedrun's", place.string()));
+  }
+  identity.tokenizer_file = read_file(place / "tokenizer.json");
+  GPTOptions& shape = identity.recipe.model;
+  shape = gpt->options;
+  const GPTOptions before = shape;
+  apply_recipe(line, identity.recipe);
+  const auto settled = [&place](const char* flag, std::int64_t there, std::int64_t asked) {
+    if (there == asked) return;
+    throw UsageError(
+        fmt::format("--{} {} is not what {} has: {}; a model keeps its shape", flag, asked, place.string(), there));
+  };
+  settled("layers", before.layers, shape.layers);
+  settled("heads", before.heads, shape.heads);
+  settled("width", before.width, shape.width);
+  settled("context", before.context, shape.context);
+  return start;
+}
+
+/// A new run, by preset and flags.
+std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
+                                       Team& team) {
+  RunIdentity identity;
+  std::string preset = kPreset;
+  line.take("preset", preset);
+  identity.recipe = recipe_named(preset);
+  const auto path = folder_of(request, line);
+  LoadedRun start;
+  if (request.from) {
+    if (identity.recipe.modern)
+      throw UsageError("--from goes on with a model of GPT-2's parts, and speedrun's are others");
+    start = begin_from(*request.from, line, identity);
+  } else {
+    apply_recipe(line, identity.recipe);
+  }
+  if (team.leads()) RunFolder::check_new(path);
+
+  Corpus corpus = load_corpus(shared.data);
+  identity.text_name = corpus.name;
+  if (shared.data) identity.text_file = std::filesystem::absolute(*shared.data);
+  identity.text_digest = text_digest(corpus.text);
+  identity.device = device_name(shared.device);
+  identity.threads = torch::get_num_threads();
+  agree_on_run(team, identity);
+  auto training =
+      std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device, team, request.team.options());
+  if (start.model) training->take_weights(dynamic_cast<GPTImpl&>(*start.model));
+  training->begin(path);
+  if (team.leads()) fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
+  return training;
+}
+
+/// A run that goes on as it began: what it needs to know stands in its folder.
+std::unique_ptr<Training> resumed_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
+                                           Team& team) {
+  if (request.from) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
+  std::unique_ptr<RunFolder> folder;
+  RunState state;
+  if (team.leads()) {
+    folder = std::make_unique<RunFolder>(RunFolder::open(folder_of(request, line)));
+    state = folder->load_state();
+  }
+  RunIdentity identity = state.identity;
+  if (!team.alone()) identity = described_run(team.broadcast(describe_run(identity, state.progress))).identity;
+
+  // A flag may say again what the run is, and nothing else.
+  Recipe asked = identity.recipe;
+  line.take("preset", asked.preset);
+  apply_recipe(line, asked);
+  refuse_changes(identity.recipe, asked);
+  identity.recipe = asked;
+
+  // Another GPU than before will do, where one is named.
+  DeviceChoice device = line.given("device") ? shared.device : choose_device(identity.device);
+  if (device.device.is_cpu()) device.reason = "the CPU, as before";
+  if (line.given("device") && device_name(shared.device) != identity.device) {
+    throw UsageError(
+        fmt::format("the run was started on {}; it cannot go on on {}", identity.device, device_name(shared.device)));
+  }
+  if (line.given("threads")) {
+    identity.threads = torch::get_num_threads();
+  } else if (team.alone()) {
+    torch::set_num_threads(identity.threads);
+  }
+
+  std::optional<std::filesystem::path> data = shared.data;
+  if (!data && identity.text_file) data = identity.text_file;
+  Corpus corpus = load_corpus(data);
+  if (text_digest(corpus.text) != identity.text_digest) {
+    throw UsageError(fmt::format("{} is not the text that the run was started on", corpus.name));
+  }
+  if (data) identity.text_file = std::filesystem::absolute(*data);
+
+  // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
+  if (folder && std::isfinite(state.progress.best_loss)) load_run(folder->path());
+  agree_on_run(team, identity);
+  auto training =
+      std::make_unique<Training>(std::move(identity), std::move(corpus), device, team, request.team.options());
+  training->go_on(std::move(folder), state);
+  if (!team.leads()) return training;
+  fmt::print(stderr, "{}; threads: {}; going on after step {} of {}\n", device.reason, training->identity().threads,
+             state.progress.step, training->recipe().schedule.steps);
+  return training;
+}
+
+}  // namespace
+
+int train_command(int argc, char** argv) {
+  Request request;
+  CommandLine line("Trains a GPT on a text.", "train");
+  line.group("Run");
+  line.option("out", request.out, "the run's folder; without it, runs/ and the preset's name", "RUN");
+  line.flag("resume", request.resume, "go on with the run in --out; needs no other option");
+  line.option("from", request.from, "begin a new run with the best model of that one, its tokenizer and its shape",
+              "RUN");
+  declare_recipe(line, kPreset);
+  request.team.declare(line);
+  const SharedOptions shared = line.parse(argc, argv);
+  catch_interrupts();
+  request.team.options();
+  return with_team(
+      request.team, request.resume, line.given("threads"), shared.device, [&](Team& team, bool& has_state) {
+        const auto training =
+            request.resume ? resumed_training(request, line, shared, team) : new_training(request, line, shared, team);
+        has_state = true;
+        training->show_plan();
+        training->run();
+        training->finish();
+      });
+}
+
+}  // namespace verse

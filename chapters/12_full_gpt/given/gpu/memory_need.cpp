@@ -1,0 +1,61 @@
+#include "12_full_gpt/given/gpu/memory_need.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/text.h"
+#include "common/device.h"
+
+namespace verse {
+
+MemoryNeed memory_need(std::int64_t windows, std::int64_t bytes, std::int64_t more_windows, std::int64_t more_bytes) {
+  MemoryNeed need;
+  need.each = static_cast<double>(more_bytes - bytes) / static_cast<double>(more_windows - windows);
+  need.fixed = static_cast<double>(bytes) - need.each * static_cast<double>(windows);
+  return need;
+}
+
+MemoryNeed measure_memory_need(const LanguageModel& model, Optimizer& optimizer, const torch::Tensor& tokens,
+                               StepSettings settings) {
+  constexpr std::int64_t kWindows = 4, kMoreWindows = 12;
+  const auto most_memory = [&](std::int64_t windows) {
+    Random random(1);
+    settings.batch_size = windows;
+    settings.accumulate = 1;
+    settings.recorded = false;
+    forget_peak_memory(tokens.device());
+    TrainingStep(model, optimizer, tokens, settings, random).take(0, 0.0);
+    return peak_memory(tokens.device()).value_or(0);
+  };
+  most_memory(kWindows);  // libraries take memory for themselves the first time
+  const std::int64_t bytes = most_memory(kWindows), more_bytes = most_memory(kMoreWindows);
+  return memory_need(kWindows, bytes, kMoreWindows, more_bytes);
+}
+
+std::string memory_advice(const MemoryNeed& need, std::int64_t room, const StepSettings& settings) {
+  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
+  const std::int64_t at_a_time = (settings.batch_size + settings.accumulate - 1) / settings.accumulate;
+  std::string text =
+      fmt::format("the GPU's memory does not suffice: {} windows at a time need about {:.1f} GiB, and {:.1f} are there",
+                  with_commas(at_a_time), (need.fixed + need.each * static_cast<double>(at_a_time)) / kGibibyte,
+                  static_cast<double>(room) / kGibibyte);
+  const double fit = std::floor((0.9 * static_cast<double>(room) - need.fixed) / std::max(need.each, 1.0));
+  if (fit < 1) return text + "; not one would fit, so the model is too large, or its --context";
+  const auto windows = std::min(static_cast<std::int64_t>(fit), at_a_time);
+  const std::int64_t parts = (settings.batch_size + windows - 1) / windows;
+  return text + fmt::format("; --batch-size {}, or --accumulate {}, would fit", windows, parts);
+}
+
+std::string memory_trouble(const LanguageModel& model, Optimizer& optimizer, const torch::Tensor& tokens,
+                           const StepSettings& settings, const c10::OutOfMemoryError& error) {
+  try {
+    const std::int64_t room = memory_for_tensors(tokens.device());
+    return memory_advice(measure_memory_need(model, optimizer, tokens, settings), room, settings);
+  } catch (const c10::Error&) {
+    return out_of_memory_line(error.what_without_backtrace());
+  }
+}
+
+}  // namespace verse

@@ -1,0 +1,38 @@
+#pragma once
+
+/// @file
+/// How much of a GPU's memory a step of training takes, and what would fit where it takes too much.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+
+#include "12_full_gpt/given/training/training_step.h"
+
+namespace verse {
+
+/// The most memory that a step holds at a time, in bytes: so much at any rate, and so much for each window.
+struct MemoryNeed {
+  double fixed = 0;
+  double each = 0;
+};
+
+/// A line through two measurements.
+/// @param bytes the most that a step of so many windows held @param more_windows more than `windows`
+MemoryNeed memory_need(std::int64_t windows, std::int64_t bytes, std::int64_t more_windows, std::int64_t more_bytes);
+
+/// The same, measured by two small steps, which change the model. On a GPU only.
+MemoryNeed measure_memory_need(const LanguageModel& model, Optimizer& optimizer, const torch::Tensor& tokens,
+                               StepSettings settings);
+
+/// One line on a batch that was too large for `room` bytes: what it needs, and what would fit, a tenth of the room
+/// being left over.
+std::string memory_advice(const MemoryNeed& need, std::int64_t room, const StepSettings& settings);
+
+/// What to say where a step met the end of a GPU's memory: that advice, or LibTorch's own message in one line where no
+/// small step fits either. The model is of no use afterwards; the state saved last is.
+std::string memory_trouble(const LanguageModel& model, Optimizer& optimizer, const torch::Tensor& tokens,
+                           const StepSettings& settings, const c10::OutOfMemoryError& error);
+
+}  // namespace verse
