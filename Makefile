@@ -62,6 +62,7 @@ help:
 	@echo "  make figures           draw the book's pictures again, from real runs"
 	@echo "  make epub              the book as build/book/chapter-and-verse.epub (needs pandoc)"
 	@echo "  make bench             benchmarks"
+	@echo "  make hosts-demo        train on several hosts, made of network namespaces (root)"
 	@echo "  make build, make clean everything under build/; away with it"
 	@echo "  make stubs             write the files of chapters/ anew from solutions/; refuses where you have begun"
 	@echo "  make format            clang-format over the course's own code"
@@ -201,6 +202,12 @@ figures: build
 
 bench: build
 	@tests/benchmarks/run $(BUILD)
+
+# Several hosts, as network namespaces of this machine; root, with ip and tc.
+.PHONY: hosts-demo
+hosts-demo: configure
+	@$(call build_targets,gpt)
+	@tests/benchmarks/hosts_demo.py $(BUILD) $(ARGS)
 
 # All code but the learner's files, which are cut out of solutions/ and hold stubs.
 own_code = git ls-files --cached --others --exclude-standard '*.h' '*.cpp' | \

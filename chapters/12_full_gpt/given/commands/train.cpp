@@ -13,6 +13,7 @@
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/run_folder.h"
+#include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/trainer.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
@@ -29,6 +30,7 @@ namespace {
 struct Request {
   std::optional<std::filesystem::path> out, from;
   bool resume = false;
+  TeamRequest team;
 };
 
 constexpr const char* kPreset = "demo";  ///< where none is named
@@ -70,7 +72,8 @@ LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line
 }
 
 /// A new run, by preset and flags.
-std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared) {
+std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
+                                       Team& team) {
   RunIdentity identity;
   std::string preset = kPreset;
   line.take("preset", preset);
@@ -84,7 +87,7 @@ std::unique_ptr<Training> new_training(const Request& request, const CommandLine
   } else {
     apply_recipe(line, identity.recipe);
   }
-  RunFolder::check_new(path);
+  if (team.leads()) RunFolder::check_new(path);
 
   Corpus corpus = load_corpus(shared.data);
   identity.text_name = corpus.name;
@@ -92,20 +95,27 @@ std::unique_ptr<Training> new_training(const Request& request, const CommandLine
   identity.text_digest = text_digest(corpus.text);
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
-  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device);
+  agree_on_run(team, identity);
+  auto training =
+      std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device, team, request.team.options());
   if (start.model) training->take_weights(dynamic_cast<GPTImpl&>(*start.model));
   training->begin(path);
-  fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
+  if (team.leads()) fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
   return training;
 }
 
 /// A run that goes on as it began: what it needs to know stands in its folder.
-std::unique_ptr<Training> resumed_training(const Request& request, const CommandLine& line,
-                                           const SharedOptions& shared) {
+std::unique_ptr<Training> resumed_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
+                                           Team& team) {
   if (request.from) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
-  RunFolder folder = RunFolder::open(folder_of(request, line));
-  RunState state = folder.load_state();
+  std::unique_ptr<RunFolder> folder;
+  RunState state;
+  if (team.leads()) {
+    folder = std::make_unique<RunFolder>(RunFolder::open(folder_of(request, line)));
+    state = folder->load_state();
+  }
   RunIdentity identity = state.identity;
+  if (!team.alone()) identity = described_run(team.broadcast(describe_run(identity, state.progress))).identity;
 
   // A flag may say again what the run is, and nothing else.
   Recipe asked = identity.recipe;
@@ -123,7 +133,7 @@ std::unique_ptr<Training> resumed_training(const Request& request, const Command
   }
   if (line.given("threads")) {
     identity.threads = torch::get_num_threads();
-  } else {
+  } else if (team.alone()) {
     torch::set_num_threads(identity.threads);
   }
 
@@ -136,9 +146,12 @@ std::unique_ptr<Training> resumed_training(const Request& request, const Command
   if (data) identity.text_file = std::filesystem::absolute(*data);
 
   // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
-  if (std::isfinite(state.progress.best_loss)) load_run(folder.path());
-  auto training = std::make_unique<Training>(std::move(identity), std::move(corpus), device);
+  if (folder && std::isfinite(state.progress.best_loss)) load_run(folder->path());
+  agree_on_run(team, identity);
+  auto training =
+      std::make_unique<Training>(std::move(identity), std::move(corpus), device, team, request.team.options());
   training->go_on(std::move(folder), state);
+  if (!team.leads()) return training;
   fmt::print(stderr, "{}; threads: {}; going on after step {} of {}\n", device.reason, training->identity().threads,
              state.progress.step, training->recipe().schedule.steps);
   return training;
@@ -155,13 +168,19 @@ int train_command(int argc, char** argv) {
   line.option("from", request.from, "begin a new run with the best model of that one, its tokenizer and its shape",
               "RUN");
   declare_recipe(line, kPreset);
+  request.team.declare(line);
   const SharedOptions shared = line.parse(argc, argv);
   catch_interrupts();
-  const auto training = request.resume ? resumed_training(request, line, shared) : new_training(request, line, shared);
-  training->show_plan();
-  training->run();
-  training->finish();
-  return 0;
+  request.team.options();
+  return with_team(
+      request.team, request.resume, line.given("threads"), shared.device, [&](Team& team, bool& has_state) {
+        const auto training =
+            request.resume ? resumed_training(request, line, shared, team) : new_training(request, line, shared, team);
+        has_state = true;
+        training->show_plan();
+        training->run();
+        training->finish();
+      });
 }
 
 }  // namespace verse

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "03_attention/attention.h"
 #include "common/eight_at_once.h"
@@ -49,24 +50,37 @@ void drop_one_by_one(const float* x, float* y, std::int64_t count, std::uint32_t
   drop_each(x, y, count, first, drops);
 }
 
+/// What PartOfBatch says, on this thread: the first row, and how many there are.
+thread_local std::pair<std::int64_t, std::int64_t> rows_here{0, 1};
+
+/// The place of a part's first number in the whole batch. A tensor may be a row a text or a row a position, so what
+/// counts is how many numbers a text has.
+std::int64_t first_place(const torch::Tensor& part, const Drops& drops) {
+  return drops.first_row * (part.numel() / drops.rows);
+}
+
 void save_drops(torch::autograd::AutogradContext& context, const Drops& drops) {
   context.saved_data["share"] = drops.share;
   context.saved_data["seed"] = static_cast<std::int64_t>(drops.seed);
+  context.saved_data["first_row"] = drops.first_row;
+  context.saved_data["rows"] = drops.rows;
 }
 
 Drops saved_drops(torch::autograd::AutogradContext& context) {
-  return {context.saved_data["share"].toDouble(), static_cast<std::uint64_t>(context.saved_data["seed"].toInt())};
+  return {context.saved_data["share"].toDouble(), static_cast<std::uint64_t>(context.saved_data["seed"].toInt()),
+          context.saved_data["first_row"].toInt(), context.saved_data["rows"].toInt()};
 }
 
 class FastDropout : public torch::autograd::Function<FastDropout> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x, const Drops& drops) {
     save_drops(*context, drops);
-    return drop(x.contiguous(), drops);
+    return drop(x.contiguous(), drops, first_place(x, drops));
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
-    return {drop(gradients[0].contiguous(), saved_drops(*context)), {}};
+    const Drops drops = saved_drops(*context);
+    return {drop(gradients[0].contiguous(), drops, first_place(gradients[0], drops)), {}};
   }
 };
 
@@ -118,7 +132,8 @@ class AttendDropping : public torch::autograd::Function<AttendDropping> {
     cut.in_turn([&](std::int64_t first, std::int64_t count) {
       const auto apart = cut.apart(parts.narrow(0, first, count));
       const auto weights = cut.weights(apart[0], apart[1], hidden);
-      const auto mixed = torch::bmm(drop(weights, drops, first * cut.weights_of_a_text()), apart[2]);
+      const auto mixed =
+          torch::bmm(drop(weights, drops, (drops.first_row + first) * cut.weights_of_a_text()), apart[2]);
       result.narrow(0, first, count)
           .view({count, cut.time, cut.heads, cut.width})
           .copy_(mixed.view({count, cut.heads, cut.time, cut.width}).transpose(1, 2));
@@ -141,7 +156,7 @@ class AttendDropping : public torch::autograd::Function<AttendDropping> {
     cut.in_turn([&](std::int64_t first, std::int64_t count) {
       const auto apart = kept_apart.defined() ? kept_apart : cut.apart(parts.narrow(0, first, count));
       const auto weights = kept_weights.defined() ? kept_weights : cut.weights(apart[0], apart[1], hidden);
-      const std::int64_t place = first * cut.weights_of_a_text();
+      const std::int64_t place = (drops.first_row + first) * cut.weights_of_a_text();
       const auto to_mixed = gradient.narrow(0, first, count)
                                 .view({count, cut.time, cut.heads, cut.width})
                                 .transpose(1, 2)
@@ -166,7 +181,14 @@ class AttendDropping : public torch::autograd::Function<AttendDropping> {
 
 Drops Drops::drawn(double share) {
   const auto seed = torch::randint(std::numeric_limits<std::int64_t>::max(), {1}, torch::kInt64).item<std::int64_t>();
-  return {share, static_cast<std::uint64_t>(seed)};
+  return {share, static_cast<std::uint64_t>(seed), rows_here.first, rows_here.second};
+}
+
+PartOfBatch::PartOfBatch(std::int64_t first, std::int64_t count)
+    : before_(std::exchange(rows_here, std::pair(first, count))) {}
+
+PartOfBatch::~PartOfBatch() {
+  rows_here = before_;
 }
 
 torch::Tensor drop(const torch::Tensor& x, const Drops& drops, std::int64_t first) {

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace verse {
 
@@ -14,9 +15,25 @@ namespace verse {
 struct Drops {
   double share = 0;        ///< that is dropped, at least 0 and below 1
   std::uint64_t seed = 0;  ///< another one, other drops
+  /// Where the tensor is a part of a larger batch: how many of its rows come before, and how many texts it has itself.
+  /// Each text then loses what it would lose in the whole batch, whoever works on it.
+  std::int64_t first_row = 0, rows = 1;
 
   /// With a seed from LibTorch's generator, so that torch::manual_seed() settles it and a saved state brings it back.
   static Drops drawn(double share);
+};
+
+/// For as long as it lives, what this thread drops is of `count` texts, the first of which is row `first` of a larger
+/// batch.
+class PartOfBatch {
+ public:
+  PartOfBatch(std::int64_t first, std::int64_t count);
+  ~PartOfBatch();
+  PartOfBatch(const PartOfBatch&) = delete;
+  PartOfBatch& operator=(const PartOfBatch&) = delete;
+
+ private:
+  std::pair<std::int64_t, std::int64_t> before_;
 };
 
 /// Some of the numbers made 0 and the others larger, by 1 / (1 - share). No gradients.

@@ -27,11 +27,16 @@ constexpr std::size_t kPlottedPoints = 400;
 }  // namespace
 
 void Training::show_plan() const {
+  if (!team_.leads()) return;
   fmt::print("{}: {} {}s train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
              codec_->unit(), with_commas(validation_.size(0)), codec_->size());
   fmt::print("a GPT of {} layers, {} heads, {} wide, context {}: {} parameters, on {}, {}\n", recipe().model.layers,
              recipe().model.heads, recipe().model.width, recipe().model.context, with_commas(model_->parameter_count()),
              device_.str(), precision());
+  if (!team_.alone()) {
+    fmt::print("{} processes, each with its rows of every batch of {}; gradients averaged {}\n", team_.size(),
+               recipe().batch_size, team_options_.sync == "ring" ? "by exercise 12.8's ring" : team_options_.sync);
+  }
   if (landmarks_) show_stages(*landmarks_);
   std::fflush(stdout);
 }
@@ -70,10 +75,11 @@ void Training::show_stages(const LossLandmarks& landmarks) const {
 }
 
 void Training::finish() {
+  if (!team_.leads()) return;
   draw();
   LoadedRun best = load_run(folder_->path());
   best.model->to(device_);
-  const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : whole_loss(best.model);
+  const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : loss_alone(best.model);
   fmt::print("\nthe best model: validation loss {:.4f} after {} steps", loss, progress_.best_step);
   if (landmarks_ && landmarks_->floor) {
     const double floor = *landmarks_->floor;

@@ -90,6 +90,14 @@ RunState read_description(const JsonEntry& json) {
 
 }  // namespace
 
+std::string describe_run(const RunIdentity& identity, const RunProgress& progress) {
+  return json_text(describe({identity, progress, {}}, ""));
+}
+
+RunState described_run(const std::string& text) {
+  return read_description(parse_json(text, "the run that rank 0 has told of"));
+}
+
 RunFolder::RunFolder(const std::filesystem::path& path) : path_(path), lock_(std::make_unique<FolderLock>(path)) {
   remove_left_overs(path);
 }

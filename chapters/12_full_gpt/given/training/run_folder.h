@@ -49,6 +49,10 @@ struct RunState {
   NamedTensors tensors;  ///< see collect_training_state()
 };
 
+/// What a run is and how far it has come, as one line of text, and back; without its tensors.
+std::string describe_run(const RunIdentity& identity, const RunProgress& progress);
+RunState described_run(const std::string& text);
+
 /// The folder of a run, which this process alone writes to.
 ///
 /// Everything in it is replaced as a whole or not at all, and the state file last: whenever a run is cut off, the

@@ -15,9 +15,9 @@
 #include "12_full_gpt/given/gpu/memory_need.h"
 #include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
+#include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
-#include "common/base/interrupt.h"
 
 namespace verse {
 
@@ -35,8 +35,11 @@ double seconds_since(Clock::time_point start) {
 
 }  // namespace
 
-Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device)
-    : identity_(std::move(identity)),
+Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device, Team& team,
+                   const TeamOptions& options)
+    : team_(team),
+      team_options_(options),
+      identity_(std::move(identity)),
       corpus_(std::move(corpus)),
       tokenizer_file_(identity_.tokenizer_file.value_or("")),
       device_(device.device),
@@ -77,29 +80,35 @@ void Training::take_weights(GPTImpl& model) {
 }
 
 void Training::begin(const std::filesystem::path& path) {
-  folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
-  save_state();
+  if (team_.leads()) {
+    folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
+    save_state();
+  }
+  share_state(team_, *model_, *optimizer_, random_, progress_);
 }
 
-void Training::go_on(RunFolder folder, const RunState& state) {
-  folder_ = std::make_unique<RunFolder>(std::move(folder));
-  restore_training_state(state.tensors, *model_, *optimizer_, random_);
+void Training::go_on(std::unique_ptr<RunFolder> folder, const RunState& state) {
+  folder_ = std::move(folder);
+  if (team_.leads()) restore_training_state(state.tensors, *model_, *optimizer_, random_);
   progress_ = state.progress;
+  share_state(team_, *model_, *optimizer_, random_, progress_);
   if (landmarks_ && std::isfinite(progress_.best_loss)) stage_ = stage_of(progress_.best_loss, *landmarks_);
 }
 
 void Training::run() {
   const std::int64_t tokens_per_step = recipe().batch_size * recipe().model.context;
-  bar_ = std::make_unique<Progress>(recipe().schedule.steps, tokens_per_step, progress_.step);
-  if (progress_.step == 0 && folder_->metrics().empty()) evaluate_and_save();
+  if (team_.leads()) bar_ = std::make_unique<Progress>(recipe().schedule.steps, tokens_per_step, progress_.step);
+  const bool begins = team_.leads() && progress_.step == 0 && folder_->metrics().empty();
+  if (team_.sum(begins ? 1.0 : 0.0) > 0) evaluate_and_save();
 
   model_->train();
   step_began_ = Clock::now();
   row_loss_ = torch::full({}, progress_.row_loss, torch::dtype(torch::kFloat64).device(device_));
   take_steps();
-  bar_->finish();
+  team_.part();
+  if (bar_) bar_->finish();
   bar_.reset();
-  if (interrupted() && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
+  if (asked_to_stop_ && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
 }
 
 void Training::refuse_short_text() const {
@@ -119,33 +128,42 @@ void Training::take_steps() {
   settings.gradient_clip = recipe().gradient_clip;
   settings.accumulate = recipe().accumulate;
   settings.bfloat16 = bfloat16_;
-  settings.recorded = device_.is_cuda() && recipe().recorded;
+  settings.recorded = device_.is_cuda() && recipe().recorded && team_.alone();
+  settings.team = team_options_;
   try {
-    TrainingStep training_step(model_, *optimizer_, train_, settings, random_);
+    TrainingStep training_step(model_, *optimizer_, train_, settings, random_, team_);
 
     bool goes_on = !reached_goal();
     for (std::int64_t step = progress_.step; goes_on && step < recipe().schedule.steps; ++step) {
       const StepReport report = training_step.take(step, learning_rate_of(recipe(), step));
-      if (const std::string news = training_step.news(); !news.empty()) bar_->note(news);
+      if (const std::string news = training_step.news(); !news.empty() && bar_) bar_->note(news);
+      // A processor's answer is at hand; a GPU would have to be waited for.
+      const bool looks = device_.is_cpu() || team_.alone() || (step + 1) % kRowEvery == 0;
+      if (looks) asked_to_stop_ = training_step.asked_to_stop();
       goes_on = after_step(report);
     }
   } catch (const c10::OutOfMemoryError& error) {
-    bar_->finish();
+    if (bar_) bar_->finish();
     throw std::runtime_error(memory_trouble(model_, *optimizer_, train_, settings, error));
   }
 }
 //! [take-steps]
 
-double Training::loss_over(LanguageModel model, const torch::Tensor& tokens) {
+double Training::loss_over(Team& team, LanguageModel model, const torch::Tensor& tokens) {
   const Autocast autocast(device_, bfloat16_);
   const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
-  return evaluate(model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
+  return evaluate_together(team, model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
+}
+
+double Training::loss_alone(LanguageModel model) {
+  Team nobody_else;
+  return loss_over(nobody_else, model, validation_);
 }
 
 double Training::steering_loss() {
   if (recipe().evaluate_batches == 0) return whole_loss(model_);
   const std::int64_t tokens = 1 + recipe().evaluate_batches * recipe().batch_size * recipe().model.context;
-  return loss_over(model_, validation_.slice(0, 0, tokens));
+  return loss_over(team_, model_, validation_.slice(0, 0, tokens));
 }
 
 bool Training::after_step(const StepReport& report) {
@@ -156,11 +174,11 @@ bool Training::after_step(const StepReport& report) {
     Metrics row = close_row(report);
     if (evaluates) {
       evaluate_and_save(row);
-    } else {
+    } else if (team_.leads()) {
       folder_->append(row);
     }
   }
-  return !interrupted() && !reached_goal();
+  return !asked_to_stop_ && !reached_goal();
 }
 
 Metrics Training::close_row(const StepReport& report) {
@@ -185,15 +203,15 @@ Metrics Training::close_row(const StepReport& report) {
   progress_.row_step = progress_.step;
   progress_.row_seconds = progress_.seconds;
   row_loss_.zero_();
-  bar_->update(progress_.step, *row.train_loss);
+  if (bar_) bar_->update(progress_.step, *row.train_loss);
   return row;
 }
 
 void Training::evaluate_and_save(Metrics row) {
-  bar_->pause();
+  if (bar_) bar_->pause();
   double loss = steering_loss();
   row.validation_loss = loss;
-  folder_->append(row);
+  if (team_.leads()) folder_->append(row);
 
   // What decides over the end of a training is measured on the whole split.
   if (recipe().stop_at_loss && recipe().evaluate_batches > 0 && loss <= *recipe().stop_at_loss) {
@@ -203,11 +221,13 @@ void Training::evaluate_and_save(Metrics row) {
   if (best) {
     progress_.best_loss = loss;
     progress_.best_step = progress_.step;
-    save_any_model(folder_->path(), *model_, tokenizer_file_);
+    if (team_.leads()) save_any_model(folder_->path(), *model_, tokenizer_file_);
   }
-  save_state();
-  report(row, best);
-  bar_->go_on();
+  if (team_.leads()) {
+    save_state();
+    report(row, best);
+    bar_->go_on();
+  }
   step_began_ = Clock::now();
 }
 
@@ -219,6 +239,7 @@ void Training::save_state() {
 
 void Training::stop() {
   progress_.seconds += seconds_since(step_began_);
+  if (!team_.leads()) throw Interrupted("rank 0 has saved");
   save_state();
   draw();
   throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",

@@ -17,17 +17,19 @@
 #include "10_subwords/given/text_codec.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/run_folder.h"
+#include "12_full_gpt/given/training/team_gradients.h"
 #include "common/base/progress.h"
 #include "common/base/random.h"
 #include "common/corpus.h"
 #include "common/device.h"
+#include "common/team.h"
 
 namespace verse {
 
 /// A run in the making: everything that training touches. What it does is in trainer.cpp, what it says in report.cpp.
 class Training {
  public:
-  Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device);
+  Training(RunIdentity identity, Corpus corpus, const DeviceChoice& device, Team& team, const TeamOptions& options);
 
   const Recipe& recipe() const { return identity_.recipe; }
   const RunIdentity& identity() const { return identity_; }
@@ -35,11 +37,11 @@ class Training {
   /// Begins with another model's weights instead of random ones.
   void take_weights(GPTImpl& model);
 
-  /// Takes a new folder, and saves the beginning there.
+  /// Takes a new folder, and saves the beginning there. Of a team, rank 0 has the folder, and the others its state.
   void begin(const std::filesystem::path& path);
 
-  /// Goes on from a folder's state.
-  void go_on(RunFolder folder, const RunState& state);
+  /// Goes on from a folder's state. @param folder none in ranks other than 0
+  void go_on(std::unique_ptr<RunFolder> folder, const RunState& state);
 
   /// Says what is about to be trained on what.
   void show_plan() const;
@@ -67,9 +69,11 @@ class Training {
   /// Chapter 5's loop, around a step that a GPU may record.
   void take_steps();
 
-  double loss_over(LanguageModel model, const torch::Tensor& tokens);
+  double loss_over(Team& team, LanguageModel model, const torch::Tensor& tokens);
 
-  double whole_loss(LanguageModel model) { return loss_over(model, validation_); }
+  double whole_loss(LanguageModel model) { return loss_over(team_, model, validation_); }
+  /// The same, by this rank alone.
+  double loss_alone(LanguageModel model);
 
   /// The validation loss by which training is steered: over the whole split, or a part where so asked for.
   double steering_loss();
@@ -96,6 +100,8 @@ class Training {
   /// loss.svg. A run without its picture is still a run: where it cannot be drawn, a note says why.
   void draw() const;
 
+  Team& team_;
+  TeamOptions team_options_;
   RunIdentity identity_;
   Corpus corpus_;
   std::string tokenizer_file_;
@@ -107,9 +113,10 @@ class Training {
   torch::Tensor train_, validation_;        ///< [characters], int64, on the device
   LanguageModel model_{nullptr};
   std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<RunFolder> folder_;
+  std::unique_ptr<RunFolder> folder_;  ///< rank 0's alone, as is the bar
   std::unique_ptr<Progress> bar_;
   RunProgress progress_;
+  bool asked_to_stop_ = false;  ///< somebody of the team was; all of them know
   std::optional<LossStage> stage_;
   torch::Tensor row_loss_;  ///< sum of the batch losses since the last line of metrics.csv, on the device
   std::chrono::steady_clock::time_point step_began_ = std::chrono::steady_clock::now();

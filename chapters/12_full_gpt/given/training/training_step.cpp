@@ -6,7 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "12_full_gpt/given/cpu/fast_dropout.h"
 #include "common/base/error.h"
+#include "common/base/interrupt.h"
 
 namespace verse {
 
@@ -81,19 +83,42 @@ std::unique_ptr<Optimizer> make_adamw(std::vector<torch::Tensor> parameters, con
   return std::make_unique<FusedAdamW>(std::move(parameters), options);
 }
 
+namespace {
+
+/// For whoever trains alone.
+Team& nobody_else() {
+  static Team team;
+  return team;
+}
+
+}  // namespace
+
 TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens,
                            const StepSettings& settings, Random& random)
+    : TrainingStep(std::move(model), optimizer, std::move(tokens), settings, random, nobody_else()) {}
+
+TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens,
+                           const StepSettings& settings, Random& random, Team& team)
     : model_(std::move(model)),
       optimizer_(optimizer),
       recordable_(settings.recorded ? dynamic_cast<RecordableOptimizer*>(&optimizer) : nullptr),
       tokens_(std::move(tokens)),
       settings_(settings),
-      random_(random) {
+      random_(random),
+      team_(team) {
   const auto numbers = torch::dtype(torch::kFloat32).device(tokens_.device());
   starts_ = torch::zeros({settings_.batch_size}, tokens_.options());
   learning_rate_ = torch::zeros({}, numbers);
   loss_ = torch::zeros({}, numbers);
   norm_ = torch::zeros({}, numbers);
+  shared_ = torch::zeros({2}, numbers.dtype(torch::kFloat64));
+  if (team_.alone()) return;
+  for (const auto& part : starts_.chunk(settings_.accumulate)) {
+    if (part.size(0) >= team_.size()) continue;
+    throw UsageError(
+        fmt::format("a part of a batch has {} rows, and there are {} processes", part.size(0), team_.size()));
+  }
+  average_ = std::make_unique<GradientAverage>(team_, optimizer_.parameters(), settings_.team);
 }
 
 //! [take]
@@ -121,12 +146,15 @@ StepReport TrainingStep::take(std::int64_t step, double learning_rate) {
 //! [work]
 void TrainingStep::work() {
   for (auto parameter : optimizer_.parameters()) parameter.mutable_grad().reset();
-  std::vector<Batch> batches;
-  for (const auto& starts : starts_.chunk(settings_.accumulate)) {
-    batches.push_back(windows_at(tokens_, starts, settings_.context));
+  const std::vector<torch::Tensor> parts = starts_.chunk(settings_.accumulate);
+  if (team_.alone()) {
+    std::vector<Batch> batches;
+    for (const auto& starts : parts) batches.push_back(windows_at(tokens_, starts, settings_.context));
+    const auto loss_of = [this](const Batch& batch) { return fast_batch_loss(model_, batch); };
+    loss_.copy_(accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16));
+  } else {
+    loss_.copy_(take_part(parts));
   }
-  const auto loss_of = [this](const Batch& batch) { return fast_batch_loss(model_, batch); };
-  loss_.copy_(accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16));
 
   const double limit = settings_.gradient_clip > 0 ? settings_.gradient_clip : std::numeric_limits<double>::infinity();
   norm_.copy_(clip_gradients(optimizer_.parameters(), limit));
@@ -137,6 +165,41 @@ void TrainingStep::work() {
   }
 }
 //! [work]
+
+//! [take-part]
+/// The gradients of the whole batch, of which this rank works on its rows.
+torch::Tensor TrainingStep::take_part(const std::vector<torch::Tensor>& parts) {
+  // Its rows of each part, and how much they count in the average of all ranks.
+  std::vector<Batch> batches;
+  std::vector<std::int64_t> first_rows;
+  double weight = 0;
+  for (const auto& starts : parts) {
+    const Rows mine = rows_of(starts.size(0), team_.rank(), team_.size());
+    batches.push_back(windows_at(tokens_, starts.narrow(0, mine.first, mine.count), settings_.context));
+    first_rows.push_back(mine.first);
+    weight += mine.weight * static_cast<double>(starts.size(0)) / static_cast<double>(starts_.size(0));
+  }
+
+  average_->begin(static_cast<std::int64_t>(batches.size()));
+  std::size_t part = 0;
+  const auto loss_of = [&](const Batch& batch) {
+    const PartOfBatch here(first_rows[part++], batch.inputs.size(0));
+    return fast_batch_loss(model_, batch) * weight;
+  };
+  const auto loss = accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16);
+  average_->finish();
+
+  // The loss goes the same way, and beside it whether anybody has been asked to stop: so all stop after one step.
+  shared_[0].copy_(loss / team_.size());
+  shared_[1].fill_(interrupted() ? 1 : 0);
+  team_.sum(shared_);
+  return shared_[0];
+}
+//! [take-part]
+
+bool TrainingStep::asked_to_stop() const {
+  return team_.alone() ? interrupted() : shared_[1].item<double>() > 0;
+}
 
 void TrainingStep::record() {
   if (recordable_ == nullptr) {

@@ -12,7 +12,9 @@
 
 #include "05_training/training.h"
 #include "11_modern/given/recordable.h"
+#include "12_full_gpt/data_parallel.h"
 #include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/training/team_gradients.h"
 #include "common/base/random.h"
 #include "common/device.h"
 
@@ -52,6 +54,7 @@ struct StepSettings {
   bool bfloat16 = false;
   std::int64_t accumulate = 1;  ///< parts that a batch is cut into, to be gone through one after the other
   bool recorded = false;        ///< one recording played back, where the device can; else step by step
+  TeamOptions team;             ///< how gradients are averaged, where several processes train
 };
 
 /// A whole step: windows, loss, gradients, clipping, optimizer.
@@ -64,11 +67,19 @@ class TrainingStep {
  public:
   /// @param tokens [characters], int64, on the model's device, where the batches are drawn
   /// @param optimizer of that model; recorded only where it is a RecordableOptimizer
+  /// @param team of which every rank draws the whole batch, works on its own rows, and takes the same step
+  /// @throws UsageError where there are fewer rows than ranks
+  TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
+               Random& random, Team& team);
+  /// The same, alone.
   TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
                Random& random);
 
   /// Takes a step. The report's tensors are overwritten by the next one.
   StepReport take(std::int64_t step, double learning_rate);
+
+  /// Whether somebody of the team was asked to stop before the last step ended; the same answer for all of them.
+  bool asked_to_stop() const;
 
   /// What there is to say about the recording, once: that it works, or why it does not. Empty otherwise.
   std::string news();
@@ -76,6 +87,7 @@ class TrainingStep {
  private:
   void work();
   void record();
+  torch::Tensor take_part(const std::vector<torch::Tensor>& parts);
 
   LanguageModel model_;
   Optimizer& optimizer_;
@@ -83,10 +95,13 @@ class TrainingStep {
   torch::Tensor tokens_;
   StepSettings settings_;
   Random& random_;
+  Team& team_;
+  std::unique_ptr<GradientAverage> average_;  ///< none alone
 
   torch::Tensor starts_;         ///< [batch], int64, on the device
   torch::Tensor learning_rate_;  ///< a scalar, float32, on the device
   torch::Tensor loss_, norm_;    ///< of the step taken last
+  torch::Tensor shared_;         ///< [2], float64, on the device: the team's loss, and how many were asked to stop
   double rate_ = 0;
   std::int64_t taken_ = 0;
   std::unique_ptr<Recording> recording_;
