@@ -186,7 +186,7 @@ def recording():
                            ("chapters/03_attention/attention.h", "// Attention.\nint attend();\n"),
                            ("solutions/03_attention/attention.cpp", "int attend() { return 3; }\n"),
                            ("build/solution_03", '#!/bin/sh\necho "loss 2.5"\ncat build/found > "$4"\n'),
-                           ("build/found", '{"command": "", "date": "2026-01-02", "machine": "m", "scalars": {"loss": {"value": 2.5}}}')):
+                           ("build/found", '{"command": "", "date": "2026-01-02", "machine": "m", "scalars": {"loss": {"value": 2.5}, "fast": {"value": "nan"}}}')):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, encoding="utf-8")
         (root / "build/solution_03").chmod(0o755)

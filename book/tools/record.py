@@ -164,7 +164,7 @@ def differences(then, now, tolerance):
         else:
             x, y = number(a), number(b)
             numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (x, y))
-            if x == y or (numbers and abs(x - y) <= tolerance * max(abs(x), abs(y))):
+            if a == b or x == y or (numbers and abs(x - y) <= tolerance * max(abs(x), abs(y))):
                 return
             out.append(f"{where}: {a} was recorded, {b} is found now")
     for kind in ("scalars", "tables", "curves"):
