@@ -28,7 +28,8 @@
 namespace verse {
 namespace {
 
-const std::filesystem::path kFakes = VERSE_FAKES_DIR;
+/// The stand-ins lie beside this program, wherever it has travelled.
+const std::filesystem::path kFakes = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fakes";
 
 /// Puts a stand-in in the plugin's place, and at the end none.
 class Plugin : public testing::Test {

@@ -280,7 +280,7 @@ def check_processor(machine, report):
         status, _, errors, _ = machine.gpt(command, "--device", "cuda", "--out" if command == "train" else "--plot", machine.place("none"))
         line = last_line(errors)
         report.check(f"{command} --device cuda refuses in one line", status == 2 and "--device cuda: " in line, line)
-    status, text, errors, _ = machine.train("little", "--preset", "small", "--steps", "60", "--eval-every", "20", "--eval-batches", "1")
+    status, text, errors, _ = machine.train("little", "--preset", "small", "--steps", "60", "--eval-every", "20", "--eval-batches", "1", timeout=300)
     report.check("a short training", status == 0 and losses(machine.place("little"))[-1] < 3.2 if status == 0 else False,
                  last_line(errors) if status else f"training loss {losses(machine.place('little'))[-1]:.3f}")
     texts = [machine.gpt("generate", "--run", machine.place("little"), "--max-new-tokens", "80", "--seed", "7")[1] for _ in range(2)]
