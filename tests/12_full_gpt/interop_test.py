@@ -430,7 +430,7 @@ class Interop(unittest.TestCase):
         for entry, value, word in (("activation_function", "relu", "relu"), ("layer_norm_epsilon", 1e-6, "layer_norm_epsilon"),
                                    ("n_inner", 100, "n_inner"), ("model_type", "llama", "llama"), ("n_head", 5, "5 heads"),
                                    ("scale_attn_weights", False, "scale_attn_weights"), ("n_head", "four", "config.json"),
-                                   ("scale_attn_by_inverse_layer_idx", True, "inverse_layer_idx"), ("n_layer", 0, "layers"),
+                                   ("scale_attn_by_inverse_layer_idx", True, "inverse_layer_idx"), ("n_layer", 0, "n_layer should be"),
                                    ("add_cross_attention", True, "cross_attention"), ("n_layer", 4, "h.3."),
                                    ("n_layer", 2, "h.2."), ("n_layer", 10**9, "layers"), ("n_embd", 64, "wte.weight"),
                                    ("n_positions", 64, "wpe.weight"), ("vocab_size", 10**12, "wte.weight"),
@@ -452,8 +452,8 @@ class Interop(unittest.TestCase):
                 ("dropout", model("dropout", 0.1), "dropout"), ("prefix", model("continuing_subword_prefix", "##"), "continuing"),
                 ("fallback", model("byte_fallback", True), "byte_fallback"), ("kind", model("type", "Unigram"), "Unigram"),
                 ("merge", model("merges", [["qqq", "zzz"]]), "merge 1"), ("merges", model("merges", 5), "tokenizer.json"),
-                ("number", lambda json: json["model"]["vocab"].update({"a": 10**15}), "out of range"),
-                ("below", lambda json: json["model"]["vocab"].update({"a": -1}), "out of range"),
+                ("number", lambda json: json["model"]["vocab"].update({"a": 10**15}), "should be a whole number"),
+                ("below", lambda json: json["model"]["vocab"].update({"a": -1}), "should be a whole number"),
                 ("empty", lambda json: json.clear(), "tokenizer.json"),
                 ("added", lambda json: json["added_tokens"][0].update({"id": 7}), "two numbers"),
                 ("strip", lambda json: json["added_tokens"][0].update({"lstrip": True}), "lstrip")):
@@ -509,7 +509,7 @@ class Interop(unittest.TestCase):
         self.refused_import(with_index("away", lambda json: json["weight_map"].update({"x": "../theirs/model.safetensors"})), "../theirs")
         self.refused_import(with_index("none", lambda json: json.pop("weight_map")), index)
         self.refused_import(with_index("lacks", lambda json: json["weight_map"].update({"x": sorted(json["weight_map"].values())[0]})),
-                            "no tensor x")
+                            "has no such tensor")
         folder = with_index("lost", lambda json: None)
         os.remove(os.path.join(folder, sorted(name for name in os.listdir(folder) if name.endswith(".safetensors"))[0]))
         self.refused_import(folder, "there is no file")
