@@ -232,6 +232,7 @@ class Training {
     settings.accumulate = recipe().accumulate;
     settings.bfloat16 = bfloat16_;
     settings.recorded = device_.is_cuda();
+    settings.by_hand = device_.is_cuda() && bfloat16_;
     TrainingStep training_step(model_, *optimizer_, train_, settings, random_);
 
     bool goes_on = !reached_goal();

@@ -6,6 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "12_full_gpt/given/gpu/cuda_kernels.h"
+#include "12_full_gpt/given/gpu/flat_adamw.h"
+#include "12_full_gpt/given/gpu/hand_step.h"
 #include "common/base/error.h"
 
 namespace verse {
@@ -77,7 +80,7 @@ void DeviceAdamW::set_state(const std::vector<std::pair<std::string, torch::Tens
 }
 
 std::unique_ptr<Optimizer> make_adamw(std::vector<torch::Tensor> parameters, const AdamWOptions& options) {
-  if (parameters.at(0).is_cuda()) return std::make_unique<DeviceAdamW>(std::move(parameters), options);
+  if (parameters.at(0).is_cuda()) return std::make_unique<FlatAdamW>(std::move(parameters), options);
   return std::make_unique<FusedAdamW>(std::move(parameters), options);
 }
 
@@ -94,6 +97,28 @@ TrainingStep::TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens
   learning_rate_ = torch::zeros({}, numbers);
   loss_ = torch::zeros({}, numbers);
   norm_ = torch::zeros({}, numbers);
+  if (settings_.by_hand) try_by_hand();
+}
+
+TrainingStep::~TrainingStep() = default;
+
+void TrainingStep::try_by_hand() {
+  std::string problem;
+  if (!tokens_.is_cuda() || !settings_.bfloat16) problem = "it computes in bfloat16 on a GPU";
+  if (settings_.accumulate != 1 || settings_.context != model_->options.context) problem = "the batch is in parts";
+  if (problem.empty()) problem = HandStep::obstacle(*model_, optimizer_);
+  std::unique_ptr<StepKernels> kernels;
+  if (problem.empty()) kernels = CudaKernels::make(model_->options.width, {}, problem);
+  if (kernels == nullptr) {
+    news_ = fmt::format("no step by hand: {}", problem);
+    return;
+  }
+  HandSettings hand;
+  hand.batch_size = settings_.batch_size;
+  hand.context = settings_.context;
+  hand.gradient_clip = settings_.gradient_clip;
+  by_hand_ =
+      std::make_unique<HandStep>(model_, dynamic_cast<FlatAdamW&>(optimizer_), tokens_, hand, std::move(kernels));
 }
 
 //! [take]
@@ -118,6 +143,11 @@ StepReport TrainingStep::take(std::int64_t step, double learning_rate) {
 
 //! [work]
 void TrainingStep::work() {
+  if (by_hand_ != nullptr) {
+    by_hand_->take_gradients(starts_, loss_);
+    by_hand_->move(learning_rate_, norm_);
+    return;
+  }
   for (auto parameter : optimizer_.parameters()) parameter.mutable_grad().reset();
   std::vector<Batch> batches;
   for (const auto& starts : starts_.chunk(settings_.accumulate)) {

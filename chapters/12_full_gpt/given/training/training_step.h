@@ -37,7 +37,7 @@ class DeviceAdamW : public AdamW, public RecordableOptimizer {
   std::vector<std::pair<std::string, torch::Tensor>> state() const override;
   void set_state(const std::vector<std::pair<std::string, torch::Tensor>>& state) override;
 
- private:
+ protected:
   torch::Tensor step_number_;  ///< a scalar, float32, on the parameters' device
 };
 
@@ -52,7 +52,10 @@ struct StepSettings {
   bool bfloat16 = false;
   std::int64_t accumulate = 1;  ///< parts that a batch is cut into, to be gone through one after the other
   bool recorded = false;        ///< one recording played back, where the device can; else step by step
+  bool by_hand = false;         ///< on a GPU in bfloat16: by HandStep, where it knows the model; else by autograd
 };
+
+class HandStep;
 
 /// A whole step: windows, loss, gradients, clipping, optimizer.
 ///
@@ -65,6 +68,7 @@ class TrainingStep {
   /// @param tokens [characters], int64, on the model's device, where the batches are drawn
   /// @param optimizer of that model; recorded only where it is a RecordableOptimizer
   TrainingStep(GPT model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings, Random& random);
+  ~TrainingStep();
 
   /// Takes a step. The report's tensors are overwritten by the next one.
   StepReport take(std::int64_t step, double learning_rate);
@@ -75,6 +79,7 @@ class TrainingStep {
  private:
   void work();
   void record();
+  void try_by_hand();
 
   GPT model_;
   Optimizer& optimizer_;
@@ -88,6 +93,7 @@ class TrainingStep {
   torch::Tensor loss_, norm_;    ///< of the step taken last
   double rate_ = 0;
   std::int64_t taken_ = 0;
+  std::unique_ptr<HandStep> by_hand_;  ///< null where autograd is asked
   std::unique_ptr<Recording> recording_;
   std::string news_;
 };
