@@ -21,9 +21,10 @@ class Launcher {
   virtual ~Launcher() = default;
 
   /// Asks for a kernel; nobody waits for it. @param arguments a pointer to each
+  /// @param shared bytes of shared memory that the kernel leaves to the caller
   /// @param early it may start before the one before it has ended: it waits for it by itself
   /// @throws std::runtime_error where there is none of that name, or it cannot be started
-  virtual void launch(const char* kernel, Grid grid, Grid block, void** arguments, bool early) = 0;
+  virtual void launch(const char* kernel, Grid grid, Grid block, unsigned shared, void** arguments, bool early) = 0;
 
   /// Asks for a matrix product. @return whether that can be done so; where not, nothing was written, and `problem` says
   /// why

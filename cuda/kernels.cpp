@@ -9,8 +9,10 @@
 #include <dlfcn.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -119,24 +121,19 @@ __attribute__((visibility("default"))) int verse_cuda_compile_for(const char* ar
   return result;
 }
 
-/// Compiles sources for the card in use and loads them there. @return the kernels, for the function below; null where
-/// that fails, with the reason in `problem`
-__attribute__((visibility("default"))) void* verse_cuda_compile(const char* source, const char* const* options,
-                                                                int count, char* problem, int size) {
+/// The architecture of the card in use, such as "sm_90". @return 0, or 1 where it does not answer
+__attribute__((visibility("default"))) int verse_cuda_architecture(char* text, int size) {
   cudaDeviceProp properties{};
-  if (const auto error = complaint(cudaGetDeviceProperties(&properties, c10::cuda::current_device())); !error.empty()) {
-    say(problem, size, error);
-    return nullptr;
-  }
-  const std::string architecture = "sm_" + std::to_string(properties.major) + std::to_string(properties.minor);
-  void* code = nullptr;
-  unsigned long long length = 0;
-  if (verse_cuda_compile_for(architecture.c_str(), source, options, count, &code, &length, problem, size) != 0) {
-    return nullptr;
-  }
+  if (!complaint(cudaGetDeviceProperties(&properties, c10::cuda::current_device())).empty()) return 1;
+  std::snprintf(text, static_cast<std::size_t>(size), "sm_%d%d", properties.major, properties.minor);
+  return 0;
+}
+
+/// Loads machine code onto the card. @return the kernels, for the function below; null where that fails, with the
+/// reason in `problem`
+__attribute__((visibility("default"))) void* verse_cuda_load(const void* code, char* problem, int size) {
   cudaLibrary_t library = nullptr;
   const auto error = complaint(cudaLibraryLoadData(&library, code, nullptr, nullptr, 0, nullptr, nullptr, 0));
-  std::free(code);
   if (error.empty()) return library;
   say(problem, size, "the kernels do not load: " + error);
   return nullptr;

@@ -4,9 +4,11 @@
 /// A GPU on a processor, slowly: CUDA sources compiled as C++, a block's threads as fibres that take turns. What a
 /// kernel computes can so be tested where no card is; how fast it is cannot, and neither can races between blocks.
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -58,17 +60,15 @@ class Block {
     return result;
   }
 
-  /// All of the warp's words, in the order of its lanes; each lane hands over `count` of them.
-  std::vector<std::uint32_t> gather(const std::uint32_t* mine, unsigned count) {
-    std::vector<std::uint32_t> result(32 * count);
-    for (unsigned i = 0; i < count; ++i) {
-      for (unsigned lane = 0; lane < 32; ++lane) {
-        if (lane == 0) words_[current_] = mine[i];
-        if (lane == 0) wait_for(warps_[current_ / 32]);
-        result[lane * count + i] = words_[current_ / 32 * 32 + lane];
-      }
-      wait_for(warps_[current_ / 32]);
-    }
+  using Words = std::array<std::array<std::uint32_t, 8>, 32>;
+
+  /// The words of all lanes of the warp; each hands over `count` of them.
+  Words gather(const std::uint32_t* mine, unsigned count) {
+    Words& words = shared_words_[current_ / 32];
+    std::copy(mine, mine + count, words[current_ % 32].begin());
+    wait_for(warps_[current_ / 32]);
+    const Words result = words;
+    wait_for(warps_[current_ / 32]);
     return result;
   }
 
@@ -84,6 +84,8 @@ class Block {
   };
   struct Fibre {
     ucontext_t context{};
+    jmp_buf place{};
+    bool begun = false;
     std::vector<unsigned char> stack;
     bool done = false;
   };
@@ -96,25 +98,26 @@ class Block {
     }
     const std::uint64_t before = meeting.times;
     while (meeting.times == before) {
-      const unsigned self = current_;
-      swapcontext(&fibres_[self].context, &scheduler_);
+      // Jumping costs no request to the system, as changing contexts does.
+      if (_setjmp(fibres_[current_].place) == 0) _longjmp(scheduler_place_, 1);
     }
   }
 
   void run_block(unsigned count, const std::function<void()>& body) {
     if (fibres_.size() < count) fibres_.resize(count);
     words_.assign(count, 0);
+    shared_words_.resize(count / 32);
     all_ = {count, 0, 0};
     warps_.assign(count / 32, Meeting{32, 0, 0});
     body_ = &body;
     for (unsigned i = 0; i < count; ++i) {
       Fibre& fibre = fibres_[i];
       fibre.stack.resize(64 * 1024);
-      fibre.done = false;
+      fibre.done = fibre.begun = false;
       getcontext(&fibre.context);
       fibre.context.uc_stack.ss_sp = fibre.stack.data();
       fibre.context.uc_stack.ss_size = fibre.stack.size();
-      fibre.context.uc_link = &scheduler_;
+      fibre.context.uc_link = nullptr;
       makecontext(&fibre.context, &Block::enter, 0);
     }
     unsigned running = count;
@@ -124,10 +127,18 @@ class Block {
         if (fibres_[i].done) continue;
         current_ = i;
         thread = {i % block_size.x, i / block_size.x % block_size.y, i / (block_size.x * block_size.y)};
-        swapcontext(&scheduler_, &fibres_[i].context);
+        resume(fibres_[i]);
         if (fibres_[i].done) --running;
       }
     }
+  }
+
+  /// Runs a fibre until it waits or ends.
+  void resume(Fibre& fibre) {
+    if (_setjmp(scheduler_place_) != 0) return;
+    if (fibre.begun) _longjmp(fibre.place, 1);
+    fibre.begun = true;
+    setcontext(&fibre.context);
   }
 
   static void enter() {
@@ -138,6 +149,7 @@ class Block {
     // As on a card, who has ended is not waited for.
     self.leave(self.all_);
     self.leave(self.warps_[mine / 32]);
+    _longjmp(self.scheduler_place_, 1);
   }
 
   void leave(Meeting& meeting) {
@@ -150,9 +162,10 @@ class Block {
 
   std::vector<Fibre> fibres_;
   std::vector<std::uint32_t> words_;
+  std::vector<Words> shared_words_;
   std::vector<Meeting> warps_;
   Meeting all_;
-  ucontext_t scheduler_{};
+  jmp_buf scheduler_place_{};
   unsigned current_ = 0;
   const std::function<void()>* body_ = nullptr;
 };
@@ -163,8 +176,47 @@ void call(void (*kernel)(Arguments...), void** arguments, std::index_sequence<pl
   kernel(*static_cast<std::remove_reference_t<Arguments>*>(arguments[places])...);
 }
 template <typename... Arguments>
-void launch(void (*kernel)(Arguments...), Dim grid, Dim block, void** arguments) {
+void launch(void (*kernel)(Arguments...), Dim grid, Dim block, unsigned shared, void** arguments) {
+  Block::now().dynamic_shared.assign(shared + 16, 0xff);  // as numbers, these are none
   Block::now().run(grid, block, [&] { call(kernel, arguments, std::index_sequence_for<Arguments...>()); });
+}
+
+/// A bfloat16's half of a word.
+inline float half_of(std::uint32_t word, unsigned which) {
+  return std::bit_cast<float>(which == 0 ? word << 16 : word & 0xffff0000U);
+}
+
+/// What the units for matrices do, by NVIDIA's manual of PTX (mma.m16n8k16, ldmatrix): which lane holds what.
+inline void multiply_add(float* c, const std::uint32_t* a, const std::uint32_t* b) {
+  auto& block = Block::now();
+  const std::uint32_t mine[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const auto words = block.gather(mine, 6);
+  for (unsigned i = 0; i < 4; ++i) {
+    const unsigned row = block.lane() / 4 + i / 2 * 8, column = block.lane() % 4 * 2 + i % 2;
+    float sum = 0;
+    for (unsigned k = 0; k < 16; ++k) {
+      const unsigned of_a = row % 8 * 4 + k % 8 / 2, of_b = column * 4 + k % 8 / 2;
+      sum += half_of(words[of_a][row / 8 + k / 8 * 2], k % 2) * half_of(words[of_b][4 + k / 8], k % 2);
+    }
+    c[i] += sum;
+  }
+}
+
+inline void load_matrices(const void* row, std::uint32_t* to, bool turned) {
+  auto& block = Block::now();
+  const auto address = reinterpret_cast<std::uint64_t>(row);
+  if (address % 16 != 0) throw std::logic_error("a matrix's row does not begin at a multiple of 16 bytes");
+  const std::uint32_t mine[2] = {static_cast<std::uint32_t>(address), static_cast<std::uint32_t>(address >> 32)};
+  const auto words = block.gather(mine, 2);
+  const auto number = [&](unsigned matrix, unsigned at, unsigned column) -> std::uint32_t {
+    const auto& word = words[matrix * 8 + at];
+    return reinterpret_cast<const std::uint16_t*>(word[0] | static_cast<std::uint64_t>(word[1]) << 32)[column];
+  };
+  const unsigned major = block.lane() / 4, minor = block.lane() % 4 * 2;
+  for (unsigned i = 0; i < 4; ++i) {
+    to[i] = turned ? number(i, minor, major) | number(i, minor + 1, major) << 16
+                   : number(i, major, minor) | number(i, major, minor + 1) << 16;
+  }
 }
 
 }  // namespace emulated
@@ -175,6 +227,9 @@ void launch(void (*kernel)(Arguments...), Dim grid, Dim block, void** arguments)
 #define __device__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define SHARED_ROOM(name)                                              \
+  unsigned char* name = emulated::Block::now().dynamic_shared.data() + \
+                        (16 - reinterpret_cast<std::uint64_t>(emulated::Block::now().dynamic_shared.data()) % 16) % 16
 #define threadIdx (emulated::Block::now().thread)
 #define blockIdx (emulated::Block::now().block)
 #define blockDim (emulated::Block::now().block_size)

@@ -16,6 +16,7 @@
 
 #include "12_full_gpt/full_gpt.h"
 #include "12_full_gpt/given/gpu/autocast.h"
+#include "12_full_gpt/given/gpu/card_writer.h"
 #include "12_full_gpt/given/gpu/cuda_kernels.h"
 #include "12_full_gpt/given/gpu/hand_step.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
@@ -104,6 +105,18 @@ void compare(const std::string& what, StepKernels& own, StepKernels& plain, std:
   report(what, worst, limit, time, bytes, operations);
 }
 
+GPTOptions shakespeare(double dropout) {
+  GPTOptions options;
+  options.vocabulary_size = kVocabulary;
+  options.context = kContext;
+  options.layers = 6;
+  options.heads = kHeads;
+  options.width = kWidth;
+  options.dropout = dropout;
+  options.fused = true;
+  return options;
+}
+
 struct Sizes {
   double row = 2.0 * kRows * kWidth;  ///< bytes of [rows, width] in bfloat16
 };
@@ -111,7 +124,7 @@ struct Sizes {
 void check_kernels() {
   fmt::print("\n--- kernels, each against LibTorch's operations on the card; time alone, from warm memory\n");
   std::string problem;
-  const auto own = CudaKernels::make(kWidth, {}, problem);
+  const auto own = CudaKernels::make(shakespeare(0), {}, problem);
   if (own == nullptr) {
     fmt::print("WRONG the kernels are not there: {}\n", problem);
     ++defects;
@@ -166,7 +179,7 @@ void check_kernels() {
   for (const bool together : {false, true}) {
     KernelChoices choices;
     choices.gelu_with_product = choices.slope_with_product = together;
-    const auto chosen = CudaKernels::make(kWidth, choices, problem);
+    const auto chosen = CudaKernels::make(shakespeare(0), choices, problem);
     const std::string how = together ? " in cuBLASLt" : " apart";
     compare(
         "product, bias, GELU" + how, *chosen, plain, {numbers(4 * kWidth), numbers(4 * kWidth)},
@@ -192,7 +205,7 @@ void check_kernels() {
   fmt::print("\n--- products by cuBLASLt: its first choice, then the fastest of eight\n");
   for (const bool tries : {false, true}) {
     try_algorithms(tries);
-    const auto multiplier = CudaKernels::make(kWidth, {}, problem);
+    const auto multiplier = CudaKernels::make(shakespeare(0), {}, problem);
     const auto product = [&](const std::string& what, std::int64_t rows, std::int64_t columns, std::int64_t inner,
                              bool a_turned, bool b_turned, bool float_out, Finish finish = Finish::nothing) {
       const auto a = a_turned ? half({inner, rows}) : half({rows, inner});
@@ -228,23 +241,34 @@ void check_kernels() {
 
   fmt::print("\n--- attention\n");
   const auto parts = half({kRows, 3 * kWidth});
-  for (const double share : {0.0, 0.2}) {
-    const Dropping some{dropping.seed, share};
-    torch::Tensor mixed;
-    const double there = microseconds([&] { mixed = own->attend(0, parts, kBatch, kHeads, some, 1); });
-    auto to_parts = numbers(3 * kWidth), to_bias = room({3 * kWidth});
-    const double back =
-        microseconds([&] { own->attend_backward(0, to_y, parts, mixed, kBatch, kHeads, some, 1, to_parts, to_bias); });
-    own->finish_sums();
-    auto expected_parts = poisoned(to_parts), expected_bias = poisoned(to_bias);
-    if (share == 0) {
+  for (const bool ours : {false, true}) {
+    KernelChoices choices;
+    choices.own_attention = ours;
+    const auto attending = CudaKernels::make(shakespeare(0), choices, problem);
+    if (attending == nullptr) {
+      fmt::print("WRONG our attention is not there: {}\n", problem);
+      ++defects;
+      continue;
+    }
+    for (const double share : {0.0, 0.2}) {
+      const Dropping some{dropping.seed, share};
+      const std::string how = fmt::format(" ({}, dropout {})", ours ? "ours" : "LibTorch's", share);
+      torch::Tensor mixed;
+      auto to_parts = numbers(3 * kWidth), to_bias = room({3 * kWidth});
+      const double there = microseconds([&] { mixed = attending->attend(0, parts, kBatch, kHeads, some, 1); });
+      const double back = microseconds(
+          [&] { attending->attend_backward(0, to_y, parts, mixed, kBatch, kHeads, some, 1, to_parts, to_bias); });
+      attending->finish_sums();
+      if (share > 0 && !ours) {
+        fmt::print("      attention{}: there {:.1f} us, back {:.1f} us\n", how, there, back);
+        continue;
+      }
+      auto expected_parts = poisoned(to_parts), expected_bias = poisoned(to_bias);
       const auto expected = plain.attend(0, parts, kBatch, kHeads, some, 1);
       plain.attend_backward(0, to_y, parts, expected, kBatch, kHeads, some, 1, expected_parts, expected_bias);
-      report("attention", apart(mixed, expected), 6e-3, there);
-      report("attention's way back", apart(to_parts, expected_parts), 1e-2, back);
-      report("its bias's gradient", apart(to_bias, expected_bias), 1e-2);
-    } else {
-      fmt::print("      with dropout {:.1f}: there {:.1f} us, back {:.1f} us\n", share, there, back);
+      report("attention" + how, apart(mixed, expected), 6e-3, there);
+      report("its way back" + how, apart(to_parts, expected_parts), 1e-2, back);
+      report("its bias's gradient" + how, apart(to_bias, expected_bias), 1e-2);
     }
   }
 
@@ -270,18 +294,6 @@ void check_kernels() {
   report("square_sums and adamw", worst, 1e-3, microseconds([&] { own->adamw(update); }), 34.0 * double(count));
 }
 
-GPTOptions shakespeare(double dropout) {
-  GPTOptions options;
-  options.vocabulary_size = kVocabulary;
-  options.context = kContext;
-  options.layers = 6;
-  options.heads = kHeads;
-  options.width = kWidth;
-  options.dropout = dropout;
-  options.fused = true;
-  return options;
-}
-
 /// A model, its optimizer and its step by hand.
 struct Trainee {
   GPT model{nullptr};
@@ -302,7 +314,7 @@ struct Trainee {
     std::string problem;
     std::unique_ptr<StepKernels> form;
     if (own) {
-      auto cuda = CudaKernels::make(kWidth, choices, problem);
+      auto cuda = CudaKernels::make(shakespeare(0), choices, problem);
       if (cuda == nullptr) throw std::runtime_error(problem);
       kernels = cuda.get();
       form = std::move(cuda);
@@ -348,13 +360,15 @@ void check_step(const torch::Tensor& tokens, const torch::Tensor& starts) {
     KernelChoices choices;
     double limit;
   };
-  KernelChoices plain, apart_choices, float_stream;
+  KernelChoices plain, apart_choices, float_stream, ours;
+  ours.own_attention = true;
   apart_choices.gelu_with_product = apart_choices.slope_with_product = apart_choices.aside = false;
   float_stream.stream = torch::kFloat32;
-  for (const Kind& kind : {Kind{"by hand, LibTorch's operations", false, plain, 3e-2},
-                           Kind{"by hand, own kernels, nothing in one go", true, apart_choices, 3e-2},
-                           Kind{"by hand, own kernels", true, plain, 3e-2},
-                           Kind{"by hand, own kernels, stream in float32", true, float_stream, 3e-2}}) {
+  for (const Kind& kind :
+       {Kind{"by hand, LibTorch's operations", false, plain, 3e-2},
+        Kind{"by hand, own kernels, nothing in one go", true, apart_choices, 3e-2},
+        Kind{"by hand, own kernels", true, plain, 3e-2}, Kind{"by hand, own kernels, our attention", true, ours, 3e-2},
+        Kind{"by hand, own kernels, stream in float32", true, float_stream, 3e-2}}) {
     Trainee trainee(0, tokens, kind.choices, kind.own);
     trainee.step->take_gradients(starts, loss);
     report(kind.name, apart(torch::cat(gradients_of(trainee.model)), expected), kind.limit);
@@ -386,6 +400,8 @@ void time_steps(const torch::Tensor& tokens, const torch::Tensor& starts) {
   c.aside = true;
   kinds.push_back({"+ weights' gradients aside", c, false});
   kinds.push_back({"+ the fastest of eight algorithms", c, true});
+  c.own_attention = true;
+  kinds.push_back({"+ our attention", c, true});
   c.aside = false;
   kinds.push_back({"the same, nothing aside", c, true});
   c.stream = torch::kFloat32;
@@ -406,6 +422,59 @@ void time_steps(const torch::Tensor& tokens, const torch::Tensor& starts) {
   try_algorithms(false);
 }
 
+void check_writing() {
+  fmt::print("\n--- 500 characters, one text\n");
+  torch::manual_seed(3);
+  GPT model = fast_gpt(shakespeare(0));
+  {
+    const torch::NoGradGuard no_gradients;
+    for (auto& parameter : model->parameters()) parameter.add_(0.03 * torch::randn_like(parameter));
+  }
+  model->to(torch::kCUDA);
+  model->eval();
+  SamplingOptions greedy, plain, both;
+  greedy.greedy = true;
+  both.top_k = 20;
+  both.top_p = 0.9;
+  constexpr std::int64_t kCount = 500;
+  const std::vector<std::int64_t> prompt{1};
+  for (const bool early : {false, true}) {
+    std::string problem;
+    auto launcher = CardWriter::compile(model, problem);
+    if (launcher == nullptr) {
+      fmt::print("WRONG no kernels: {}\n", problem);
+      ++defects;
+      return;
+    }
+    CardWriter writer(model, std::move(launcher), early);
+    for (const auto& [name, options] :
+         {std::pair{"greedy", greedy}, std::pair{"temperature 0.7", plain}, std::pair{"top-k 20, top-p 0.9", both}}) {
+      Random one(5), other(5);
+      const auto expected = generate(model, prompt, kCount, options, one);
+      std::vector<double> times;
+      std::vector<std::int64_t> got;
+      const auto begin = Clock::now();
+      writer.prepare(options);
+      const double ready = std::chrono::duration<double>(Clock::now() - begin).count();
+      for (int round = 0; round < 5; ++round) {
+        other = Random(5);
+        const auto start = Clock::now();
+        got = writer.write(prompt, kCount, options, other);
+        times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+      }
+      std::sort(times.begin(), times.end());
+      std::size_t same = 0;
+      while (same < got.size() && got[same] == expected[same]) ++same;
+      if (got.size() != kCount || same < 100) ++defects;
+      fmt::print(
+          "{} {:<22} early {}: the first {} tokens as chapter 7's; {:.4f} s (of five: {:.4f} to {:.4f}), ready in "
+          "{:.3f} s\n",
+          same < 100 ? "WRONG" : "ok   ", name, early, same, times[2], times.front(), times.back(), ready);
+      std::fflush(stdout);
+    }
+  }
+}
+
 int run() {
   prepare_cuda();
   const DeviceChoice choice = choose_device("cuda");
@@ -416,7 +485,7 @@ int run() {
   const auto starts = torch::randint(90'000, {kBatch}, torch::kInt64).to(torch::kCUDA);
   for (const auto& section :
        {std::function<void()>(check_kernels), std::function<void()>([&] { check_step(tokens, starts); }),
-        std::function<void()>([&] { time_steps(tokens, starts); })}) {
+        std::function<void()>([&] { time_steps(tokens, starts); }), std::function<void()>(check_writing)}) {
     try {
       section();
     } catch (const std::exception& error) {

@@ -13,6 +13,7 @@ namespace verse {
 namespace {
 
 constexpr unsigned kLanes = 32, kWarps = 8, kThreads = kLanes * kWarps;
+constexpr std::int64_t kHeadBytes = 2 * 64;  // of a position's 64 numbers
 constexpr std::int64_t kStripColumns = 256;  // that a block of the kernels that sum over rows has
 constexpr int kAsidesBehind = 3;             // products that may still run aside when the next is asked for
 
@@ -38,12 +39,27 @@ float kept_scale(const Dropping& dropping) {
 
 }  // namespace
 
-std::unique_ptr<CudaKernels> CudaKernels::make(std::int64_t width, const KernelChoices& choices, std::string& problem) {
-  std::vector<std::string> options{fmt::format("-DWIDTH={}", width)};
+bool CudaKernels::attends(const GPTOptions& model, const KernelChoices& choices) {
+  constexpr std::int64_t kHead = 64, kKeysAtATime = 32, kLongest = 256;
+  return choices.own_attention && choices.numbers == torch::kBFloat16 && model.width == kHead * model.heads &&
+         model.context % kKeysAtATime == 0 && model.context <= kLongest;
+}
+
+std::unique_ptr<CudaKernels> CudaKernels::make(const GPTOptions& model, const KernelChoices& choices,
+                                               std::string& problem) {
+  std::vector<std::string> options{fmt::format("-DWIDTH={}", model.width)};
   if (choices.numbers == torch::kFloat32) options.emplace_back("-DNUMBERS_ARE_FLOAT");
   if (choices.stream == torch::kFloat32) options.emplace_back("-DSTREAM_IS_FLOAT");
-  auto launcher = compile_kernels(std::string(kNumbersSource) + kTrainingSource, options, problem);
-  return launcher == nullptr ? nullptr : std::make_unique<CudaKernels>(std::move(launcher), width, choices);
+  KernelChoices chosen = choices;
+  chosen.own_attention = attends(model, choices);
+  std::string source = std::string(kNumbersSource) + kTrainingSource;
+  if (chosen.own_attention) {
+    source += kAttentionSource;
+    options.push_back(fmt::format("-DHEADS={}", model.heads));
+    options.push_back(fmt::format("-DCONTEXT={}", model.context));
+  }
+  auto launcher = compile_kernels(source, options, problem);
+  return launcher == nullptr ? nullptr : std::make_unique<CudaKernels>(std::move(launcher), model.width, chosen);
 }
 
 CudaKernels::CudaKernels(std::unique_ptr<Launcher> launcher, std::int64_t width, const KernelChoices& choices)
@@ -51,8 +67,13 @@ CudaKernels::CudaKernels(std::unique_ptr<Launcher> launcher, std::int64_t width,
 
 template <typename... Arguments>
 void CudaKernels::launch(const char* kernel, Grid grid, Grid block, Arguments... arguments) {
+  launch_with(0, kernel, grid, block, arguments...);
+}
+
+template <typename... Arguments>
+void CudaKernels::launch_with(unsigned shared, const char* kernel, Grid grid, Grid block, Arguments... arguments) {
   void* list[] = {&arguments...};
-  launcher_->launch(kernel, grid, block, list, /*early=*/false);
+  launcher_->launch(kernel, grid, block, shared, list, /*early=*/false);
 }
 
 /// Blocks over rows for the kernels that sum up columns: enough for every processor, and few sums to be added up.
@@ -206,8 +227,20 @@ void CudaKernels::multiply(const Product& product) {
 
 torch::Tensor CudaKernels::attend(std::int64_t layer, const torch::Tensor& parts, std::int64_t batch,
                                   std::int64_t heads, const Dropping& dropping, std::int64_t site) {
-  if (!parts.is_cuda()) return PlainKernels::attend(layer, parts, batch, heads, dropping, site);
   Attended& mine = attended_[layer];
+  if (choices_.own_attention) {
+    const std::int64_t rows = parts.size(0);
+    if (!mine.mixed.defined() || mine.mixed.size(0) != rows) {
+      mine.mixed = torch::empty({rows, width_}, parts.options());
+      mine.sums = torch::empty({batch * heads, rows / batch}, parts.options().dtype(torch::kFloat32));
+    }
+    const auto shared = static_cast<unsigned>(2 * rows / batch * kHeadBytes);
+    launch_with(shared, "attend", {static_cast<unsigned>(batch * heads), 1, 1}, {kThreads, 1, 1}, address(parts),
+                address(dropping.seed), as_int(site), fates(dropping), kept_scale(dropping), address(mine.mixed),
+                address(mine.sums));
+    return mine.mixed;
+  }
+  if (!parts.is_cuda()) return PlainKernels::attend(layer, parts, batch, heads, dropping, site);
   const auto apart = parts.view({batch, -1, 3, heads, width_ / heads}).permute({2, 0, 3, 1, 4});
   mine.queries = apart[0];  // [batch, heads, time, head_width]
   mine.keys = apart[1];
@@ -228,6 +261,17 @@ void CudaKernels::attend_backward(std::int64_t layer, const torch::Tensor& to_mi
                                   const Dropping& dropping, std::int64_t site, torch::Tensor to_parts,
                                   torch::Tensor to_bias) {
   const std::int64_t rows = parts.size(0);
+  if (choices_.own_attention) {
+    // Queries, keys, values and their gradients' own; two squares' strips of 32 keys; two numbers a position.
+    const auto shared = static_cast<unsigned>(rows / batch * (4 * kHeadBytes + 2 * 32 * 2 + 2 * 4));
+    const auto sums = partial_sums(to_bias, batch, 3 * width_, 1);
+    launch_with(shared, "attend_backward", {static_cast<unsigned>(batch * heads), 1, 1}, {kThreads, 1, 1},
+                address(to_mixed), address(parts), address(mixed), address(attended_.at(layer).sums),
+                address(dropping.seed), as_int(site), fates(dropping), kept_scale(dropping), address(to_parts),
+                address(sums));
+    add_job(sums, 0, to_bias);
+    return;
+  }
   const unsigned blocks = row_blocks(3 * width_);
   const unsigned strips = blocks_for(3 * width_, kStripColumns);
   const auto sums = partial_sums(to_bias, blocks, 3 * width_, 1);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "04_blocks/blocks.h"
 #include "12_full_gpt/given/gpu/step_kernels.h"
 #include "common/gpu_kernels.h"
 
@@ -21,6 +22,7 @@ namespace verse {
 struct KernelChoices {
   bool gelu_with_product = true;   ///< forward: cuBLASLt applies GELU before it writes
   bool slope_with_product = true;  ///< backward: it multiplies by GELU's slope, and sums up the bias's gradient
+  bool own_attention = false;      ///< attention by kernels of our own, where they fit; else by LibTorch's
   bool aside = true;               ///< weights' gradients run beside what comes next
   torch::ScalarType numbers = torch::kBFloat16, stream = torch::kBFloat16;
 };
@@ -28,8 +30,11 @@ struct KernelChoices {
 /// The parts of a step by kernels of our own; products by cuBLASLt, attention by LibTorch's flash kernel.
 class CudaKernels : public PlainKernels {
  public:
-  /// Compiles them for the card in use. @param width of the model @return null where that cannot be, with the reason
-  static std::unique_ptr<CudaKernels> make(std::int64_t width, const KernelChoices& choices, std::string& problem);
+  /// Compiles them for the card in use and the model's sizes. @return null where that cannot be, with the reason
+  static std::unique_ptr<CudaKernels> make(const GPTOptions& model, const KernelChoices& choices, std::string& problem);
+
+  /// Whether our attention is for a model of that shape.
+  static bool attends(const GPTOptions& model, const KernelChoices& choices);
 
   /// @param launcher runs kernels that were compiled for that width
   CudaKernels(std::unique_ptr<Launcher> launcher, std::int64_t width, const KernelChoices& choices);
@@ -66,6 +71,8 @@ class CudaKernels : public PlainKernels {
 
   template <typename... Arguments>
   void launch(const char* kernel, Grid grid, Grid block, Arguments... arguments);
+  template <typename... Arguments>
+  void launch_with(unsigned shared, const char* kernel, Grid grid, Grid block, Arguments... arguments);
   torch::Tensor partial_sums(const torch::Tensor& to, std::int64_t blocks, std::int64_t columns, std::int64_t kinds);
   void add_job(const torch::Tensor& partial, std::int64_t kind, const torch::Tensor& to);
   void gelu(const torch::Tensor& x, torch::Tensor y);

@@ -199,7 +199,7 @@ void PlainKernels::round_all(const torch::Tensor& x, torch::Tensor y) {
 void PlainKernels::adamw(const Update& update) {
   auto [p, first, second, norm, copies] =
       std::tuple(update.parameters, update.first, update.second, update.norm, update.copies);
-  norm.copy_(update.gradients.norm());
+  norm.copy_(update.gradients.norm(2, torch::kFloat64));
   const auto gradients = update.gradients * (update.limit / (norm + 1e-6)).clamp_max(1.0);
   first.mul_(update.beta1).add_(gradients, 1 - update.beta1);
   second.mul_(update.beta2).addcmul_(gradients, gradients, 1 - update.beta2);

@@ -108,7 +108,7 @@ void TrainingStep::try_by_hand() {
   if (settings_.accumulate != 1 || settings_.context != model_->options.context) problem = "the batch is in parts";
   if (problem.empty()) problem = HandStep::obstacle(*model_, optimizer_);
   std::unique_ptr<StepKernels> kernels;
-  if (problem.empty()) kernels = CudaKernels::make(model_->options.width, {}, problem);
+  if (problem.empty()) kernels = CudaKernels::make(model_->options, {}, problem);
   if (kernels == nullptr) {
     news_ = fmt::format("no step by hand: {}", problem);
     return;

@@ -26,6 +26,11 @@ typedef Number Stream;
 #ifndef KERNEL
 #define KERNEL extern "C" __global__
 #endif
+/// Shared memory whose size is said when a kernel is asked for.
+#ifndef SHARED_ROOM
+#define SHARED_ROOM(name) extern __shared__ __align__(16) unsigned char name[]
+#endif
+
 #define LANES 32
 #define EVERY_LANE 0xffffffffu
 
