@@ -52,12 +52,11 @@ class Block {
 
   /// Hands a word to the warp, and takes that of another lane.
   std::uint32_t exchange(std::uint32_t mine, unsigned lane) {
-    const unsigned warp = current_ / 32;
-    words_[current_] = mine;
-    wait_for(warps_[warp]);
-    const std::uint32_t result = words_[warp * 32 + lane % 32];
-    wait_for(warps_[warp]);
-    return result;
+    // Two places in turn: nobody can be two exchanges ahead of another.
+    const unsigned turn = turns_[current_]++ % 2;
+    words_[2 * current_ + turn] = mine;
+    wait_for(warps_[current_ / 32]);
+    return words_[2 * (current_ / 32 * 32 + lane % 32) + turn];
   }
 
   using Words = std::array<std::array<std::uint32_t, 8>, 32>;
@@ -105,7 +104,8 @@ class Block {
 
   void run_block(unsigned count, const std::function<void()>& body) {
     if (fibres_.size() < count) fibres_.resize(count);
-    words_.assign(count, 0);
+    words_.assign(2 * count, 0);
+    turns_.assign(count, 0);
     shared_words_.resize(count / 32);
     all_ = {count, 0, 0};
     warps_.assign(count / 32, Meeting{32, 0, 0});
@@ -161,7 +161,8 @@ class Block {
   }
 
   std::vector<Fibre> fibres_;
-  std::vector<std::uint32_t> words_;
+  std::vector<std::uint32_t> words_;  ///< two a thread
+  std::vector<unsigned> turns_;
   std::vector<Words> shared_words_;
   std::vector<Meeting> warps_;
   Meeting all_;

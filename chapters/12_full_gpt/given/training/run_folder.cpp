@@ -176,14 +176,26 @@ void RunFolder::append(const Metrics& metrics) {
   metrics_.push_back(metrics);
 }
 
-void RunFolder::save_state(const RunState& state) {
+std::function<void()> RunFolder::saving(const RunState& state) const {
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto& [name, tensor] : state.tensors) tensors.emplace_back(name, tensor.cpu());
+  return [path = path_, tensors = std::move(tensors), text = describe(state, metrics_text_).dump()] {
+    save_tensors(path / kStateFile, tensors, {{kEntry, text}});
+  };
+}
+
+void RunFolder::sync_metrics() const {
   const auto place = path_ / kMetricsFile;
   const int file = ::open(place.c_str(), O_WRONLY | O_CLOEXEC);
   if (file >= 0) {
     ::fsync(file);
     ::close(file);
   }
-  save_tensors(path_ / kStateFile, state.tensors, {{kEntry, describe(state, metrics_text_).dump()}});
+}
+
+void RunFolder::save_state(const RunState& state) {
+  sync_metrics();
+  saving(state)();
 }
 
 }  // namespace verse

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -71,6 +72,13 @@ class RunFolder {
 
   /// Makes the state on disk this one; metrics.csv is on disk before.
   void save_state(const RunState& state);
+
+  /// The same in two halves: what a state is now is copied to the processor's memory, and the rest of the work handed
+  /// back, for another thread to do while training goes on. Only one of them may be under way.
+  std::function<void()> saving(const RunState& state) const;
+
+  /// What metrics.csv holds is safe on the disk after this.
+  void sync_metrics() const;
 
   /// Adds a line to metrics.csv.
   void append(const Metrics& metrics);

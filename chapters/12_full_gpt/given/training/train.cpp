@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -44,6 +45,7 @@ namespace {
 
 constexpr std::int64_t kRowEvery = 10;               ///< steps between two lines of metrics.csv
 constexpr std::int64_t kEvaluationTokens = 8192;     ///< read at a time, without gradients
+constexpr std::int64_t kTokensOnAGpu = 65536;        ///< the same on a GPU, which a few thousand do not fill
 constexpr std::int64_t kEvaluationLogits = 1 << 26;  ///< at most at a time: a large vocabulary asks for fewer tokens
 constexpr std::int64_t kSampleCharacters = 500;
 constexpr double kSampleTemperature = 0.7;
@@ -168,6 +170,7 @@ class Training {
     take_steps();
     bar_->finish();
     bar_.reset();
+    finish_saving();
     if (interrupted() && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
   }
 
@@ -246,7 +249,8 @@ class Training {
 
   double loss_over(GPT& model, const torch::Tensor& tokens) {
     const Autocast autocast(device_, bfloat16_);
-    const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
+    const std::int64_t most = device_.is_cuda() ? kTokensOnAGpu : kEvaluationTokens;
+    const std::int64_t at_a_time = std::min(most, kEvaluationLogits / recipe().model.vocabulary_size);
     return evaluate(model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
   }
 
@@ -330,7 +334,16 @@ class Training {
   void save_state() {
     RunState state{identity_, progress_, collect_training_state(*model_, *optimizer_, random_)};
     if (row_loss_.defined()) state.progress.row_loss = row_loss_.item<double>();
-    folder_->save_state(state);
+    finish_saving();
+    if (!device_.is_cuda()) return folder_->save_state(state);
+    // Beside a GPU, the processor has time for it while training goes on.
+    folder_->sync_metrics();
+    saving_ = std::async(std::launch::async, folder_->saving(state));
+  }
+
+  /// Waits for a state that is being saved. @throws what has kept it from being saved
+  void finish_saving() {
+    if (saving_.valid()) saving_.get();
   }
 
   /// One line an evaluation, and one more where training has entered a new stage.
@@ -353,6 +366,7 @@ class Training {
   [[noreturn]] void stop() {
     progress_.seconds += seconds_since(step_began_);
     save_state();
+    finish_saving();
     draw();
     throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
                                   progress_.step, recipe().schedule.steps, program_invocation_short_name,
@@ -411,6 +425,7 @@ class Training {
   std::optional<LossStage> stage_;
   torch::Tensor row_loss_;  ///< sum of the batch losses since the last line of metrics.csv, on the device
   Clock::time_point step_began_ = Clock::now();
+  std::future<void> saving_;  ///< of a state, beside training
 };
 
 CommandLine command_line() {
