@@ -96,10 +96,7 @@ class Block {
       return;
     }
     const std::uint64_t before = meeting.times;
-    while (meeting.times == before) {
-      // Jumping costs no request to the system, as changing contexts does.
-      if (_setjmp(fibres_[current_].place) == 0) _longjmp(scheduler_place_, 1);
-    }
+    while (meeting.times == before) pause();
   }
 
   void run_block(unsigned count, const std::function<void()>& body) {
@@ -110,16 +107,7 @@ class Block {
     all_ = {count, 0, 0};
     warps_.assign(count / 32, Meeting{32, 0, 0});
     body_ = &body;
-    for (unsigned i = 0; i < count; ++i) {
-      Fibre& fibre = fibres_[i];
-      fibre.stack.resize(64 * 1024);
-      fibre.done = fibre.begun = false;
-      getcontext(&fibre.context);
-      fibre.context.uc_stack.ss_sp = fibre.stack.data();
-      fibre.context.uc_stack.ss_size = fibre.stack.size();
-      fibre.context.uc_link = nullptr;
-      makecontext(&fibre.context, &Block::enter, 0);
-    }
+    for (unsigned i = 0; i < count; ++i) fibres_[i].done = false;
     unsigned running = count;
     for (std::uint64_t idle = 0; running > 0; ++idle) {
       if (idle > 1'000'000) throw std::logic_error("threads wait for others that never come");
@@ -133,23 +121,36 @@ class Block {
     }
   }
 
-  /// Runs a fibre until it waits or ends.
+  /// Runs a fibre until it waits or has ended.
   void resume(Fibre& fibre) {
     if (_setjmp(scheduler_place_) != 0) return;
     if (fibre.begun) _longjmp(fibre.place, 1);
     fibre.begun = true;
+    fibre.stack.resize(64 * 1024);
+    getcontext(&fibre.context);
+    fibre.context.uc_stack.ss_sp = fibre.stack.data();
+    fibre.context.uc_stack.ss_size = fibre.stack.size();
+    makecontext(&fibre.context, &Block::enter, 0);
     setcontext(&fibre.context);
   }
 
+  /// Lets others run. Jumping costs no request to the system, as changing contexts does.
+  void pause() {
+    if (_setjmp(fibres_[current_].place) == 0) _longjmp(scheduler_place_, 1);
+  }
+
+  /// What a fibre does for ever: a thread of one block, then one of the next.
   static void enter() {
     Block& self = now();
     const unsigned mine = self.current_;
-    (*self.body_)();
-    self.fibres_[mine].done = true;
-    // As on a card, who has ended is not waited for.
-    self.leave(self.all_);
-    self.leave(self.warps_[mine / 32]);
-    _longjmp(self.scheduler_place_, 1);
+    while (true) {
+      (*self.body_)();
+      self.fibres_[mine].done = true;
+      // As on a card, who has ended is not waited for.
+      self.leave(self.all_);
+      self.leave(self.warps_[mine / 32]);
+      self.pause();
+    }
   }
 
   void leave(Meeting& meeting) {

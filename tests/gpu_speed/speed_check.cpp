@@ -239,6 +239,39 @@ void check_kernels() {
   }
   try_algorithms(false);
 
+  StepKernels::Update update;
+  const std::int64_t count = 10'770'000 / 128 * 128;
+  update.gradients = torch::randn({count}, floats);
+  update.decaying = count / 2;
+  update.limit = 1;
+  update.learning_rate = torch::full({}, 1e-3, floats);
+  update.step_number = torch::full({}, 7.0, floats);
+  update.beta1 = 0.9, update.beta2 = 0.99, update.epsilon = 1e-8, update.decay = 0.1;
+  const auto parameters = torch::randn({count}, floats), first = torch::randn({count}, floats),
+             second = torch::rand({count}, floats);
+  const auto run = [&](StepKernels& kernels) {
+    update.parameters = parameters.clone(), update.first = first.clone(), update.second = second.clone();
+    update.copies = torch::empty_like(parameters, torch::kBFloat16), update.norm = torch::zeros({}, floats);
+    kernels.adamw(update);
+    return std::vector{update.parameters, update.first, update.second, update.norm, update.copies};
+  };
+  const auto expected = run(plain), got = run(*own);
+  double worst = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) worst = std::max(worst, apart(got[i], expected[i]));
+  report("square_sums and adamw", worst, 1e-3, microseconds([&] { own->adamw(update); }), 34.0 * double(count));
+}
+
+void check_attention() {
+  std::string problem;
+  PlainKernels plain;
+  torch::manual_seed(4);
+  const auto floats = torch::dtype(torch::kFloat32).device(torch::kCUDA);
+  const Dropping dropping{torch::full({1}, 1234567890123456789L, floats.dtype(torch::kInt64)), 0.2};
+  const auto to_y = half({kRows, kWidth});
+  const auto numbers = [](std::int64_t columns) {
+    return torch::empty({kRows, columns}, torch::dtype(torch::kBFloat16).device(torch::kCUDA));
+  };
+  const auto room = [&](torch::IntArrayRef shape) { return torch::empty(shape, floats); };
   fmt::print("\n--- attention\n");
   const auto parts = half({kRows, 3 * kWidth});
   for (const bool ours : {false, true}) {
@@ -271,27 +304,6 @@ void check_kernels() {
       report("its bias's gradient" + how, apart(to_bias, expected_bias), 1e-2);
     }
   }
-
-  StepKernels::Update update;
-  const std::int64_t count = 10'770'000 / 128 * 128;
-  update.gradients = torch::randn({count}, floats);
-  update.decaying = count / 2;
-  update.limit = 1;
-  update.learning_rate = torch::full({}, 1e-3, floats);
-  update.step_number = torch::full({}, 7.0, floats);
-  update.beta1 = 0.9, update.beta2 = 0.99, update.epsilon = 1e-8, update.decay = 0.1;
-  const auto parameters = torch::randn({count}, floats), first = torch::randn({count}, floats),
-             second = torch::rand({count}, floats);
-  const auto run = [&](StepKernels& kernels) {
-    update.parameters = parameters.clone(), update.first = first.clone(), update.second = second.clone();
-    update.copies = torch::empty_like(parameters, torch::kBFloat16), update.norm = torch::zeros({}, floats);
-    kernels.adamw(update);
-    return std::vector{update.parameters, update.first, update.second, update.norm, update.copies};
-  };
-  const auto expected = run(plain), got = run(*own);
-  double worst = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) worst = std::max(worst, apart(got[i], expected[i]));
-  report("square_sums and adamw", worst, 1e-3, microseconds([&] { own->adamw(update); }), 34.0 * double(count));
 }
 
 /// A model, its optimizer and its step by hand.
@@ -331,7 +343,7 @@ std::vector<torch::Tensor> gradients_of(GPT& model) {
   return all;
 }
 
-void check_step(const torch::Tensor& tokens, const torch::Tensor& starts) {
+void check_step(const torch::Tensor& tokens, const torch::Tensor& starts, bool ours_too) {
   fmt::print("\n--- a whole step's gradients (dropout 0), relative distance to autograd's in float32\n");
   torch::manual_seed(1);
   GPT exact = fast_gpt(shakespeare(0));
@@ -369,6 +381,7 @@ void check_step(const torch::Tensor& tokens, const torch::Tensor& starts) {
         Kind{"by hand, own kernels, nothing in one go", true, apart_choices, 3e-2},
         Kind{"by hand, own kernels", true, plain, 3e-2}, Kind{"by hand, own kernels, our attention", true, ours, 3e-2},
         Kind{"by hand, own kernels, stream in float32", true, float_stream, 3e-2}}) {
+    if (kind.choices.own_attention != ours_too) continue;
     Trainee trainee(0, tokens, kind.choices, kind.own);
     trainee.step->take_gradients(starts, loss);
     report(kind.name, apart(torch::cat(gradients_of(trainee.model)), expected), kind.limit);
@@ -380,7 +393,7 @@ void check_step(const torch::Tensor& tokens, const torch::Tensor& starts) {
   }
 }
 
-void time_steps(const torch::Tensor& tokens, const torch::Tensor& starts) {
+void time_steps(const torch::Tensor& tokens, const torch::Tensor& starts, bool ours_too) {
   fmt::print("\n--- a whole step, dropout 0.2, recorded: microseconds\n");
   auto loss = torch::zeros({}, torch::kCUDA), norm = torch::zeros({}, torch::kCUDA);
   const auto rate = torch::full({}, 1e-4, torch::kCUDA);
@@ -407,6 +420,7 @@ void time_steps(const torch::Tensor& tokens, const torch::Tensor& starts) {
   c.stream = torch::kFloat32;
   kinds.push_back({"the same, stream in float32", c, true});
   for (const Kind& kind : kinds) {
+    if (kind.choices.own_attention != ours_too) continue;
     try_algorithms(kind.tries);
     Trainee trainee(0.2, tokens, kind.choices, true);
     const double there = microseconds([&] { trainee.step->take_loss(starts, loss); });
@@ -475,7 +489,8 @@ void check_writing() {
   }
 }
 
-int run() {
+/// @param name of the section; each runs in a process of its own, as an error of one would stop all after it
+int run(const std::string& name) {
   prepare_cuda();
   const DeviceChoice choice = choose_device("cuda");
   fmt::print("{}\n", choice.reason);
@@ -483,24 +498,27 @@ int run() {
   // A text with something to learn: each token hangs on the one before.
   const auto tokens = (torch::arange(100'000).square().remainder(kVocabulary)).to(torch::kInt64).to(torch::kCUDA);
   const auto starts = torch::randint(90'000, {kBatch}, torch::kInt64).to(torch::kCUDA);
-  for (const auto& section :
-       {std::function<void()>(check_kernels), std::function<void()>([&] { check_step(tokens, starts); }),
-        std::function<void()>([&] { time_steps(tokens, starts); }), std::function<void()>(check_writing)}) {
-    try {
-      section();
-    } catch (const std::exception& error) {
-      const std::string text = error.what();
-      fmt::print("WRONG stopped: {}\n", text.substr(0, 600));
-      ++defects;
-    }
+  try {
+    if (name == "kernels") check_kernels();
+    if (name == "attention") check_attention();
+    if (name == "step") check_step(tokens, starts, false);
+    if (name == "step-ours") check_step(tokens, starts, true);
+    if (name == "times") time_steps(tokens, starts, false);
+    if (name == "times-ours") time_steps(tokens, starts, true);
+    if (name == "writing") check_writing();
+    torch::cuda::synchronize();
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    fmt::print("WRONG stopped: {}\n", text.substr(0, 600));
+    ++defects;
   }
-  fmt::print("\n{} defects\n", defects);
+  fmt::print("{}: {} defects\n", name, defects);
   return defects == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace verse
 
-int main() {
-  return verse::run();
+int main(int argc, char** argv) {
+  return argc == 2 ? verse::run(argv[1]) : 2;
 }
