@@ -99,6 +99,7 @@ struct Form {
   bool keeps_memory = true;  ///< what a step frees stays with the process
   bool bfloat16 = false;
   bool recorded = false;
+  bool by_hand = false;
 };
 
 /// Everything that one rung's steps go through.
@@ -138,6 +139,7 @@ Rung make_rung(const std::string& name, const Recipe& recipe, const Form& form, 
   settings.accumulate = recipe.accumulate;
   settings.bfloat16 = form.bfloat16;
   settings.recorded = form.recorded;
+  settings.by_hand = form.by_hand;
   if (form.fused_loss) {
     trainee->fast =
         std::make_unique<TrainingStep>(trainee->model, *trainee->optimizer, tokens, settings, trainee->random);
@@ -196,6 +198,10 @@ std::vector<std::pair<std::string, Form>> ladder_forms(torch::Device device, boo
   if (device.is_cuda()) {
     form.recorded = true;
     forms.emplace_back("+ recorded and played back", form);
+    if (bfloat16) {
+      form.by_hand = true;
+      forms.emplace_back("+ written out by hand, own kernels", form);
+    }
   }
   return forms;
 }
@@ -290,6 +296,7 @@ int bench_command(int argc, char** argv) {
     Form form;
     form.bfloat16 = bfloat16;
     form.recorded = device.is_cuda() && recipe.recorded;
+    form.by_hand = form.recorded && bfloat16 && !recipe.deterministic;
     rungs.push_back(make_rung("a step of " + recipe.preset, recipe, form, tokens));
     time_rung(rungs.front(), device, rounds);
   }

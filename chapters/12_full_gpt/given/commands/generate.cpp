@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include "12_full_gpt/given/gpu/card_writer.h"
 #include "12_full_gpt/given/sampling/generation.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
@@ -163,6 +164,11 @@ int generate_command(int argc, char** argv) {
   if (shared.threads == 0 && shared.device.device.is_cpu()) {
     const auto batch = static_cast<std::int64_t>(prompts.size());
     choose_threads(run.model, batch, count < kTokensWorthProbing ? 1 : torch::get_num_threads());
+  }
+
+  // A GPU's kernels are made ready with the model, before the first character is waited for.
+  if (prompts.size() == 1 && options.cached && count >= kTokensWorthProbing) {
+    if (CardWriter* writer = CardWriter::of(run.model)) writer->prepare(options);
   }
 
   catch_interrupts();

@@ -10,12 +10,16 @@
 #include <typeinfo>
 
 #include "12_full_gpt/given/cpu/row_product.h"
+#include "12_full_gpt/given/gpu/card_writer.h"
 #include "common/base/error.h"
 #include "common/projection.h"
 
 namespace verse {
 
 namespace {
+
+/// From here on it is worth it to have kernels compiled for a text, where there is a GPU.
+constexpr std::int64_t kTokensWorthCompiling = 64;
 
 /// A projection of chapter 4's; null for any other.
 std::shared_ptr<LinearProjection> plain(const std::shared_ptr<Projection>& projection) {
@@ -172,6 +176,12 @@ std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
   const std::size_t batch = prompts.size();
   for (const auto& prompt : prompts) {
     if (prompt.size() != prompts.front().size()) throw UsageError("only prompts of one length are continued together");
+  }
+  if (batch == 1 && options.cached && count >= kTokensWorthCompiling) {
+    if (CardWriter* writer = CardWriter::of(model)) {
+      const auto one = [&listener](std::int64_t token) { return !listener || listener(0, token); };
+      return {writer->write(prompts.front(), count, options, randoms.front(), one)};
+    }
   }
   const c10::InferenceMode no_gradients;
   const EvaluationMode evaluating(*model);

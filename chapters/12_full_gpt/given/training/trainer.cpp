@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::int64_t kRowEvery = 10;               ///< steps between two lines of metrics.csv
 constexpr std::int64_t kEvaluationTokens = 8192;     ///< read at a time, without gradients
+constexpr std::int64_t kTokensOnAGpu = 65536;        ///< the same on a GPU, which a few thousand do not fill
 constexpr std::int64_t kEvaluationLogits = 1 << 26;  ///< at most at a time: a large vocabulary asks for fewer tokens
 
 using Clock = std::chrono::steady_clock;
@@ -129,6 +130,7 @@ void Training::take_steps() {
   settings.accumulate = recipe().accumulate;
   settings.bfloat16 = bfloat16_;
   settings.recorded = device_.is_cuda() && recipe().recorded && team_.alone();
+  settings.by_hand = settings.recorded && bfloat16_ && !recipe().deterministic;
   settings.team = team_options_;
   try {
     TrainingStep training_step(model_, *optimizer_, train_, settings, random_, team_);
@@ -151,7 +153,8 @@ void Training::take_steps() {
 
 double Training::loss_over(Team& team, LanguageModel model, const torch::Tensor& tokens) {
   const Autocast autocast(device_, bfloat16_);
-  const std::int64_t at_a_time = std::min(kEvaluationTokens, kEvaluationLogits / recipe().model.vocabulary_size);
+  const std::int64_t most = device_.is_cuda() ? kTokensOnAGpu : kEvaluationTokens;
+  const std::int64_t at_a_time = std::min(most, kEvaluationLogits / recipe().model.vocabulary_size);
   return evaluate_together(team, model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
 }
 

@@ -7,6 +7,9 @@
 #include <utility>
 
 #include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/gpu/cuda_kernels.h"
+#include "12_full_gpt/given/gpu/flat_adamw.h"
+#include "12_full_gpt/given/gpu/hand_step.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
 
@@ -79,7 +82,7 @@ void DeviceAdamW::set_state(const std::vector<std::pair<std::string, torch::Tens
 }
 
 std::unique_ptr<Optimizer> make_adamw(std::vector<torch::Tensor> parameters, const AdamWOptions& options) {
-  if (parameters.at(0).is_cuda()) return std::make_unique<DeviceAdamW>(std::move(parameters), options);
+  if (parameters.at(0).is_cuda()) return std::make_unique<FlatAdamW>(std::move(parameters), options);
   return std::make_unique<FusedAdamW>(std::move(parameters), options);
 }
 
@@ -112,13 +115,41 @@ TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Ten
   loss_ = torch::zeros({}, numbers);
   norm_ = torch::zeros({}, numbers);
   shared_ = torch::zeros({2}, numbers.dtype(torch::kFloat64));
-  if (team_.alone()) return;
+  if (team_.alone()) {
+    if (settings_.by_hand) try_by_hand();
+    return;
+  }
   for (const auto& part : starts_.chunk(settings_.accumulate)) {
     if (part.size(0) >= team_.size()) continue;
     throw UsageError(
         fmt::format("a part of a batch has {} rows, and there are {} processes", part.size(0), team_.size()));
   }
   average_ = std::make_unique<GradientAverage>(team_, optimizer_.parameters(), settings_.team);
+}
+
+TrainingStep::~TrainingStep() = default;
+
+void TrainingStep::try_by_hand() {
+  std::string problem;
+  const auto gpt = std::dynamic_pointer_cast<GPTImpl>(model_.ptr());
+  if (!tokens_.is_cuda() || !settings_.bfloat16) problem = "it computes in bfloat16 on a GPU";
+  if (gpt == nullptr) problem = "the model has other parts than GPT-2's";
+  if (problem.empty() && (settings_.accumulate != 1 || settings_.context != gpt->options.context)) {
+    problem = "the batch is in parts";
+  }
+  if (problem.empty()) problem = HandStep::obstacle(*gpt, optimizer_);
+  std::unique_ptr<StepKernels> kernels;
+  if (problem.empty()) kernels = CudaKernels::make(gpt->options, {}, problem);
+  if (kernels == nullptr) {
+    news_ = fmt::format("no step by hand: {}", problem);
+    return;
+  }
+  HandSettings hand;
+  hand.batch_size = settings_.batch_size;
+  hand.context = settings_.context;
+  hand.gradient_clip = settings_.gradient_clip;
+  by_hand_ =
+      std::make_unique<HandStep>(GPT(gpt), dynamic_cast<FlatAdamW&>(optimizer_), tokens_, hand, std::move(kernels));
 }
 
 //! [take]
@@ -145,6 +176,11 @@ StepReport TrainingStep::take(std::int64_t step, double learning_rate) {
 
 //! [work]
 void TrainingStep::work() {
+  if (by_hand_ != nullptr) {
+    by_hand_->take_gradients(starts_, loss_);
+    by_hand_->move(learning_rate_, norm_);
+    return;
+  }
   for (auto parameter : optimizer_.parameters()) parameter.mutable_grad().reset();
   const std::vector<torch::Tensor> parts = starts_.chunk(settings_.accumulate);
   if (team_.alone()) {

@@ -39,7 +39,7 @@ class DeviceAdamW : public AdamW, public RecordableOptimizer {
   std::vector<std::pair<std::string, torch::Tensor>> state() const override;
   void set_state(const std::vector<std::pair<std::string, torch::Tensor>>& state) override;
 
- private:
+ protected:
   torch::Tensor step_number_;  ///< a scalar, float32, on the parameters' device
 };
 
@@ -55,7 +55,10 @@ struct StepSettings {
   std::int64_t accumulate = 1;  ///< parts that a batch is cut into, to be gone through one after the other
   bool recorded = false;        ///< one recording played back, where the device can; else step by step
   TeamOptions team;             ///< how gradients are averaged, where several processes train
+  bool by_hand = false;         ///< on a GPU in bfloat16: by HandStep, where it knows the model; else by autograd
 };
+
+class HandStep;
 
 /// A whole step: windows, loss, gradients, clipping, optimizer.
 ///
@@ -74,6 +77,7 @@ class TrainingStep {
   /// The same, alone.
   TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Tensor tokens, const StepSettings& settings,
                Random& random);
+  ~TrainingStep();
 
   /// Takes a step. The report's tensors are overwritten by the next one.
   StepReport take(std::int64_t step, double learning_rate);
@@ -88,6 +92,7 @@ class TrainingStep {
   void work();
   void record();
   torch::Tensor take_part(const std::vector<torch::Tensor>& parts);
+  void try_by_hand();
 
   LanguageModel model_;
   Optimizer& optimizer_;
@@ -104,6 +109,7 @@ class TrainingStep {
   torch::Tensor shared_;         ///< [2], float64, on the device: the team's loss, and how many were asked to stop
   double rate_ = 0;
   std::int64_t taken_ = 0;
+  std::unique_ptr<HandStep> by_hand_;  ///< null where autograd is asked
   std::unique_ptr<Recording> recording_;
   std::string news_;
 };
