@@ -20,12 +20,12 @@ namespace verse {
 
 /// Which of several ways are taken; each gives the same within rounding.
 struct KernelChoices {
-  bool gelu_with_product = true;   ///< forward: cuBLASLt applies GELU before it writes
-  /// Backward: it multiplies by GELU's slope, and sums up the bias's gradient. Off, since a step takes longer with it on
-  /// an H200: 4.9 ms and not 4.1 (tests/gpu_speed/speed_check.cpp, section times).
+  bool gelu_with_product = true;  ///< forward: cuBLASLt applies GELU before it writes
+  /// Backward: it multiplies by GELU's slope, and sums up the bias's gradient. Off, since a step takes longer with it
+  /// on an H200: 4.9 ms and not 4.1 (tests/gpu_speed/speed_check.cpp, section times).
   bool slope_with_product = false;
-  bool own_attention = false;      ///< attention by kernels of our own, where they fit; else by LibTorch's
-  bool aside = true;               ///< weights' gradients run beside what comes next
+  bool own_attention = false;  ///< attention by kernels of our own, where they fit; else by LibTorch's
+  bool aside = true;           ///< weights' gradients run beside what comes next
   torch::ScalarType numbers = torch::kBFloat16, stream = torch::kBFloat16;
 };
 
