@@ -21,12 +21,13 @@ void share_out(std::int64_t begin, std::int64_t end, std::int64_t grain,
   auto bytes = torch::empty({pieces}, torch::kUInt8);
   const auto* const first_byte = static_cast<const char*>(bytes.data_ptr());
   auto iterator = at::TensorIterator::nullary_op(bytes);
-  iterator.for_each(
-      [&](char** data, const std::int64_t* /*strides*/, std::int64_t count) {
-        const std::int64_t piece = data[0] - first_byte;
-        work(begin + piece * grain, std::min(end, begin + (piece + count) * grain));
-      },
-      /*grain_size=*/1);
+  const auto each_row = [&](char** data, const std::int64_t* strides, std::int64_t count, std::int64_t rows) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::int64_t piece = data[0] + row * strides[1] - first_byte;
+      work(begin + piece * grain, std::min(end, begin + (piece + count) * grain));
+    }
+  };
+  iterator.for_each(each_row, /*grain_size=*/1);
 }
 
 }  // namespace verse
