@@ -248,12 +248,13 @@ TEST(AttentionKernels, EqualTheClearForm) {
   constexpr std::int64_t kTexts = 2, kTime = 160, kHeads = 2, kWide = 128;
   KernelChoices choices;
   choices.own_attention = true;
-  CudaKernels own(std::make_unique<EmulatedLauncher>(emulated_attention_kernels()), kWide, choices);
   PlainKernels plain;
   torch::manual_seed(11);
   const auto half = [](torch::IntArrayRef shape) { return torch::randn(shape).to(torch::kBFloat16); };
   const auto parts = half({kTexts * kTime, 3 * kWide}), to_mixed = half({kTexts * kTime, kWide});
   for (const double share : {0.0, 0.25}) {
+    // Sums go on being written to where they went before, so new tensors want new kernels.
+    CudaKernels own(std::make_unique<EmulatedLauncher>(emulated_attention_kernels()), kWide, choices);
     const Dropping dropping{torch::full({1}, 1234567890123456789L, torch::kInt64), share};
     const auto run = [&](StepKernels& kernels) {
       const auto mixed = kernels.attend(0, parts, kTexts, kHeads, dropping, 4);

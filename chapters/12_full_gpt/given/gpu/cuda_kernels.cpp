@@ -313,7 +313,7 @@ void CudaKernels::position_backward(const torch::Tensor& to_x, std::int64_t batc
 }
 
 void CudaKernels::finish_sums() {
-  if (jobs_are_new_) {
+  if (!jobs_.empty() && jobs_are_new_) {
     std::vector<std::int64_t> table;
     std::vector<std::int32_t> strips;
     std::int32_t number = 0;
@@ -330,8 +330,10 @@ void CudaKernels::finish_sums() {
     strips_ = torch::tensor(strips, torch::kInt32).to(device);
     jobs_are_new_ = false;
   }
-  launch("add_up", {static_cast<unsigned>(strips_.size(0) / 2), 1, 1}, {kLanes, kWarps, 1}, address(job_table_),
-         address(strips_));
+  if (!jobs_.empty()) {
+    launch("add_up", {static_cast<unsigned>(strips_.size(0) / 2), 1, 1}, {kLanes, kWarps, 1}, address(job_table_),
+           address(strips_));
+  }
   for (int i = std::max(0, asides_ - kAsidesBehind); choices_.aside && i < asides_; ++i) launcher_->wait_for_aside(i);
   asides_ = 0;
 }

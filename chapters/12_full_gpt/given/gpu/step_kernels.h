@@ -102,7 +102,8 @@ class StepKernels {
   /// @param to_x [rows, width] @param to_table [context, width], float32
   virtual void position_backward(const torch::Tensor& to_x, std::int64_t batch, torch::Tensor to_table) = 0;
 
-  /// What was left to be summed up is summed up.
+  /// What was left to be summed up is summed up. Kernels may go on writing to every tensor that such a sum has ever
+  /// gone to: these have to live, and to stay where they are, as long as the kernels do.
   virtual void finish_sums() {}
 
   /// y = x, rounded to y's kind.
