@@ -48,8 +48,9 @@ int run_program(const std::function<int()>& body) {
     return report(out_of_memory_line(error.what_without_backtrace()), 1);
   } catch (const c10::Error& error) {
     // LibTorch adds where in its own code it happened, over many lines.
-    const std::string message = error.what_without_backtrace();
-    return report(message.substr(0, message.find('\n')), 1);
+    std::string message = error.what_without_backtrace();
+    for (const char* end : {"\n", " Exception raised from"}) message = message.substr(0, message.find(end));
+    return report(message, 1);
   } catch (const std::bad_alloc&) {
     return report("out of memory", 1);
   } catch (const std::exception& error) {

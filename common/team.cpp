@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "common/base/error.h"
 #include "common/team_engine.h"
@@ -145,7 +147,12 @@ Team::Team(const Place& place, std::chrono::milliseconds patience, torch::Device
   call_roll(*store, place, patience);
   engine_->patience = patience;
   engine_->store = store;
-  engine_->watch = std::make_shared<Watch>(place, store->clone(), patience);
+  try {
+    engine_->watch = std::make_shared<Watch>(place, store->clone(), patience);
+  } catch (const std::exception& error) {
+    throw std::runtime_error("rank " + std::to_string(place.rank) +
+                             ": the team's store does not answer: " + engine_message(error));
+  }
   try {
     engine_->gloo = open_gloo(place, store, patience);
     if (device.is_cuda()) engine_->nccl = open_nccl(place, store, patience, device);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <future>
 #include <memory>
@@ -121,6 +122,8 @@ std::string name_ranks(const std::vector<int>& ranks) {
 }
 
 Store open_store(const Place& place, Milliseconds patience) {
+  // The store's engine writes to connections that may be gone; it reads what came of that, but the signal would end us.
+  std::signal(SIGPIPE, SIG_IGN);
   const std::string where = place.address + ":" + std::to_string(place.port);
   c10d::TCPStoreOptions options;
   options.port = static_cast<std::uint16_t>(place.port);
