@@ -115,8 +115,7 @@ void show_landmarks(const Setting& setting) {
 
 /// Part 4: training, with both losses now and then. @throws Interrupted
 void train_small_gpt(GPT& model, const Setting& setting) {
-  auto& table =
-      results().table("training", {"step", "training", "validation", "learning_rate", "gradient_norm"});
+  auto& table = results().table("training", {"step", "training", "validation", "learning_rate", "gradient_norm"});
   // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
   const auto show_losses = [&](std::int64_t step, const StepReport& last) {
     const auto beginning = [&](const torch::Tensor& tokens) {
