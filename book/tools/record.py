@@ -5,7 +5,7 @@
                                where a value differs by more than the run's tolerance
     record.py targets [N ...]  what is to be built for them
     record.py draw FOLDER      draws the recorded pictures into a folder, without running anything
-    record.py pack FOLDER NAME ...   makes a folder that runs these elsewhere: bash FOLDER/run.sh PROGRAMS TEXT OUT
+    record.py pack FOLDER NAME ...   makes a folder that runs these elsewhere, on its processor: bash FOLDER/run.sh PROGRAMS TEXT OUT
     record.py take FOLDER OUT        takes what that has found: FOLDER as it was packed, OUT as it came back
 
 The runs stand in book/results/runs.toml, each with its command; what one finds lies beside it, in NAME.json.
@@ -192,14 +192,15 @@ def pack(table, names, folder):
     runs = [table.named(name) for name in names]
     write(folder / "runs.json", json.dumps({"commit": commit, "runs": [{**r, "depends": table.depends(r)} for r in runs]}, indent=1))
     here = {r["name"] for r in runs}
-    lines = ["#!/bin/bash", "# usage: run.sh PROGRAMS TEXT OUT: the runs side by side, one after another where one reads another's folder.",
-             "set -u", 'programs=$(realpath "$1") text=$(realpath "$2"); mkdir -p "$3"; out=$(realpath "$3")',
+    lines = ["#!/bin/bash", "# usage: run.sh PROGRAMS TEXT OUT: first what is to have the machine for itself, then the other runs side by side.",
+             "set -u", 'programs=$(realpath "${1:-$PROGRAMS}") text=$(realpath "${2:-$TEXT}"); mkdir -p "${3:-$OUT}"; out=$(realpath "${3:-$OUT}")',
              'place=$(mktemp -d) && cd "$place" || exit 1', 'mkdir -p build/results data book/figures && ln -s "$programs"/* build/',
              'ln -s "$text" data/tinyshakespeare.txt',
-             "one() {", '  local name=$1 began=$(date +%s.%N); shift', '  "$@" --record "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.log"',
+             "one() {", '  local name=$1 began=$(date +%s.%N); shift', '  timeout -s INT "${MOST_SECONDS:-220}" "$@" --device cpu --record "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.log"',
              '  echo "$? $(date +%s.%N) $began" >"$out/$name.end"', "}"]
+    lines += [f"one {r['name']} {r['command']}" for r in runs if r.get("alone")]
     for run in runs:
-        if run.get("after") in here:
+        if run.get("after") in here or run.get("alone"):
             continue
         chain = [run, *(r for r in runs if r.get("after") == run["name"])]
         lines.append("( " + "; ".join(f"one {r['name']} {r['command']}" for r in chain) + " ) &")
