@@ -28,6 +28,7 @@
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -72,6 +73,8 @@ void show_plan(const Setting& setting, std::int64_t parameters) {
              setting.training.accumulate, setting.training.batch_size, setting.model.context,
              with_commas(tokens_per_step), with_commas(schedule.steps),
              all / static_cast<double>(setting.train.size(0)));
+  results().scalar("parameters", parameters);
+  results().scalar("read_times", all / static_cast<double>(setting.train.size(0)));
   fmt::print("At 6 operations a parameter and character, that is {:.1e} operations\n\n",
              6 * static_cast<double>(parameters) * all);
 }
@@ -100,23 +103,32 @@ void show_landmarks(const Setting& setting) {
   fmt::print("  {:.3f}  every character alike, ln {}\n", std::log(static_cast<double>(setting.tokenizer.size())),
              setting.tokenizer.size());
   fmt::print("  {:.3f}  chapter 1's counted pairs\n", pairs);
-  fmt::print("  {:.3f}  the same over the first {} predictions, as in the table below\n",
-             pair_model_loss(probabilities, beginning_of(setting.validation).cpu()), with_commas(kEstimated));
+  const double beginning = pair_model_loss(probabilities, beginning_of(setting.validation).cpu());
+  fmt::print("  {:.3f}  the same over the first {} predictions, as in the table below\n", beginning,
+             with_commas(kEstimated));
+  results().scalar("pairs", pairs, "nats");
+  results().scalar("pairs_beginning", beginning, "nats");
+  results().scalar("validation_characters", setting.validation.size(0), "characters");
   if (setting.corpus.floor)
     fmt::print("  {:.3f}  the floor: what whoever knows the text's source cannot do without\n", *setting.corpus.floor);
 }
 
 /// Part 4: training, with both losses now and then. @throws Interrupted
 void train_small_gpt(GPT& model, const Setting& setting) {
+  auto& table =
+      results().table("training", {"step", "training", "validation", "learning_rate", "gradient_norm"});
   // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
   const auto show_losses = [&](std::int64_t step, const StepReport& last) {
     const auto beginning = [&](const torch::Tensor& tokens) {
       return evaluate(model, beginning_of(tokens),
                       evaluation_batch(setting.model.context, setting.shared.device.device));
     };
-    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, beginning(setting.train),
-               beginning(setting.validation), last.learning_rate, last.gradient_norm.item<double>());
+    const double training = beginning(setting.train), validation = beginning(setting.validation);
+    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, training, validation, last.learning_rate,
+               last.gradient_norm.item<double>());
     std::fflush(stdout);
+    table.row({step, training, validation, last.learning_rate, last.gradient_norm.item<double>()});
+    results().scalar(fmt::format("validation_at_{}", step), validation, "nats");
   };
 
   SmallTraining plan = setting.training;
@@ -159,12 +171,15 @@ void show_batch_sizes(GPT& model, const Setting& setting) {
   const auto centre = torch::stack(gradients.back()).mean(0);
   fmt::print("\nGradients of {} batches of each size, after {} steps\n", kBatches, setting.training.schedule.steps);
   fmt::print("  {:>5}  {:>14}  {:>21}\n", "batch", "gradient noise", "characters a second");
+  auto& table = results().table("batch_sizes", {"batch", "noise", "characters_per_second"});
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto away = torch::stack(gradients[i]) - centre;  // [batches, parameters]
     const double noise = (away.square().sum(1).mean().sqrt() / centre.norm()).item<double>();
     const double read = static_cast<double>(kBatches * sizes[i] * setting.model.context);
     fmt::print("  {:>5}  {:>14.2f}  {:>21}\n", sizes[i], noise,
                with_commas(static_cast<std::int64_t>(std::llround(read / seconds[i]))));
+    table.row({sizes[i], noise, static_cast<std::int64_t>(std::llround(read / seconds[i]))});
+    results().scalar(fmt::format("noise_{}", sizes[i]), noise);
   }
 }
 
@@ -259,6 +274,7 @@ int run(int argc, char** argv) {
 
   const double loss =
       evaluate(model, setting.validation, evaluation_batch(setting.model.context, setting.shared.device.device));
+  results().scalar("loss", loss, "nats");
   fmt::print("\nAfter {} steps: {:.3f} nats a character over the whole validation part of {}\n",
              setting.training.schedule.steps, loss, setting.corpus.name);
   if (setting.corpus.floor) fmt::print("That is {:.3f} above the floor\n", loss - *setting.corpus.floor);
