@@ -140,7 +140,7 @@ void show_timing(torch::Device device) {
              difference);
   results().scalar("one_at_a_time", slow, "ms");
   results().scalar("all_at_once", fast, "ms");
-  results().scalar("all_at_once_times", slow / fast);
+  results().scalar("all_at_once_times", slow / fast, "times as fast");
 }
 
 /// The model's loss over the whole validation part, in nats a character.
@@ -258,8 +258,8 @@ void show_habits(OneLayerModel& model, const Setting& setting) {
                             setting.corpus.name));
   fmt::print("    {:<8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10}\n", "", "distance", "entropy", "as among",
              "itself", "1 back", "2 back", "blanks", "favourite");
-  auto& table = results().table(
-      "habits", {"head", "distance", "entropy", "among", "itself", "previous", "second", "blanks"});
+  auto& table =
+      results().table("habits", {"head", "distance", "entropy", "among", "itself", "previous", "second", "blanks"});
   for (std::int64_t head = 0; head < setting.attention.heads; ++head) {
     print_habits(fmt::format("head {}", head + 1), measure_habits(weights.select(1, head), blank), table);
   }

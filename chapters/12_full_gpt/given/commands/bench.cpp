@@ -316,7 +316,7 @@ int bench_command(int argc, char** argv) {
     bars.emplace_back(rung.name, 1e3 * seconds);
     table.row({rung.name, 1e3 * seconds, tokens_per_step / seconds, operations / seconds / peak, first / seconds});
     results().scalar(fmt::format("ms_{}", table.rows.size()), 1e3 * seconds, "ms");
-    results().scalar(fmt::format("speed_{}", table.rows.size()), first / seconds);
+    results().scalar(fmt::format("speed_{}", table.rows.size()), first / seconds, "times as fast");
   }
   // On the ladder, every form has a process of its own.
   const auto bytes = request.ladder ? std::nullopt : peak_memory(device);

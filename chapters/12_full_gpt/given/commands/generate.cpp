@@ -183,8 +183,8 @@ int generate_command(int argc, char** argv) {
   if (interrupted()) throw Interrupted("stopped");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   results().scalar("seconds", seconds, "seconds");
-  results().scalar("tokens_per_second",
-                   static_cast<double>(count) * static_cast<double>(prompts.size()) / seconds);
+  results().scalar("tokens_per_second", static_cast<double>(count) * static_cast<double>(prompts.size()) / seconds,
+                   "characters a second");
   if (request.timing) {
     const double tokens = static_cast<double>(count) * static_cast<double>(prompts.size());
     fmt::print(stderr, "{:.0f} {}s in {:.3f} s: {:.1f} a second; threads: {}\n", tokens, run.codec->unit(), seconds,
