@@ -350,7 +350,7 @@ class Readme:
         file = Path(entry["source"].path).name
         contract = contracts.find(self.course, entry)
         out = ["---", "", f"### Exercise {name}: {self.inline(entry['title'])}", "",
-               f"*{entry['minutes']} minutes, {'core path' if entry.get('core', True) else 'going further'}*"]
+               f"*About {entry['minutes']} minutes, {'core path' if entry.get('core', True) else 'going further'}*"]
         if contract:
             owner = f" of `{contract.owner}`" if contract.owner else ""
             out += ["", f"Declared in [`{Path(contract.source.path).name}`]({self.link(contract.source.path)}){owner}:", "",

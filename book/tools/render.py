@@ -365,7 +365,7 @@ class Book:
         return (
             f'<section class="exercise{sample}" id="{anchor_of(name)}" aria-label="Exercise {name}">'
             f'<p class="task-kind"><span class="task-number">Exercise {name}</span>{core}'
-            f'<span class="minutes">{entry["minutes"]} minutes</span></p>'
+            f'<span class="minutes">about {entry["minutes"]} minutes</span></p>'
             f'<p class="task-title">{title}</p>{self.contract(entry)}{self.calls(entry)}'
             f'<dl class="task-do"><dt>Write</dt><dd><code>{esc(file)}</code></dd>'
             f"<dt>Check</dt><dd>{self.copyable(f'make test-chapter-{chapter}')}</dd>"
@@ -380,7 +380,9 @@ class Book:
         if found is None:
             return ""
         owner = f' · member of <code>{esc(found.owner)}</code>' if found.owner else ""
-        rows = self.code_rows(found.source, found.first, found.last)
+        rows = []
+        for source, first, last in [*found.types, (found.source, found.first, found.last)]:
+            rows += [(0, "", "")] * bool(rows) + self.code_rows(source, first, last)
         classes = ["comment" if text.lstrip().startswith("//") else "" for _, _, text in rows]
         return (f'<figure class="listing contract"><figcaption><a href="{found.source.page}#l{found.first}">'
                 f'<span class="file">{esc(found.source.path)}</span></a>{owner}</figcaption><div class="code-box"><pre tabindex="0"><code>'
