@@ -1,6 +1,6 @@
 """Runs the programs whose numbers the book quotes, and writes down what they find.
 
-    record.py run [N ...]      the runs of these chapters (of all, where none is named); says how long before it starts
+    record.py run [N ...]      the runs of these chapters, or of these names (all, where none is named); says how long before it starts
     record.py check            names the results whose code has changed since; runs those anew that take seconds, and fails
                                where a value differs by more than the run's tolerance
     record.py targets [N ...]  what is to be built for them
@@ -46,6 +46,9 @@ class Table:
                 raise SystemExit(f"{RUNS}: {run['name']}: a run is named by its chapter and a word, as in 02-descent")
 
     def of(self, chapters):
+        named = [self.named(c) for c in chapters if not c.isdigit()]
+        if named:
+            return named + self.of([c for c in chapters if c.isdigit()]) if any(c.isdigit() for c in chapters) else named
         wanted = {f"{int(c):02}" for c in chapters}
         known = {r["name"][:2] for r in self.runs}
         if missing := wanted - known:
