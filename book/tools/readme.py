@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import contracts
+import front
 import pictures
 from course import MARK, Course, Errors
 from markup import BLOCKS, BREAKS, INLINE
@@ -472,6 +473,10 @@ class Writer:
         for chapter in self.course.chapters:
             text = Readme(self, chapter).text()
             self.files[str(Path(chapter.path).with_name("README.md"))] = text
+        if self.flavour == "github" and (self.root / front.PATH).exists():
+            text = (self.root / front.PATH).read_text(encoding="utf-8")
+            self.files[front.PATH] = front.write(text, self.results, self.errors)
+            front.check(text, self.errors)
         return self.files
 
 

@@ -25,6 +25,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import reports
 from results import FOLDER, ROOT, RUNS, number
 
 MOST_SECONDS = 30  # what CI runs again
@@ -73,6 +74,8 @@ class Table:
         folder = next((p.name for p in (self.root / "chapters").glob(run["name"][:2] + "_*")), None)
         waiting = [p for p in [self.root / f"chapters/{folder}/main.cpp", *(self.root / f for f in run.get("files", []))] if p.exists()]
         seen = {}
+        if "report" in run:
+            return {run["report"]: "-"}
         while waiting:
             file = waiting.pop()
             path = file.relative_to(self.root).as_posix()
@@ -105,6 +108,8 @@ def words(seconds):
 
 def perform(table, run, folder, figures="book/figures"):
     """Runs the command; gives what its program recorded, with what it printed and what it depends on. Pictures go into figures."""
+    if "report" in run:
+        return reports.record(run, table.root)
     file = Path(folder) / "record.json"
     (table.root / WORKPLACE).mkdir(parents=True, exist_ok=True)
     if "writes" in run:
@@ -198,7 +203,7 @@ def pack(table, names, folder):
     lines = ["#!/bin/bash", "# usage: run.sh PROGRAMS TEXT OUT: first what is to have the machine for itself, then the other runs side by side.",
              "set -u", 'programs=$(realpath "${1:-$PROGRAMS}") text=$(realpath "${2:-$TEXT}"); mkdir -p "${3:-$OUT}"; out=$(realpath "${3:-$OUT}")',
              'place=$(mktemp -d) && cd "$place" || exit 1', 'mkdir -p build/results data book/figures && ln -s "$programs"/* build/',
-             'ln -s "$text" data/tinyshakespeare.txt',
+             'ln -s "$text" data/tinyshakespeare.txt', '[ -d "$programs/tree" ] && cp -r "$programs/tree/." .  # what else the runs read, as it lies here',
              "one() {", '  local name=$1 began=$(date +%s.%N); shift', '  timeout -s INT "${MOST_SECONDS:-220}" "$@" --device cpu --record "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.log"',
              '  echo "$? $(date +%s.%N) $began" >"$out/$name.end"', "}"]
     lines += [f"one {r['name']} {r['command']}" for r in runs if r.get("alone")]
@@ -322,7 +327,7 @@ def main():
         programs = {"gpt": "solution_12"}
         runs = table.of(arguments.chapters)
         runs += [n for r in runs for n in table.before(r)]
-        print(" ".join(sorted({programs.get(p, p) for r in runs
+        print(" ".join(sorted({programs.get(p, p) for r in runs if "report" not in r
                                for p in [shlex.split(r["command"])[0].split("/")[-1]]})))
         return 0
     if arguments.what in ("draw", "pack", "take"):

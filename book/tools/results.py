@@ -235,7 +235,7 @@ UNIT = (r"(?:\s?%|\s(?:percent|seconds?|minutes?|hours?|ms|nats?|bits?|times|GB|
         r"characters?|tokens?|steps?|parameters?|pairs?|points?|samples?)\b)")
 NUMBER = re.compile(r"(?<![\w.,/])(?<![A-Za-z]-)(\d[\d,]*\d(?:\.\d+)?|\d(?:\.\d+)?)(" + UNIT + r")?(?![\w/])")
 REFERENCE = re.compile(r"\b(?:chapters?|sections?|exercises?|predictions?|figures?|pages?|equations?|algorithms?|parts?|lines?|"
-                       r"dimensions?|place|token|seed)\s(?:\d[\d.,]*(?:\s?(?:,|and|or|to|–)\s)?)+", re.I)
+                       r"dimensions?|place|token|seed)\s(?:\d[\d.]*(?:,?\s(?:(?:and|or|to|–)\s)?(?=\d)|,)?)+", re.I)
 HIDE = re.compile(r"\bU\+[0-9A-F]{4,6}\b|`+[^`]*`+|\\f\$.*?\\f\$|\$\$.*?\$\$|\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)|\]\([^)]*\)|<https?:[^>]*>|<!--.*?-->", re.S)
 
 
