@@ -165,6 +165,7 @@ def readmes(root):
             ("a number without a record is marked", "came to 2.7† nats"),
             ("and so is what was printed without one", "loss 2.7\n```\n\n*† Measured before"),
             ("an interval is written out", "2.49 ± 0.05, or 2.44 to 2.54"),
+            ("another run's name stands in arithmetic", "misses 2,845."),
             ("an exercise names the calls that are new", "- `x.transpose(i, j)`: the same numbers"),
             ("a link leads to the other chapter's README", "](../05_training/README.md")):
         verdict(f"README: {name}", needle in text, text)
