@@ -167,11 +167,12 @@ NANOGPT ?=
 PYTHON ?= python3
 .PHONY: test-gpu gpu-kit
 test-gpu: build
+	@$(NINJA) speed_check
 	@/usr/bin/python3 tests/gpu/run.py --programs $(BUILD) --out $(BUILD)/gpu --python "$(PYTHON)" \
 	  $(if $(NANOGPT),--nanogpt "$(NANOGPT)") $${LIBTORCH:+--libtorch "$$LIBTORCH"} $(ARGS)
 
 gpu-kit: build
-	@$(NINJA) write_play
+	@$(NINJA) write_play speed_check
 	@tests/gpu/pack $(BUILD)
 
 book: setup
