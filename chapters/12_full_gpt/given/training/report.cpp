@@ -113,8 +113,9 @@ void Training::finish() {
         std::fflush(stdout);
         return true;
       });
-  fmt::print("\n\n{:.0f} % of its words are words of {}\n", 100 * known_word_share(sample, corpus_.train),
-             corpus_.name);
+  const double known = known_word_share(sample, corpus_.train);
+  results().scalar("known_words", known);
+  fmt::print("\n\n{:.0f} % of its words are words of {}\n", 100 * known, corpus_.name);
   write_file_atomically(folder_->path() / "sample.txt", sample + "\n");
 }
 
