@@ -1,11 +1,11 @@
 """Runs the programs whose numbers the book quotes, and writes down what they find.
 
-    record.py run [N ...]      the runs of these chapters (of all, where none is named); says how long before it starts
+    record.py run [N ...]      the runs of these chapters, or of these names (all, where none is named); says how long before it starts
     record.py check            names the results whose code has changed since; runs those anew that take seconds, and fails
                                where a value differs by more than the run's tolerance
     record.py targets [N ...]  what is to be built for them
     record.py draw FOLDER      draws the recorded pictures into a folder, without running anything
-    record.py pack FOLDER NAME ...   makes a folder that runs these elsewhere: bash FOLDER/run.sh PROGRAMS TEXT OUT
+    record.py pack FOLDER NAME ...   makes a folder that runs these elsewhere, on its processor: bash FOLDER/run.sh PROGRAMS TEXT OUT
     record.py take FOLDER OUT        takes what that has found: FOLDER as it was packed, OUT as it came back
 
 The runs stand in book/results/runs.toml, each with its command; what one finds lies beside it, in NAME.json.
@@ -25,6 +25,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import reports
 from results import FOLDER, ROOT, RUNS, number
 
 MOST_SECONDS = 30  # what CI runs again
@@ -46,6 +47,9 @@ class Table:
                 raise SystemExit(f"{RUNS}: {run['name']}: a run is named by its chapter and a word, as in 02-descent")
 
     def of(self, chapters):
+        named = [self.named(c) for c in chapters if not c.isdigit()]
+        if named:
+            return named + self.of([c for c in chapters if c.isdigit()]) if any(c.isdigit() for c in chapters) else named
         wanted = {f"{int(c):02}" for c in chapters}
         known = {r["name"][:2] for r in self.runs}
         if missing := wanted - known:
@@ -70,6 +74,8 @@ class Table:
         folder = next((p.name for p in (self.root / "chapters").glob(run["name"][:2] + "_*")), None)
         waiting = [p for p in [self.root / f"chapters/{folder}/main.cpp", *(self.root / f for f in run.get("files", []))] if p.exists()]
         seen = {}
+        if "report" in run:
+            return {run["report"]: "-"}
         while waiting:
             file = waiting.pop()
             path = file.relative_to(self.root).as_posix()
@@ -102,6 +108,8 @@ def words(seconds):
 
 def perform(table, run, folder, figures="book/figures"):
     """Runs the command; gives what its program recorded, with what it printed and what it depends on. Pictures go into figures."""
+    if "report" in run:
+        return reports.record(run, table.root)
     file = Path(folder) / "record.json"
     (table.root / WORKPLACE).mkdir(parents=True, exist_ok=True)
     if "writes" in run:
@@ -192,14 +200,15 @@ def pack(table, names, folder):
     runs = [table.named(name) for name in names]
     write(folder / "runs.json", json.dumps({"commit": commit, "runs": [{**r, "depends": table.depends(r)} for r in runs]}, indent=1))
     here = {r["name"] for r in runs}
-    lines = ["#!/bin/bash", "# usage: run.sh PROGRAMS TEXT OUT: the runs side by side, one after another where one reads another's folder.",
-             "set -u", 'programs=$(realpath "$1") text=$(realpath "$2"); mkdir -p "$3"; out=$(realpath "$3")',
+    lines = ["#!/bin/bash", "# usage: run.sh PROGRAMS TEXT OUT: first what is to have the machine for itself, then the other runs side by side.",
+             "set -u", 'programs=$(realpath "${1:-$PROGRAMS}") text=$(realpath "${2:-$TEXT}"); mkdir -p "${3:-$OUT}"; out=$(realpath "${3:-$OUT}")',
              'place=$(mktemp -d) && cd "$place" || exit 1', 'mkdir -p build/results data book/figures && ln -s "$programs"/* build/',
-             'ln -s "$text" data/tinyshakespeare.txt',
-             "one() {", '  local name=$1 began=$(date +%s.%N); shift', '  "$@" --record "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.log"',
+             'ln -s "$text" data/tinyshakespeare.txt', '[ -d "$programs/tree" ] && cp -r "$programs/tree/." .  # what else the runs read, as it lies here',
+             "one() {", '  local name=$1 began=$(date +%s.%N); shift', '  timeout -s INT "${MOST_SECONDS:-220}" "$@" --device cpu --record "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.log"',
              '  echo "$? $(date +%s.%N) $began" >"$out/$name.end"', "}"]
+    lines += [f"one {r['name']} {r['command']}" for r in runs if r.get("alone")]
     for run in runs:
-        if run.get("after") in here:
+        if run.get("after") in here or run.get("alone"):
             continue
         chain = [run, *(r for r in runs if r.get("after") == run["name"])]
         lines.append("( " + "; ".join(f"one {r['name']} {r['command']}" for r in chain) + " ) &")
@@ -318,7 +327,7 @@ def main():
         programs = {"gpt": "solution_12"}
         runs = table.of(arguments.chapters)
         runs += [n for r in runs for n in table.before(r)]
-        print(" ".join(sorted({programs.get(p, p) for r in runs
+        print(" ".join(sorted({programs.get(p, p) for r in runs if "report" not in r
                                for p in [shlex.split(r["command"])[0].split("/")[-1]]})))
         return 0
     if arguments.what in ("draw", "pack", "take"):

@@ -260,12 +260,21 @@ void show_habits(OneLayerModel& model, const Setting& setting) {
              "itself", "1 back", "2 back", "blanks", "favourite");
   auto& table =
       results().table("habits", {"head", "distance", "entropy", "among", "itself", "previous", "second", "blanks"});
+  double least = 1, most = 0;
   for (std::int64_t head = 0; head < setting.attention.heads; ++head) {
-    print_habits(fmt::format("head {}", head + 1), measure_habits(weights.select(1, head), blank), table);
+    const auto habits = measure_habits(weights.select(1, head), blank);
+    least = std::min(least, habits.previous);
+    most = std::max(most, habits.previous);
+    results().scalar(fmt::format("blanks_{}", head + 1), habits.blanks);
+    print_habits(fmt::format("head {}", head + 1), habits, table);
   }
   const auto mask = causal_mask(setting.context, setting.context, windows.device()).to(torch::kFloat);
   const auto even = (mask / mask.sum(-1, true)).expand({windows.size(0), -1, -1});
-  print_habits("evenly", measure_habits(even, blank), table);
+  const auto evenly = measure_habits(even, blank);
+  print_habits("evenly", evenly, table);
+  results().scalar("previous_least", least);
+  results().scalar("previous_most", most);
+  results().scalar("previous_evenly", evenly.previous);
 }
 
 /// Part 9: maps of real text, on the terminal and, where a folder is given, as SVG.
