@@ -162,6 +162,10 @@ void show_letters(const Tokenizer& tokenizer, const torch::Tensor& table, const 
   if (tokens.size() < 3) return;  // a text in another script
 
   const auto rows = table.detach().cpu().index({torch::tensor(tokens)});  // [letters, width]
+  if (!torch::isfinite(rows).all().item<bool>()) {
+    fmt::print("\nThe token table holds values that are no numbers: there is nothing to draw\n");
+    return;
+  }
   const auto flat = flatten_table(rows);
   const auto order = flat.places.select(1, 0).argsort(/*dim=*/0, /*descending=*/true);
   std::string furthest;

@@ -18,7 +18,8 @@ struct Flattened {
 };
 
 /// Principal component analysis (Pearson 1901): the two directions in which the rows of a table differ most. Each is
-/// turned so that its largest number is positive. @param table [rows, width], rows and width at least 2
+/// turned so that its largest number is positive. @param table [rows, width],
+/// finite, rows and width at least 2
 Flattened flatten_table(const torch::Tensor& table);
 
 /// Draws labels at their places, as SVG in the book's ink; the marked ones in red.
