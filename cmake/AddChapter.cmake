@@ -6,7 +6,8 @@
 #
 # Makes: solution_NN, test_solution_NN (part of `all`), chapter_NN, test_chapter_NN (built when asked for: a learner's file may not
 # compile). PROGRAM name gives the files of the two programs names of their own, name and my-name; the course's names are links to
-# them. WITHOUT NN ... leaves chapters out that this one does not stand on. Otherwise a chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
+# them. WITHOUT NN ... leaves chapters out that this one does not stand on. JOIN folder ... names folders of given code whose files are
+# compiled together. Otherwise a chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
 # VERSE_LEARNER_CHAPTERS (those whose exercises all pass), the reference's for the rest.
 
 set(VERSE_CHAPTERS "" CACHE INTERNAL "chapters declared so far")
@@ -18,6 +19,31 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   set(VERSE_LEARNER_OPTIONS -fno-finite-loops -fno-delete-null-pointer-checks -fsanitize=null,return
       -fsanitize-trap=null,return -Wall -Wno-unused-parameter -Wno-unused-variable -Wno-unused-function)
 endif()
+
+# Files that change seldom are compiled several at a time: what each of them would read and instantiate anew is half of a first
+# build. They share one name space then; where names clash, or where somebody works on them much, they stay apart.
+# usage: verse_join(target group file...)
+function(verse_join target group)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})
+endfunction()
+
+# The same with at most that many in a group.
+function(verse_join_by target group most)
+  set(number 0)
+  while(ARGN)
+    list(LENGTH ARGN left)
+    if(left GREATER most)
+      list(SUBLIST ARGN 0 ${most} part)
+      list(SUBLIST ARGN ${most} -1 ARGN)
+    else()
+      set(part ${ARGN})
+      set(ARGN "")
+    endif()
+    verse_join(${target} ${group}${number} ${part})
+    math(EXPR number "${number} + 1")
+  endwhile()
+endfunction()
 
 function(verse_objects name)
   cmake_parse_arguments(PARSE_ARGV 1 objects "LEARNER" "" "SOURCES")
@@ -56,7 +82,7 @@ function(verse_program name)
 endfunction()
 
 function(add_chapter folder)
-  cmake_parse_arguments(PARSE_ARGV 1 chapter "" "PROGRAM" "WITHOUT")
+  cmake_parse_arguments(PARSE_ARGV 1 chapter "" "PROGRAM" "WITHOUT;JOIN")
   string(SUBSTRING ${folder} 0 2 number)
   set(chapter_dir "${PROJECT_SOURCE_DIR}/chapters/${folder}")
   file(GLOB bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/solutions/${folder}"
@@ -91,6 +117,12 @@ function(add_chapter folder)
   set(given "")
   if(given_sources)
     verse_objects(given_${number} SOURCES ${given_sources})
+    foreach(join IN LISTS chapter_JOIN)
+      set(joined ${given_sources})
+      list(FILTER joined INCLUDE REGEX "/${join}/[^/]*$")
+      string(MAKE_C_IDENTIFIER "given_${number}_${join}" group)
+      verse_join(given_${number} ${group} ${joined})
+    endforeach()
     set(given given_${number})
   endif()
 

@@ -15,13 +15,12 @@
 #include <thread>
 
 #include "common/base/files.h"
+#include "common/base/json.h"
 #include "common/device.h"
 #include "common/picture.h"
 
 namespace verse {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json as_json(const Recorded& value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;

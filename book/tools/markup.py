@@ -499,7 +499,7 @@ class Reader:
                 fence = not fence
             if not fence:
                 m = re.match(r"@(\w+)(\{)?", s)
-                if m and (m[1] in BLOCKS and (m[1] != "talk" or not m[2])):
+                if m and (m[1] in BLOCKS and (m[1] not in ("talk", "unrecorded") or not m[2])):
                     depth += 1
                 if s == "@end":
                     depth -= 1

@@ -244,7 +244,7 @@ class Readme:
         depth, j = 1, i
         while j < len(lines):
             m = re.match(r"\s*@(\w+)(\{.*\})?", lines[j])
-            if m and m[1] in BLOCKS and (m[1] != "talk" or not m[2]):
+            if m and m[1] in BLOCKS and (m[1] not in ("talk", "unrecorded") or not m[2]):
                 depth += 1
             if lines[j].strip() == "@end":
                 depth -= 1

@@ -211,7 +211,7 @@ def pack(table, names, folder):
         if run.get("after") in here or run.get("alone"):
             continue
         chain = [run, *(r for r in runs if r.get("after") == run["name"])]
-        lines.append("( " + "; ".join(f"one {r['name']} {r['command']}" for r in chain) + " ) &")
+        lines.append("( " + "; ".join(f"one {r['name']} {'nice -n 10 ' * (r['seconds'] >= 200)}{r['command']}" for r in chain) + " ) &")
     lines += ["wait", 'echo "all have ended"', ""]
     write(folder / "run.sh", "\n".join(lines))
     return 0

@@ -131,7 +131,11 @@ class Results:
     def compute(self, text, chapter):
         """'expression' or 'expression, format': (text to show, runs whose values it took)."""
         expression, form = split_format(text)
-        runs = []
+        runs, named = [], {}
+
+        def other_run(m):  # '02-descent:last' is no name to Python
+            named[f"recorded_{len(named)}"] = m[0]
+            return f"recorded_{len(named) - 1}"
 
         def value(node):
             if isinstance(node, ast.Expression):
@@ -139,7 +143,7 @@ class Results:
             if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
                 return node.value
             if isinstance(node, ast.Name):
-                run, found = self.find("scalars", node.id, chapter)
+                run, found = self.find("scalars", named.get(node.id, node.id), chapter)
                 runs.append(run)
                 return number(found["value"])
             if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
@@ -150,7 +154,8 @@ class Results:
                 return FUNCTIONS[node.func.id](*map(value, node.args))
             raise Wrong(f"“{expression}” is no arithmetic on numbers and recorded names")
         try:
-            result = value(ast.parse(expression.replace("^", "**"), mode="eval"))
+            python = re.sub(r"\b\d\d-[a-z0-9-]+:\w+", other_run, expression).replace("^", "**")
+            result = value(ast.parse(python, mode="eval"))
         except (SyntaxError, ZeroDivisionError, ArithmeticError) as e:
             raise Wrong(f"“{expression}” cannot be computed: {e}") from e
         return show(result, form, expression), runs

@@ -9,6 +9,7 @@
 #include "12_full_gpt/given/commands/bench.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
+#include "12_full_gpt/given/commands/scale.h"
 #include "12_full_gpt/given/commands/train.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
@@ -28,7 +29,8 @@ void show_help() {
       "  {0} import-gpt2  from a GPT-2 in Hugging Face's layout to a run folder\n"
       "  {0} tokens       from a text to a run's token numbers, and back\n"
       "  {0} logits       from a text to what a run's model expects after each token\n"
-      "  {0} bench        how fast a training step is here, in which form\n\n"
+      "  {0} bench        how fast a training step is here, in which form\n"
+      "  {0} scale        how long it would take on more processes, on paper\n\n"
       "For example:\n"
       "  {0} train --preset demo --out runs/demo\n"
       "  {0} generate --run runs/demo --max-new-tokens 300 --seed 7\n\n"
@@ -40,6 +42,7 @@ int run(int argc, char** argv) {
   prepare_cuda();
   const std::string command = argc > 1 ? argv[1] : "--help";
   if (command == "bench") return bench_command(argc - 1, argv + 1);
+  if (command == "scale") return scale_command(argc - 1, argv + 1);
   keep_freed_memory();
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "generate") return generate_command(argc - 1, argv + 1);
@@ -48,7 +51,8 @@ int run(int argc, char** argv) {
   if (command == "logits") return logits_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
     throw UsageError(fmt::format(
-        "there is no command \"{}\"; there are train, generate, import-gpt2, tokens, logits and bench", command));
+        "there is no command \"{}\"; there are train, generate, import-gpt2, tokens, logits, bench and scale",
+        command));
   }
   show_help();
   return 0;

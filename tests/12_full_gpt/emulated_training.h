@@ -13,7 +13,7 @@ namespace verse {
 using EmulatedKernels =
     std::map<std::string, std::function<void(Grid grid, Grid block, unsigned shared, void** arguments)>>;
 
-/// Those of kernels/training.cu for a width of 256: with numbers of 32 bits, and of 16.
+/// Those of kernels/training.cu and updating.cu for a width of 256: with numbers of 32 bits, and of 16.
 const EmulatedKernels& emulated_float_kernels();
 const EmulatedKernels& emulated_half_kernels();
 

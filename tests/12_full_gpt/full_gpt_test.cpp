@@ -9,6 +9,7 @@
 
 #include "12_full_gpt/given/gpu/autocast.h"
 #include "tests/harness/check.h"
+#include "tests/harness/test_device.h"
 
 namespace verse {
 namespace {
@@ -207,10 +208,11 @@ Accumulate adding_wrongly(const Adding& adding) {
                    const std::vector<Batch> batches{{token_input({5, 4}, 7, 73), token_input({5, 4}, 7, 74)},
                                                     {token_input({1, 4}, 7, 75), token_input({1, 4}, 7, 76)}};
                    const std::string how = bfloat16 ? " in bfloat16" : "";
-                   answers.add("the mean loss" + how, accumulate(batches, loss_of, torch::kCPU, bfloat16), sixteen);
+                   answers.add("the mean loss" + how, accumulate(batches, loss_of, test_device(), bfloat16), sixteen);
                    answers.add("the gradient" + how, matrix.grad(), sixteen);
-                   const bool still_on = at::autocast::is_autocast_enabled(torch::kCPU);
-                   at::autocast::set_autocast_enabled(torch::kCPU, false);
+                   const auto kind = test_device().type();
+                   const bool still_on = at::autocast::is_autocast_enabled(kind);
+                   at::autocast::set_autocast_enabled(kind, false);
                    at::autocast::clear_cache();
                    answers.add("whether products stay in bfloat16 afterwards" + how, still_on ? "yes" : "no");
                  }

@@ -15,6 +15,7 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "tests/common/temporary_folder.h"
+#include "tests/harness/test_device.h"
 
 namespace verse {
 namespace {
@@ -54,7 +55,9 @@ GPT small_model(double dropout = 0.0, bool fused = true) {
   options.dropout = dropout;
   options.fused = fused;
   torch::manual_seed(5);
-  return GPT(options);
+  GPT model(options);
+  model->to(test_device());
+  return model;
 }
 
 TEST(FusedAdamW, EqualsTheClearForm) {
@@ -127,6 +130,7 @@ TEST(FastBatchLoss, IsTheSameEveryTimeOnSeveralThreads) {
   options.width = 128;
   options.fused = true;
   GPT model(options);
+  model->to(test_device());
   Random random(2);
   const Batch batch = draw_batch(torch::randint(0, 65, {50000}), 128, 64, random);
   const int threads = torch::get_num_threads();

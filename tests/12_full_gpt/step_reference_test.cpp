@@ -25,6 +25,7 @@
 #include "common/fast_gelu.h"
 #include "common/program.h"
 #include "tests/common/temporary_folder.h"
+#include "tests/harness/test_device.h"
 
 namespace verse {
 namespace {
@@ -38,7 +39,9 @@ GPT small_model(bool fused) {
   options.width = 16;
   options.fused = fused;
   torch::manual_seed(5);
-  return GPT(options);
+  GPT model(options);
+  model->to(test_device());
+  return model;
 }
 
 const torch::Tensor& text() {

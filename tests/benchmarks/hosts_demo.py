@@ -2,12 +2,13 @@
 """Trains on several hosts without having them: each is a network namespace of this machine, and the cables between them
 carry what a real one does, 1 Gbit/s unless told otherwise. Then one host's process is killed, and the run goes on.
 
-usage: hosts_demo.py BUILD_FOLDER [--hosts N] [--rate 1gbit] [--steps N; 0 measures nothing]      (root, with `ip` and `tc`)
+usage: hosts_demo.py BUILD_FOLDER [--hosts N] [--rate 1gbit] [--steps N; 0 measures nothing] [--record FILE]      (root, with `ip` and `tc`)
 
 Everything that it makes is taken away again, also after Ctrl-C. What it measures is this machine's: its hosts share
 the cores.
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -101,7 +102,8 @@ def train(hosts, program, folder, count, rows, steps, more):
 
 
 def measure(hosts, program, folder, count, steps):
-    rows = 4
+    """@return one process's characters a second, and (hosts, how, characters a second) of each way"""
+    rows, rates = 4, []
     alone = train(hosts, program, folder, 1, rows, steps, [])
     print(f"one process, {rows} windows of 64 a step: {alone:.0f} characters/s\n")
     print(f"{'hosts':>5}  {'gradients':<34}{'characters/s':>12}{'of so many times one':>22}")
@@ -110,7 +112,31 @@ def measure(hosts, program, folder, count, steps):
                                   ("overlapped, in bfloat16", ["--sums", "bf16"], 1),
                                   ("overlapped, once in 4 passes", ["--accumulate", "4"], 4)):
             rate = train(hosts, program, folder, size, rows * size * parts, max(2, steps // parts), more)
+            rates.append((size, name, rate))
             print(f"{size:>5}  {name:<34}{rate:>12.0f}{100 * rate / (size * alone):>20.0f} %", flush=True)
+    return alone, rates
+
+
+def record(file, given, alone, rates):
+    """Writes what was measured as the programs of the course do with --record."""
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        processor = re.search(r"model name\s*: (.*)", info.read())
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    found = {
+        "name": os.path.splitext(os.path.basename(file))[0],
+        "command": f"tests/benchmarks/hosts_demo.py build --hosts {given.hosts} --rate {given.rate} --steps {given.steps}",
+        "commit": commit, "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{processor.group(1) if processor else 'a processor'}, {os.cpu_count()} cores, its hosts network namespaces",
+        "threads": 1, "seeds": [1],
+        "scalars": {"one_process": {"value": alone, "unit": "characters a second"}},
+        "tables": {"hosts": {"columns": ["hosts", "gradients", "rate", "share"],
+                             "rows": [[size, name, rate, rate / (size * alone)] for size, name, rate in rates]}},
+    }
+    with open(file + ".partial", "w", encoding="utf-8") as out:
+        json.dump(found, out, indent=2)
+        out.write("\n")
+    os.replace(file + ".partial", file)
+
 
 
 def kill_and_resume(hosts, program, folder, count):
@@ -141,11 +167,12 @@ def kill_and_resume(hosts, program, folder, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage="hosts_demo.py BUILD_FOLDER [--hosts N] [--rate 1gbit] [--steps N; 0 measures nothing]")
+    parser = argparse.ArgumentParser(usage="hosts_demo.py BUILD_FOLDER [--hosts N] [--rate 1gbit] [--steps N; 0 measures nothing] [--record FILE]")
     parser.add_argument("build")
     parser.add_argument("--hosts", type=int, default=4)
     parser.add_argument("--rate", default="1gbit")
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--record")
     given = parser.parse_args()
     if not 2 <= given.hosts <= 200:
         fail(f"--hosts must be between 2 and 200, not {given.hosts}")
@@ -160,7 +187,9 @@ def main():
         with Hosts(given.hosts, given.rate) as hosts:
             print(f"{given.hosts} hosts on one machine, cables of {given.rate}\n")
             if given.steps > 0:
-                measure(hosts, program, folder, given.hosts, given.steps)
+                found = measure(hosts, program, folder, given.hosts, given.steps)
+                if given.record:
+                    record(given.record, given, *found)
             kill_and_resume(hosts, program, folder, given.hosts)
     except KeyboardInterrupt:
         sys.exit(130)

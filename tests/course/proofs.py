@@ -134,7 +134,7 @@ class Course(learner_copy.LearnerCopy):
         self.assertEqual({int(chapter) for chapter in chapters}, set(manifests()))
         self.build("chapter_12")
         out = self.copy / "run"
-        done = run(self.build_folder / "my-gpt", "train", "--preset", "demo", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
+        done = run(self.build_folder / "my-gpt", "train", "--preset", "small", "--steps", "12", "--eval-every", "6", "--out", out, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue((out / "model.safetensors").exists())
         said = run(self.build_folder / "my-gpt", "generate", "--run", out, "--prompt", "KING", "--max-new-tokens", "20", "--seed", "7")

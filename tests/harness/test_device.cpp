@@ -11,6 +11,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/device.h"
 
@@ -132,10 +134,25 @@ void on_device(const c10::OperatorHandle& operation, c10::DispatchKeySet, torch:
     }
   } else {
     const torch::Device to = seen.written ? seen.written_at : device();
+    // Of several tensors that are written to (a list of parameters, say), some may lie elsewhere: they are written to
+    // by way of a copy.
+    std::vector<std::pair<torch::Tensor, torch::Tensor>> written_elsewhere;
     if (seen.elsewhere) {
-      for (std::size_t i = first; i < stack->size(); ++i) move_all((*stack)[i], to);
+      for (std::size_t i = first; i < stack->size(); ++i) {
+        const auto* alias = schema.arguments()[i - first].alias_info();
+        change_tensors((*stack)[i], [&](const torch::Tensor& tensor) {
+          if (tensor.device() == to || is_plain_number(tensor)) return tensor;
+          const auto moved = tensor.to(to);
+          if (alias != nullptr && alias->isWrite()) written_elsewhere.emplace_back(tensor, moved);
+          return moved;
+        });
+      }
     }
     operation.callBoxed(stack);
+    for (auto& [tensor, moved] : written_elsewhere) {
+      const torch::NoGradGuard no_gradients;
+      tensor.copy_(moved);
+    }
   }
 }
 

@@ -7,15 +7,14 @@
 namespace verse {
 namespace {
 
-const std::string file = "chapters/03_attention/attention.cpp";
-
 // A learner's chapter 3 with exercise 3.1 written, out of which each test takes something.
 class GivenParts : public testing::Test {
  protected:
   GivenParts() : course(files.path()) {
     write_stubs(course, files.path());
-    written = replaced(files.read(file), "  throw NotImplemented(\"3.1\");\n", "  return query * key;  // mine\n");
-    EXPECT_NE(written, files.read(file));
+    written =
+        replaced(files.read(learner_file), "  throw NotImplemented(\"3.1\");\n", "  return query * key;  // mine\n");
+    EXPECT_NE(written, files.read(learner_file));
   }
 
   static std::string replaced(std::string text, const std::string& what, const std::string& by) {
@@ -34,21 +33,21 @@ class GivenParts : public testing::Test {
   // A learner's file with a fault; restored, it is whole again.
   void expect_restored(const std::string& broken, const std::string& says) const {
     ASSERT_NE(broken, written);
-    files.write(file, broken);
+    files.write(learner_file, broken);
     EXPECT_EQ(restore(), says);
-    EXPECT_EQ(files.read(file), written);
+    EXPECT_EQ(files.read(learner_file), written);
     EXPECT_EQ(restore(), "");
   }
 
   void expect_refused(const std::string& broken, const std::string& says) const {
-    files.write(file, broken);
+    files.write(learner_file, broken);
     try {
       restore();
       ADD_FAILURE() << "restored what cannot be told";
     } catch (const UsageError& error) {
       EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
     }
-    EXPECT_EQ(files.read(file), broken);
+    EXPECT_EQ(files.read(learner_file), broken);
   }
 
   TemporaryCourse files;
@@ -57,9 +56,9 @@ class GivenParts : public testing::Test {
 };
 
 TEST_F(GivenParts, NothingMissingNothingChanged) {
-  files.write(file, written);
+  files.write(learner_file, written);
   EXPECT_EQ(restore(), "");
-  EXPECT_EQ(files.read(file), written);
+  EXPECT_EQ(files.read(learner_file), written);
 }
 
 TEST_F(GivenParts, AMarkComesBackAndTheCodeStays) {
@@ -78,17 +77,17 @@ TEST_F(GivenParts, AFunctionsGivenLinesComeBackAndTheCodeStays) {
 }
 
 TEST_F(GivenParts, AFunctionThatIsGoneComesBackAsAStub) {
-  const std::string stubs = files.read(file);
+  const std::string stubs = files.read(learner_file);
   const std::size_t begin = stubs.find("int scores("), end = stubs.find("int heads(");
-  files.write(file, std::string(stubs).erase(begin, end - begin));
+  files.write(learner_file, std::string(stubs).erase(begin, end - begin));
   EXPECT_EQ(restore(), "its function, as a stub");
-  EXPECT_EQ(files.read(file), stubs);
+  EXPECT_EQ(files.read(learner_file), stubs);
 
   // The last function, too.
   const std::size_t last = stubs.find("int heads("), rest = stubs.find("}  // namespace verse");
-  files.write(file, std::string(stubs).erase(last, rest - last));
+  files.write(learner_file, std::string(stubs).erase(last, rest - last));
   EXPECT_EQ(restore("3.3"), "its function, as a stub");
-  EXPECT_EQ(files.read(file), stubs);
+  EXPECT_EQ(files.read(learner_file), stubs);
 }
 
 TEST_F(GivenParts, WhatCannotBeToldIsLeftAlone) {
@@ -103,7 +102,7 @@ TEST_F(GivenParts, WhatCannotBeToldIsLeftAlone) {
 
 TEST_F(GivenParts, AFileKeepsACopyAndItsLineEnds) {
   const std::string broken = replaced(written, "  //! [3.1]\n", "");
-  files.write(file, broken);
+  files.write(learner_file, broken);
   std::string done;
   const BodyChange change = restore_given(course, course.exercise("3.1"), done);
   EXPECT_TRUE(change.changed);
@@ -119,9 +118,9 @@ TEST_F(GivenParts, AFunctionIsFoundByItsName) {
 
 class FailedBuild : public GivenParts {
  protected:
-  // What a learner is told whose file is `text` and whose build left that log.
+  // What a learner is told whose learner_file is `text` and whose build left that log.
   std::string told(const std::string& text, const std::string& log) const {
-    files.write(file, text);
+    files.write(learner_file, text);
     return explain_failed_build(course, course.chapter(3), log, Style{});
   }
 
@@ -134,41 +133,41 @@ TEST_F(FailedBuild, AMissingFunctionIsNamedWithItsExercise) {
   const std::string log = "ld.lld: error: undefined symbol: verse::scores(int, int)\n";
   const std::size_t begin = written.find("int scores("), end = written.find("int heads(");
   const std::string gone = told(std::string(written).erase(begin, end - begin), log);
-  expect_part(gone, "Exercise 3.1, Scaled scores: its function scores is missing in " + file);
+  expect_part(gone, "Exercise 3.1, Scaled scores: its function scores is missing in " + learner_file);
   expect_part(gone, "make restore-3.1 puts it back");
 
   const std::string other = told(replaced(written, "int scores(int query, int key) {", "int scores(int query) {"), log);
   expect_part(other, "another signature");
-  expect_part(other, file + ":5: int scores(int query) {");
+  expect_part(other, learner_file + ":5: int scores(int query) {");
   expect_part(other, "given  int scores(int query, int key) {");
   expect_part(other, "make restore-3.1");
 }
 
 TEST_F(FailedBuild, AnErrorInTheGivenLinesIsNoHintsMatter) {
   const std::string text = told(replaced(written, "int scores(int query, int key) {", "int scores(int query, key) {"),
-                                "../" + file + ":5:23: error: unknown type name 'key'\n");
+                                "../" + learner_file + ":5:23: error: unknown type name 'key'\n");
   expect_part(text, "is given, around exercise 3.1");
   expect_part(text, "make restore-3.1");
 }
 
 TEST_F(FailedBuild, ALearnersOwnFileIsNeverToBeCheckedOut) {
-  // A function that was given in the same file as the exercises.
+  // A function that was given in the same learner_file as the exercises.
   files.write("solutions/03_attention/attention.cpp",
               files.read("solutions/03_attention/attention.cpp") + "int extra() {\n}\n");
   const std::string text = told(written, "ld.lld: error: undefined symbol: verse::extra()\n");
   expect_part(text, "verse::extra() is missing");
-  expect_part(text, "git diff " + file);
+  expect_part(text, "git diff " + learner_file);
   EXPECT_EQ(text.find("git checkout"), std::string::npos) << text;
-  const std::string outside = told(written, "../" + file + ":1:10: error: no such file\n");
-  expect_part(outside, "git diff " + file);
+  const std::string outside = told(written, "../" + learner_file + ":1:10: error: no such learner_file\n");
+  expect_part(outside, "git diff " + learner_file);
   EXPECT_EQ(outside.find("git checkout"), std::string::npos) << outside;
 }
 
 TEST_F(FailedBuild, AMissingFileIsSaidBeforeAnythingElse) {
-  files.write(file, written);
-  std::filesystem::remove(files.path() / file);
+  files.write(learner_file, written);
+  std::filesystem::remove(files.path() / learner_file);
   const std::string text = explain_failed_build(course, course.chapter(3), "ninja: error: unknown target\n", Style{});
-  expect_part(text, file + " is not there");
+  expect_part(text, learner_file + " is not there");
   expect_part(text, "make stubs");
 }
 
@@ -178,8 +177,9 @@ TEST_F(FailedBuild, AChangedHeaderIsNamed) {
                 .status,
             0);
   EXPECT_TRUE(changed_given_files(course, course.chapter(3)).empty());
-  files.write(file, written);
-  EXPECT_TRUE(changed_given_files(course, course.chapter(3)).empty()) << "the learner's own file is to be changed";
+  files.write(learner_file, written);
+  EXPECT_TRUE(changed_given_files(course, course.chapter(3)).empty())
+      << "the learner's own learner_file is to be changed";
   const std::string header = "chapters/03_attention/attention.h";
   files.write(header, "#pragma once\nlong scores(long query);\n");
   EXPECT_EQ(changed_given_files(course, course.chapter(3)), std::vector<std::string>{header});

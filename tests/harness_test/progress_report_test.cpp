@@ -56,8 +56,6 @@ class ProgressReport : public testing::Test {
   Course course{files.path()};
 };
 
-const std::string learner_file = "chapters/03_attention/attention.cpp";
-
 TEST_F(ProgressReport, FollowsAnExerciseFromStubToPassed) {
   reset_exercise(course, course.exercise("3.1"));
   EXPECT_EQ(progress("3.1"), Progress::not_started);

@@ -15,6 +15,9 @@
 
 namespace verse {
 
+/// Where a temporary course has its learner's code.
+inline const std::string learner_file = "chapters/03_attention/attention.cpp";
+
 /// A folder that is gone after the test.
 class TemporaryFolder {
  public:

@@ -13,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string learner_file = "chapters/03_attention/attention.cpp";
-
 class VerseProgram : public testing::Test {
  protected:
   VerseProgram() { EXPECT_EQ(files.verse("stubs").status, 0); }

@@ -11,7 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string learner_file = "chapters/03_attention/attention.cpp";
 const std::string mask_file = "chapters/03_attention/mask.cpp";
 
 class Workbench : public testing::Test {

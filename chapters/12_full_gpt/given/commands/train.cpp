@@ -33,7 +33,7 @@ struct Request {
   TeamRequest team;
 };
 
-constexpr const char* kPreset = "demo";  ///< where none is named
+constexpr const char* kPreset = "small";  ///< where none is named
 
 std::filesystem::path folder_of(const Request& request, const CommandLine& line) {
   if (request.out) return *request.out;
@@ -52,7 +52,7 @@ LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line
   const auto* gpt = dynamic_cast<GPTImpl*>(start.model.get());
   if (gpt == nullptr) {
     throw UsageError(
-        fmt::format("--from goes on with a model of GPT-2's parts, and {} is one of speedrun's", place.string()));
+        fmt::format("--from goes on with a model of GPT-2's parts, and {} is one of chapter 11's", place.string()));
   }
   identity.tokenizer_file = read_file(place / "tokenizer.json");
   GPTOptions& shape = identity.recipe.model;
@@ -82,7 +82,7 @@ std::unique_ptr<Training> new_training(const Request& request, const CommandLine
   LoadedRun start;
   if (request.from) {
     if (identity.recipe.modern)
-      throw UsageError("--from goes on with a model of GPT-2's parts, and speedrun's are others");
+      throw UsageError(fmt::format("--from goes on with a model of GPT-2's parts, and {}'s are others", preset));
     start = begin_from(*request.from, line, identity);
   } else {
     apply_recipe(line, identity.recipe);

@@ -52,7 +52,7 @@ std::unique_ptr<CudaKernels> CudaKernels::make(const GPTOptions& model, const Ke
   if (choices.stream == torch::kFloat32) options.emplace_back("-DSTREAM_IS_FLOAT");
   KernelChoices chosen = choices;
   chosen.own_attention = attends(model, choices);
-  std::string source = std::string(kNumbersSource) + kTrainingSource;
+  std::string source = std::string(kNumbersSource) + kTrainingSource + kUpdatingSource;
   if (chosen.own_attention) {
     source += kAttentionSource;
     options.push_back(fmt::format("-DHEADS={}", model.heads));

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Chapter 12: a kernel of our own for each part of a training step (kernels/training.cu).
+/// Chapter 12: a kernel of our own for each part of a training step (kernels/training.cu, updating.cu).
 
 #include <torch/torch.h>
 

@@ -46,15 +46,6 @@ Recipe small() {
   return recipe;
 }
 
-/// The same model, its steps larger at first: two minutes on two cores.
-Recipe demo() {
-  Recipe recipe = small();
-  recipe.preset = "demo";
-  recipe.schedule = {4e-3, 2e-4, 100, 2000};
-  recipe.evaluate_every = 200;
-  return recipe;
-}
-
 /// The loss of `small` in a fraction of its steps, by newer parts and another optimizer.
 Recipe speedrun() {
   Recipe recipe;
@@ -67,6 +58,15 @@ Recipe speedrun() {
   recipe.adamw = kModernAdamW;
   recipe.gradient_clip = 0;
   recipe.evaluate_every = 55;
+  return recipe;
+}
+
+/// The same for whoever wants to hear a GPT talk within a minute on two cores: more steps.
+Recipe demo() {
+  Recipe recipe = speedrun();
+  recipe.preset = "demo";
+  recipe.schedule = modern_schedule(1000);
+  recipe.evaluate_every = 200;
   return recipe;
 }
 
@@ -126,15 +126,17 @@ double learning_rate_of(const Recipe& recipe, std::int64_t step) {
 
 void declare_recipe(CommandLine& line, const std::string& otherwise) {
   line.group("Recipe");
-  line.declare("preset", recipe_names(),
-               "demo, small (nanoGPT's for a CPU), shakespeare (the talk's) or speedrun: what is not given below; " +
-                   otherwise + " where none is named");
+  line.declare(
+      "preset", recipe_names(),
+      "demo and speedrun (chapter 11's model), small (nanoGPT's for a CPU) or shakespeare (the talk's): what is not "
+      "given below; " +
+          otherwise + " where none is named");
   Recipe recipe;
   each_number(recipe, [&line](const char* name, const auto&, const auto& range, const char* help) {
     line.declare(name, range, help);
   });
-  line.declare("with", "of speedrun's model, parts to put in that it does without: squared-relu", "PARTS");
-  line.declare("without", "of speedrun's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...",
+  line.declare("with", "of chapter 11's model, parts to put in that it does without: squared-relu", "PARTS");
+  line.declare("without", "of chapter 11's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...",
                "PARTS");
   line.declare("precision", kPrecisions, "auto, fp32 or bf16; auto is bf16 on a GPU that has it");
   line.declare_flag("deterministic", "on a GPU, only operations that give the same bits each time");
@@ -164,7 +166,8 @@ void apply_recipe(const CommandLine& line, Recipe& recipe) {
   for (const std::string option : {"with", "without"}) {
     std::string names;
     if (!line.take(option, names)) continue;
-    if (!recipe.modern) throw UsageError(fmt::format("--{} is for --preset speedrun, whose parts it chooses", option));
+    if (!recipe.modern)
+      throw UsageError(fmt::format("--{} is for the presets demo and speedrun, whose parts it chooses", option));
     for (const std::string& name : split(names, ',')) {
       if (option == "without") {
         recipe.without.insert(part_named(name));

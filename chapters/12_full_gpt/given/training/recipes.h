@@ -19,7 +19,7 @@ namespace verse {
 
 /// Everything that decides how a run goes, besides its text.
 struct Recipe {
-  std::string preset = "demo";
+  std::string preset = "small";
   GPTOptions model;  ///< its vocabulary comes from the text
   std::int64_t batch_size = 12;
   std::int64_t accumulate = 1;  ///< parts that a batch is cut into where memory is short

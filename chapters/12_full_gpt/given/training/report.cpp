@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "06_loss_stages/given/report.h"
 #include "07_sampling/sampling.h"
 #include "12_full_gpt/full_gpt.h"
 #include "12_full_gpt/given/commands/generate.h"
@@ -31,6 +32,9 @@ void Training::show_plan() const {
   if (!team_.leads()) return;
   fmt::print("{}: {} {}s train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
              codec_->unit(), with_commas(validation_.size(0)), codec_->size());
+  fmt::print("the recipe {}: {}, run by chapter 12\n", recipe().preset,
+             recipe().modern ? "the model and the optimizer of chapter 11"
+                             : "the model of chapter 4, trained as in chapter 5");
   fmt::print("a GPT of {} layers, {} heads, {} wide, context {}: {} parameters, on {}, {}\n", recipe().model.layers,
              recipe().model.heads, recipe().model.width, recipe().model.context, with_commas(model_->parameter_count()),
              device_.str(), precision());
@@ -109,7 +113,9 @@ void Training::finish() {
         std::fflush(stdout);
         return true;
       });
-  fmt::print("\n");
+  const double known = known_word_share(sample, corpus_.train);
+  results().scalar("known_words", known);
+  fmt::print("\n\n{:.0f} % of its words are words of {}\n", 100 * known, corpus_.name);
   write_file_atomically(folder_->path() / "sample.txt", sample + "\n");
 }
 
