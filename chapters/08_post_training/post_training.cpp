@@ -64,6 +64,8 @@ Packed pack(const std::vector<std::vector<std::int64_t>>& examples, std::int64_t
       throw UsageError(fmt::format("an example of {} tokens does not fit into a row of {}", example.size(), length));
   //! [8.5]
   // Exercise 8.5: Packing. Read "ch08-packing" in README.md, then replace the next line; make hint-8.5 helps.
+  // New here: torch::full(shape, value, options)
+  //   does: a tensor of this shape that holds `value` everywhere
   // New here: torch::full_like(x, value)
   //   does: a tensor like `x` that holds `value` everywhere
   throw NotImplemented("8.5");
