@@ -274,8 +274,10 @@ void show_module() {
 void show_neuron() {
   heading("One neuron, forwards and backwards");
   //! [neuron]
-  const auto x = torch::tensor({-1.0, 0.5, 2.0}), target = torch::tensor({0.0, 0.5, 1.0});
-  const auto weight = torch::tensor(0.5, torch::requires_grad()), bias = torch::tensor(0.1, torch::requires_grad());
+  const auto x = torch::tensor({-1.0, 0.5, 2.0});
+  const auto target = torch::tensor({0.0, 0.5, 1.0});
+  const auto weight = torch::tensor(0.5, torch::requires_grad());
+  const auto bias = torch::tensor(0.1, torch::requires_grad());
   const auto sum = weight * x + bias;                       // [3]
   const auto activation = torch::tanh(sum);                 // [3]
   const auto loss = (activation - target).square().mean();  // one number

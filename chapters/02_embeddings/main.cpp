@@ -123,7 +123,7 @@ std::string favourites(const Tokenizer& tokenizer, const torch::Tensor& row) {
 /// by the same random numbers. @param counted, learned [vocabulary, vocabulary], float64
 void show_side_by_side(const Tokenizer& tokenizer, const torch::Tensor& counted, const torch::Tensor& learned,
                        std::uint64_t seed) {
-  fmt::print("\nWhat comes next\n  after  counted                    learned\n");
+  fmt::print("\nWhat comes next\n  after  counted                      learned\n");
   for (const char32_t now : {U'q', U't', U'.', U'Z'}) {
     const auto& vocabulary = tokenizer.vocabulary();
     const auto place = std::find(vocabulary.begin(), vocabulary.end(), now);
