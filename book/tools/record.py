@@ -243,7 +243,9 @@ def draw(table, folder):
     for run in table.runs:
         file = table.root / FOLDER / f"{run['name']}.json"
         if file.exists():
-            command += [f"{k}={v}" for k, v in run.get("pictures", {}).items()] + [str(file)]
+            names = json.loads(file.read_text(encoding="utf-8")).get("pictures", {})
+            other = {n: "" for n in names if not re.match(r"ch\d\d-", n)}  # a run folder's own, or a report's
+            command += [f"{k}={v}" for k, v in {**other, **run.get("pictures", {})}.items()] + [str(file)]
     return subprocess.run(command).returncode
 
 
