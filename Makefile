@@ -59,7 +59,7 @@ help:
 	@echo "  make readmes           write each chapter's README.md from its chapter.md"
 	@echo "  make results-N         run what chapter N's numbers come from, and record what it finds (make results: every chapter)"
 	@echo "  make results-check     name the recorded numbers whose code has changed since"
-	@echo "  make figures           draw the book's pictures again, from real runs"
+	@echo "  make figures           draw the book's pictures again, from what the recorded runs found"
 	@echo "  make epub              the book as build/book/chapter-and-verse.epub (needs pandoc)"
 	@echo "  make bench             benchmarks"
 	@echo "  make hosts-demo        train on several hosts, made of network namespaces (root)"
@@ -194,12 +194,12 @@ results-check:
 	@$(RECORD) check $(ARGS)
 
 results-%: configure
-	@$(call known_chapter,$*)
 	@$(call build_targets,$$($(RECORD) targets $*))
 	@$(RECORD) run $*
 
-figures: build
-	@book/figures/draw $(BUILD)
+figures: configure
+	@$(call build_targets,draw_recorded)
+	@book/figures/draw
 
 bench: build
 	@tests/benchmarks/run $(BUILD)

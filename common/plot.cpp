@@ -18,6 +18,8 @@
 #include <stdexcept>
 
 #include "common/base/files.h"
+#include "common/picture.h"
+#include "common/results.h"
 
 extern char** environ;
 
@@ -61,6 +63,11 @@ class MemoryFile {
   int descriptor_;
 };
 
+/// gnuplot is not on this machine.
+struct NoGnuplot : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// Runs gnuplot on a script. @return what it wrote to standard output
 std::string run_gnuplot(const std::string& script) {
   const MemoryFile input, output, errors;
@@ -75,7 +82,7 @@ std::string run_gnuplot(const std::string& script) {
   pid_t child = 0;
   const int error = ::posix_spawnp(&child, "gnuplot", &streams, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&streams);
-  if (error != 0) throw std::runtime_error(fmt::format("cannot start gnuplot: {}", std::strerror(error)));
+  if (error != 0) throw NoGnuplot(fmt::format("cannot start gnuplot: {}", std::strerror(error)));
 
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -270,8 +277,19 @@ std::string tidy(std::string svg, const std::string& title) {
   return svg;
 }
 
-void write_svg(const std::filesystem::path& path, const std::string& script, const PlotText& text) {
-  const std::string svg = run_gnuplot(script);
+/// Draws a picture and records it. Where there is no gnuplot, but a record, that is enough: the picture can be drawn
+/// from there.
+void write_svg(const std::filesystem::path& path, const std::string& script, Picture picture) {
+  const PlotText text = picture.text;
+  results().picture(path.filename().string(), std::move(picture));
+  std::string svg;
+  try {
+    svg = run_gnuplot(script);
+  } catch (const NoGnuplot& error) {
+    if (!recording()) throw;
+    fmt::print(stderr, "{} is not drawn: {}; the record has what it shows\n", path.string(), error.what());
+    return;
+  }
   if (svg.find("</svg>") == std::string::npos) throw std::runtime_error("gnuplot drew nothing");
   write_file_atomically(path, tidy(svg, text.title));
 }
@@ -296,7 +314,7 @@ void plot_lines(const std::filesystem::path& svg, const PlotText& text, const st
       "0,0.7\n"
       "set grid linecolor rgb '{}' linewidth 0.3 dashtype solid\n",
       kQuiet);
-  write_svg(svg, script + line_script(text, series, levels, false), text);
+  write_svg(svg, script + line_script(text, series, levels, false), {"lines", text, series, levels, {}, {}, {}, {}});
 }
 
 std::string plot_lines_in_terminal(const PlotText& text, const std::vector<Series>& series,
@@ -327,7 +345,7 @@ void plot_bars(const std::filesystem::path& svg, const PlotText& text,
       "$bars using 1:2:3 with labels left offset 0.6,0\n",
       110 + 34 * bars.size(), quote(text.title), quote(text.x_label), 1.12 * std::max(range.high, 1e-12),
       bars.size() - 1, kQuiet, tics("y", names, ""), data, kColours[0]);
-  write_svg(svg, script, text);
+  write_svg(svg, script, {"bars", text, {}, {}, bars, {}, {}, {}});
 }
 
 void plot_heat_map(const std::filesystem::path& svg, const PlotText& text,
@@ -364,7 +382,8 @@ void plot_heat_map(const std::filesystem::path& svg, const PlotText& text,
     for (const double value : row) script += std::isfinite(value) ? fmt::format("{:.6g} ", value) : "NaN ";
     script += "\n";
   }
-  write_svg(svg, script + "EOD\nplot $values matrix with image notitle\n", text);
+  write_svg(svg, script + "EOD\nplot $values matrix with image notitle\n",
+            {"heat map", text, {}, {}, {}, values, row_labels, column_labels});
 }
 
 }  // namespace verse

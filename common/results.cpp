@@ -17,6 +17,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/device.h"
+#include "common/picture.h"
 
 namespace verse {
 namespace {
@@ -56,6 +57,9 @@ std::string source_commit() {
 
 }  // namespace
 
+Results::Results() = default;
+Results::~Results() = default;
+
 void RecordedTable::row(std::vector<Recorded> cells) {
   if (cells.size() != columns.size()) {
     throw std::invalid_argument(
@@ -81,6 +85,15 @@ RecordedTable& Results::table(const std::string& name, std::vector<std::string> 
 void Results::curve(const std::string& name, const std::string& x, const std::string& y,
                     std::vector<std::pair<double, double>> points) {
   curves_.push_back({name, x, y, std::move(points)});
+}
+
+void Results::picture(const std::string& file, Picture picture) {
+  const auto known = std::find_if(pictures_.begin(), pictures_.end(), [&](const auto& p) { return p.first == file; });
+  if (known == pictures_.end()) {
+    pictures_.emplace_back(file, std::move(picture));
+  } else {
+    known->second = std::move(picture);
+  }
 }
 
 std::string Results::json(const Circumstances& circumstances) const {
@@ -114,6 +127,7 @@ std::string Results::json(const Circumstances& circumstances) const {
     entry["points"] = Json::array();
     for (const auto& [x, y] : curve.points) entry["points"].push_back({as_json(x), as_json(y)});
   }
+  for (const auto& [name, picture] : pictures_) file["pictures"][name] = picture_as_json(picture);
   return file.dump(1) + "\n";
 }
 
@@ -132,8 +146,17 @@ Circumstances wanted_circumstances;
 }  // namespace
 
 void record_to(const std::filesystem::path& file, Circumstances circumstances) {
+  check_writable(file);
   wanted_file = file;
   wanted_circumstances = std::move(circumstances);
+}
+
+bool recording() {
+  return !wanted_file.empty();
+}
+
+void record_nothing() {
+  wanted_file.clear();
 }
 
 void write_results() {

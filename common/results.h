@@ -14,6 +14,8 @@
 
 namespace verse {
 
+struct Picture;
+
 /// A cell of a recorded table, or a recorded value by itself.
 using Recorded = std::variant<std::int64_t, double, std::string>;
 
@@ -38,6 +40,9 @@ struct Circumstances {
 /// Values, tables and curves under names. Programs record as they go, whether or not anybody wants the file.
 class Results {
  public:
+  Results();
+  ~Results();
+
   /// A number with its unit ("nats", "seconds"; empty for a count). A second value under a name replaces the first.
   /// @param plus_minus half the width of its 95 % interval, where there is one
   void scalar(const std::string& name, Recorded value, const std::string& unit = "", double plus_minus = 0);
@@ -48,6 +53,9 @@ class Results {
   /// Points of one curve, (x, y).
   void curve(const std::string& name, const std::string& x, const std::string& y,
              std::vector<std::pair<double, double>> points);
+
+  /// A plot, under its file's name; a second one of that name replaces the first. The plot functions record it.
+  void picture(const std::string& file, Picture picture);
 
   /// Everything as JSON, names in the order in which they came. An infinity or NaN is a word there: "inf", "-inf",
   /// "nan".
@@ -71,13 +79,19 @@ class Results {
   std::vector<Scalar> scalars_;
   std::deque<RecordedTable> tables_;
   std::vector<Curve> curves_;
+  std::vector<std::pair<std::string, Picture>> pictures_;
 };
 
 /// This program's results. `--record FILE` has them written when the program has ended well.
 Results& results();
 
-/// Where this program's results are to be written, and what stands beside them there.
+/// Where this program's results are to be written, and what stands beside them there. @throws UsageError where that
+/// file cannot be written: a run of hours is not to end in that
 void record_to(const std::filesystem::path& file, Circumstances circumstances);
+
+/// Whether that was asked for, and not taken back since: of several processes that train together, one records.
+bool recording();
+void record_nothing();
 
 /// Writes them there; nothing, where nobody asked. @throws UsageError as Results::write()
 void write_results();

@@ -102,6 +102,11 @@ BREAKS = [
     ("a result's name in the record", replace(RESULT, '"loss"', '"lost"'), CHAPTER, "no scalar loss"),
     ("a result's name in the text", replace(CHAPTER, "@result{loss, 3}", "@result{lose, 3}"), CHAPTER, "no scalar lose"),
     ("a result's digits", replace(CHAPTER, "@result{loss, 3}", "@result{loss}"), CHAPTER, "how many digits"),
+    ("an interval that nobody recorded", replace(CHAPTER, "@result{seen}", "@result{seen, 0+-}"), CHAPTER, "no interval"),
+    ("an interval of arithmetic", replace(CHAPTER, "@compute{65^2}", "@compute{65^2, 1+-}"), CHAPTER, "no format here"),
+    ("a block of the unrecorded not closed", append(CHAPTER, "@unrecorded\nloss"), CHAPTER, "not closed"),
+    ("a call that nobody named", replace(MANIFEST, '{ call = "x.transpose(i, j)", does = "the same numbers with two dimensions exchanged" },', ""),
+     MANIFEST, r"exercise 3\.1 takes \.transpose, which nobody has named"),
     ("a number typed by hand", append(CHAPTER, "It reaches 2.482 nats."), CHAPTER, r"2\.482 is typed by hand"),
     ("a share typed by hand", append(CHAPTER, "That is 5 % of them."), CHAPTER, "5 is typed by hand"),
     ("a count typed by hand", append(CHAPTER, "- It has 1,380 of them."), CHAPTER, "1,380 is typed by hand"),
@@ -157,12 +162,28 @@ def readmes(root):
             ("a source is a footnote", "[^vaswani2017]: "),
             ("a number comes from its record", "reaches 2.492 nats"),
             ("a table is filled", "| the training split | 1,380 |"),
+            ("a number without a record is marked", "came to 2.7† nats"),
+            ("and so is what was printed without one", "loss 2.7\n```\n\n*† Measured before"),
+            ("an interval is written out", "2.49 ± 0.05, or 2.44 to 2.54"),
+            ("another run's name stands in arithmetic", "misses 2,845."),
+            ("an exercise names the calls that are new", "- `x.transpose(i, j)`: the same numbers"),
             ("a link leads to the other chapter's README", "](../05_training/README.md")):
         verdict(f"README: {name}", needle in text, text)
     bare = [line for line in text.split("\n") if line.startswith("@")]
     verdict("README: no element of the book is left", not bare, bare)
     code, output = command("--check")
     verdict("READMEs that are in step are", code == 0, output)
+    front = root / "README.md"
+    front.write_text("<!--@given{12}-->\nOn Debian 12 it comes to <!--@result{03-layer:loss, 2}-->9.99<!--@end--> nats:\n\n"
+                     "<!--@sample{03-layer; Attention; 1}-->\nold\n<!--@end-->\n", encoding="utf-8")
+    code, output = command()
+    text = front.read_text(encoding="utf-8")
+    verdict("the repository's README takes its numbers from records", code == 0 and "}-->2.49<!--" in text, output + text)
+    verdict("and what was printed", "-->\n```text\n  loss  2.482\n```\n<!--@end-->" in text, text)
+    front.write_text(text + "\nAnd 1.216 elsewhere.\n", encoding="utf-8")
+    code, output = command()
+    verdict("a number typed into it is told", code != 0 and "README.md:9: 1.216 is typed by hand" in output, output)
+    front.unlink()
     append(CHAPTER, "One more sentence.")(root)
     code, output = command("--check")
     verdict("a README that has drifted is told", code != 0 and "README.md: is not what its sources make" in output, output)
@@ -185,7 +206,7 @@ def recording():
                            ("chapters/03_attention/main.cpp", '#include "03_attention/attention.h"\nint main() {}\n'),
                            ("chapters/03_attention/attention.h", "// Attention.\nint attend();\n"),
                            ("solutions/03_attention/attention.cpp", "int attend() { return 3; }\n"),
-                           ("build/solution_03", '#!/bin/sh\necho "loss 2.5"\ncat build/found > "$4"\n'),
+                           ("build/solution_03", '#!/bin/sh\necho "loss 2.5"\nfor last; do :; done\ncat build/found > "$last"\n'),
                            ("build/found", '{"command": "", "date": "2026-01-02", "machine": "m", "scalars": {"loss": {"value": 2.5}, "fast": {"value": "nan"}}}')):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, encoding="utf-8")
@@ -212,6 +233,19 @@ def recording():
         (root / "build/found").write_text('{"command": "", "date": "2026-01-02", "machine": "m", "scalars": {"loss": {"value": 2.6}}}')
         code, output = record("check", "--again")
         verdict("a value that is found no more is told", code == 1 and "2.5 was recorded, 2.6 is found now" in output, output)
+        code, output = record("pack", str(root / "kit"), "03-layer")
+        verdict("a run is packed for another machine", code == 0 and (root / "kit/run.sh").exists(), output)
+        (root / "text").write_text("to be", encoding="utf-8")
+        (root / "build/found").write_text('{"command": "", "date": "2026-01-03", "machine": "another", "scalars": {"loss": {"value": 2.7}}}')
+        done = subprocess.run(["bash", str(root / "kit/run.sh"), str(root / "build"), str(root / "text"), str(root / "back")],
+                              capture_output=True, text=True)
+        code, output = record("take", str(root / "kit"), str(root / "back"))
+        text = (root / "book/results/03-layer.json").read_text(encoding="utf-8")
+        verdict("what it found elsewhere is taken", code == 0 and '"another"' in text and '"command": "build/solution_03 --seed 7"' in text,
+                done.stdout + done.stderr + output + text)
+        (root / "back/03-layer.end").write_text("130 2 1")
+        code, output = record("take", str(root / "kit"), str(root / "back"))
+        verdict("a run that did not end well there is told", code == 1 and "03-layer: ended with 130" in output, output)
         verdict("a chapter without runs is told", record("run", "4")[0] != 0)
 
 
@@ -236,6 +270,9 @@ def main():
                 ("a number tells its command and machine", 'title="make solution-3; 14 March 2026, a small processor, '
                  '1 thread, seed 7"'),
                 ("arithmetic is computed", " of 4,225 pairs"),
+                ("an interval is written out", ">2.48 ± 0.05</a>, or "),
+                ("a number without a record is marked", 'class="measured unrecorded" href="numbers.html#unrecorded"'),
+                ("an exercise names the calls that are new", "<dt><code>x.transpose(i, j)</code></dt>"),
                 ("arithmetic on results is computed", ">32.7</a> in a hundred"),
                 ("a table is filled from its record", '<td class="r">1,380'),
                 ("what a program printed comes from its record", '<span class="out">Attention over tiny Shakespeare</span>'),
@@ -250,6 +287,10 @@ def main():
         size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
         verdict("at most 15 MB", size < 15 * 2**20, size)
         page = (out / "numbers.html").read_text(encoding="utf-8") if code == 0 else ""
+        verdict("what no record holds is told with where it stands",
+                'id="unrecorded"' in page and "1 number, 1 table or output" in page, page[-2000:])
+        whole = (out / "05_training.html").read_text(encoding="utf-8") if code == 0 else ""
+        verdict("a chapter without records says so", "The measured numbers of this chapter" in whole)
         verdict("a run is told with where it is quoted", 'id="run-03-layer"' in page and "03_attention.html#ch03-numbers" in page)
         replace(RESULT, "2.4816", "2.4916")(root)
         build(root)

@@ -11,6 +11,7 @@ from pathlib import Path
 import lxml.html
 
 import api
+import calls
 import doxy
 import epub
 import formulas
@@ -65,6 +66,8 @@ class Build:
         self.reader = Reader(self.errors, results=self.results)
         self.read_pages()
         self.read_manifests()
+        for path, line, message in calls.check(self.course, self.root):
+            self.errors.add(path, line, message)
         sources = list(self.course.sources)
         doxy.run(self.root, self.work, self.pages, sources, self.errors)
         declarations = doxy.Declarations(self.work, self.root)
@@ -119,7 +122,7 @@ class Build:
             page.interactive = False
             self.reader.read(page, file.read_text(encoding="utf-8"), auto_glossary=chapter is not None)
             page.terms = self.reader.auto or set()
-            if chapter and chapter.folder in self.results.converted:
+            if chapter and chapter.folder not in self.results.unrecorded_chapters:
                 self.no_number_by_hand(path, file.read_text(encoding="utf-8"))
             self.pages.append(page)
 
@@ -264,6 +267,9 @@ class Build:
                 head = (f'<header class="opening"><p class="eyebrow">Chapter {page.number}</p><h1 id="{page.anchor}">'
                         f'<span class="numeral" aria-hidden="true">{page.number}</span>{page.title}</h1>{lede}'
                         f'<p class="chapter-meta">{self.book.meta(page)}{self.api_link(page)}</p></header>')
+                if page.chapter.folder in self.results.unrecorded_chapters:
+                    head += (f'<p class="from whole">† <a href="numbers.html#unrecorded">{readme.UNRECORDED_CHAPTER}</a>: command, date '
+                             "and machine are not on record.</p>")
             else:
                 head = f'<header class="opening"><h1 id="{page.anchor}">{page.title}</h1>{lede}</header>'
             ends = self.prevnext(page, order)
@@ -445,7 +451,7 @@ def unconverted(root):
     errors = Errors()
     results = Results(root, errors)
     for chapter in Course(root, errors).chapters:
-        if chapter.folder not in results.converted:
+        if chapter.folder in results.unrecorded_chapters:
             text = (root / chapter.path).read_text(encoding="utf-8")
             numbers, printed = list(hand_typed(text)), list(printed_by_hand(text))
             print(f"{chapter.path}: {len(numbers)} numbers in the text and {len(printed)} printed pieces typed by hand")

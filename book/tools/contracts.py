@@ -4,15 +4,20 @@ import textwrap
 from pathlib import PurePosixPath
 
 
+LONGEST = 30  # lines of a type that is shown with a declaration
+
+
 class Contract:
-    """A declaration, as the learner reads it."""
+    """A declaration, as the learner reads it, and the types of the chapter that it names."""
 
     def __init__(self, source, first, last, owner):
         self.source, self.first, self.last, self.owner = source, first, last, owner
+        self.types = []  # (source, first line, last line) of each, in the order in which they are named
 
     @property
     def text(self):
-        return textwrap.dedent("\n".join(self.source.lines[self.first - 1:self.last]))
+        parts = [*self.types, (self.source, self.first, self.last)]
+        return "\n\n".join(textwrap.dedent("\n".join(source.lines[first - 1:last])) for source, first, last in parts)
 
 
 def find(course, entry):
@@ -24,8 +29,42 @@ def find(course, entry):
     for source in headers:
         for number, line in enumerate(source.lines, 1):
             if re.search(r"//.*\(Exercises? [^)]*\b" + re.escape(entry["id"]) + r"\b(?!\.)", line):
-                return _around(source, number)
+                contract = _around(source, number)
+                contract.types = _types(headers, contract)
+                return contract
     return None
+
+
+def _types(headers, contract):
+    """The structs, enumerations and aliases of these headers that a declaration names: who fills one in needs its members."""
+    found, seen = [], {contract.owner}
+
+    def look_at(lines):
+        code = re.sub(r"//.*", "", "\n".join(lines))
+        if re.match(r"\s*(?:class|struct)\b", code):
+            return  # a class that is itself the exercise
+        for name in re.findall(r"\b[A-Z]\w+\b", code):
+            if name in seen:
+                continue
+            seen.add(name)
+            for source in headers:
+                for number, line in enumerate(source.lines, 1):
+                    if re.match(rf"(?:struct|enum class) {name} {{", line):
+                        last = next(n for n in range(number, len(source.lines) + 1) if "}" in source.lines[n - 1][:1] or
+                                    (n == number and line.rstrip().endswith("};")))
+                    elif re.match(rf"using {name} = ", line):
+                        last = next(n for n in range(number, len(source.lines) + 1) if source.lines[n - 1].rstrip().endswith(";"))
+                        look_at(source.lines[number - 1:last])
+                    else:
+                        continue
+                    first = number
+                    while source.lines[first - 2].startswith("///"):
+                        first -= 1
+                    if last - first < LONGEST:
+                        found.append((source, first, last))
+
+    look_at(contract.source.lines[contract.first - 1:contract.last])
+    return found
 
 
 def _around(source, number):

@@ -9,12 +9,15 @@ import re
 from pathlib import Path
 
 import contracts
+import front
 import pictures
 from course import MARK, Course, Errors
 from markup import BLOCKS, BREAKS, INLINE
 from results import Results, Wrong
 
 HEAD = "<!-- Written from chapter.md by `book/build --readmes`: edit that file, not this one. -->"
+UNRECORDED = "† Measured before results were recorded: command, date and machine are not on record."
+UNRECORDED_CHAPTER = "The measured numbers of this chapter were found before results were recorded"
 PICTURES = "book/figures/plain"
 # What stands for the page's ink and its colours where a picture is shown by itself, on light and on dark paper.
 INKS = {"light": {"currentColor": "#2a2724", "--red": "#a1331b", "--soft": "#655e55", "--rule": "#ddd5c5", "--faint": "#b3a893",
@@ -71,7 +74,7 @@ class Readme:
         self.writer, self.chapter = writer, chapter
         self.root, self.course, self.results = writer.root, writer.course, writer.results
         self.folder = Path(chapter.path).parent
-        self.cited, self.runs, self.line = [], [], 1
+        self.cited, self.runs, self.line, self.daggers = [], [], 1, False
         self.last_listing = None
 
     def fail(self, message):
@@ -155,6 +158,9 @@ class Readme:
                 return f"[{title}]({self.target('#' + anchor)})"
             if name == "given":
                 return self.inline(arg)
+            if name == "unrecorded":
+                self.daggers = True
+                return self.inline(arg) + "†"
             if name == "result":
                 shown, run, _ = self.results.scalar(arg, self.chapter.number)
                 self.from_runs([run])
@@ -176,7 +182,11 @@ class Readme:
     def text(self):
         body = self.blocks((self.root / self.chapter.path).read_text(encoding="utf-8").split("\n"))
         body = re.sub(r"\n{3,}", "\n\n", body).strip()
+        if self.chapter.folder in self.results.unrecorded_chapters:
+            body = re.sub(r"\A(# .*\n)", rf"\1\n*{UNRECORDED_CHAPTER}: command, date and machine are not on record.*\n", body)
         parts = [HEAD, body]
+        if self.daggers:
+            parts.append(f"*{UNRECORDED}*")
         if self.runs:
             rows = "\n".join(f"- `{r.command}`: {r.circumstances}" for r in self.runs)
             unlisted = "" if self.writer.flavour == "github" else " {.unlisted}"
@@ -209,7 +219,7 @@ class Readme:
                 anchor = " " + m[3] if m[3] and self.writer.flavour != "github" else ""
                 out.append(f"{m[1]} {self.inline(m[2])}{anchor}")
                 i += 1
-            elif (m := re.match(r"@(\w+)", stripped)) and m[1] not in INLINE:
+            elif (m := re.match(r"@(\w+)(\{?)", stripped)) and (m[1] not in INLINE or not m[2]):
                 text, i = self.element(m[1], lines, i, first)
                 out += ["", *((indent + x if x and indent else x) for x in text.split("\n")), ""]
             else:
@@ -234,7 +244,7 @@ class Readme:
         depth, j = 1, i
         while j < len(lines):
             m = re.match(r"\s*@(\w+)(\{.*\})?", lines[j])
-            if m and m[1] in BLOCKS and (m[1] != "talk" or not m[2]):
+            if m and m[1] in BLOCKS and (m[1] not in ("talk", "unrecorded") or not m[2]):
                 depth += 1
             if lines[j].strip() == "@end":
                 depth -= 1
@@ -287,6 +297,9 @@ class Readme:
                 if name == "output":
                     return self.output(arg.strip(), fields), after
                 return self.table(arg.strip(), [x for x in body if x.strip()]), after
+            if name == "unrecorded":
+                body, end = self.until_end(lines, after)
+                return self.blocks(body, first + after).strip() + f"\n\n*{UNRECORDED}*", end
             if name in ("note", "warning"):
                 body, end = self.until_end(lines, after)
                 title = self.inline(arg) or {"note": "Note", "warning": "Careful"}[name]
@@ -338,7 +351,7 @@ class Readme:
         file = Path(entry["source"].path).name
         contract = contracts.find(self.course, entry)
         out = ["---", "", f"### Exercise {name}: {self.inline(entry['title'])}", "",
-               f"*{entry['minutes']} minutes, {'core path' if entry.get('core', True) else 'going further'}*"]
+               f"*About {entry['minutes']} minutes, {'core path' if entry.get('core', True) else 'going further'}*"]
         if contract:
             owner = f" of `{contract.owner}`" if contract.owner else ""
             out += ["", f"Declared in [`{Path(contract.source.path).name}`]({self.link(contract.source.path)}){owner}:", "",
@@ -460,6 +473,10 @@ class Writer:
         for chapter in self.course.chapters:
             text = Readme(self, chapter).text()
             self.files[str(Path(chapter.path).with_name("README.md"))] = text
+        if self.flavour == "github" and (self.root / front.PATH).exists():
+            text = (self.root / front.PATH).read_text(encoding="utf-8")
+            self.files[front.PATH] = front.write(text, self.results, self.errors)
+            front.check(text, self.errors)
         return self.files
 
 

@@ -1,9 +1,12 @@
 """Runs the programs whose numbers the book quotes, and writes down what they find.
 
-    record.py run [N ...]      the runs of these chapters (of all, where none is named); says how long before it starts
+    record.py run [N ...]      the runs of these chapters, or of these names (all, where none is named); says how long before it starts
     record.py check            names the results whose code has changed since; runs those anew that take seconds, and fails
                                where a value differs by more than the run's tolerance
     record.py targets [N ...]  what is to be built for them
+    record.py draw FOLDER      draws the recorded pictures into a folder, without running anything
+    record.py pack FOLDER NAME ...   makes a folder that runs these elsewhere, on its processor: bash FOLDER/run.sh PROGRAMS TEXT OUT
+    record.py take FOLDER OUT        takes what that has found: FOLDER as it was packed, OUT as it came back
 
 The runs stand in book/results/runs.toml, each with its command; what one finds lies beside it, in NAME.json.
 """
@@ -14,6 +17,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,9 +25,13 @@ import time
 import tomllib
 from pathlib import Path
 
+import reports
 from results import FOLDER, ROOT, RUNS, number
 
 MOST_SECONDS = 30  # what CI runs again
+TIMES = ("ms", "seconds", "times as fast", "characters a second", "operations a second", "MB")  # units of what differs from run to run
+TIMED = re.compile(r"(?:ms|seconds|.*_ms|.*per_second|of_product|speed)$")  # and columns
+WORKPLACE = "build/results"  # where recorded runs keep their folders; a reader's lie in runs/
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
@@ -39,6 +47,9 @@ class Table:
                 raise SystemExit(f"{RUNS}: {run['name']}: a run is named by its chapter and a word, as in 02-descent")
 
     def of(self, chapters):
+        named = [self.named(c) for c in chapters if not c.isdigit()]
+        if named:
+            return named + self.of([c for c in chapters if c.isdigit()]) if any(c.isdigit() for c in chapters) else named
         wanted = {f"{int(c):02}" for c in chapters}
         known = {r["name"][:2] for r in self.runs}
         if missing := wanted - known:
@@ -46,12 +57,25 @@ class Table:
                              f"{', '.join(str(int(k)) for k in sorted(known))}")
         return [r for r in self.runs if not wanted or r["name"][:2] in wanted]
 
+    def named(self, name):
+        found = next((r for r in self.runs if r["name"] == name), None)
+        if found is None:
+            raise SystemExit(f"{RUNS} has no run {name}")
+        return found
+
+    def before(self, run):
+        """The runs whose folders this one reads, where they are not there."""
+        needed = [self.named(run["after"])] if "after" in run else []
+        return [n for n in needed if not (self.root / n["writes"]).exists()]
+
     # -- what a result depends on ---------------------------------------------------------------------------------
     def depends(self, run):
         """{file: digest} of the code that the run's program is made of, from its main file along its includes."""
         folder = next((p.name for p in (self.root / "chapters").glob(run["name"][:2] + "_*")), None)
         waiting = [p for p in [self.root / f"chapters/{folder}/main.cpp", *(self.root / f for f in run.get("files", []))] if p.exists()]
         seen = {}
+        if "report" in run:
+            return {run["report"]: "-"}
         while waiting:
             file = waiting.pop()
             path = file.relative_to(self.root).as_posix()
@@ -84,7 +108,12 @@ def words(seconds):
 
 def perform(table, run, folder, figures="book/figures"):
     """Runs the command; gives what its program recorded, with what it printed and what it depends on. Pictures go into figures."""
+    if "report" in run:
+        return reports.record(run, table.root)
     file = Path(folder) / "record.json"
+    (table.root / WORKPLACE).mkdir(parents=True, exist_ok=True)
+    if "writes" in run:
+        shutil.rmtree(table.root / run["writes"], ignore_errors=True)
     command = shlex.split(run["command"].replace("book/figures", str(figures)))
     began = time.monotonic()
     done = subprocess.run([*command, "--record", str(file)], cwd=table.root, stdout=subprocess.PIPE, text=True)
@@ -92,13 +121,19 @@ def perform(table, run, folder, figures="book/figures"):
     if done.returncode or not file.exists():
         raise SystemExit(f"{run['name']}: “{run['command']}” ended with {done.returncode}"
                          + ("" if done.returncode else " and recorded nothing"))
-    data = {"name": run["name"], **json.loads(file.read_text(encoding="utf-8"))}
+    return complete(run, json.loads(file.read_text(encoding="utf-8")), done.stdout, seconds, table.depends(run))
+
+
+def complete(run, found, printed, seconds, depends):
+    """What a program recorded, with what stands around it."""
+    data = {"name": run["name"], **found}
     data["command"] = run["command"]
-    if "shown" in run:
-        data["shown"] = run["shown"]
+    data["shown"] = run.get("shown", run["command"]).replace(f"{WORKPLACE}/", "runs/")
+    if data["shown"] == data["command"]:
+        del data["shown"]
     data["seconds"] = round(seconds, 1)
-    data["output"] = done.stdout.rstrip("\n").split("\n")
-    data["depends"] = table.depends(run)
+    data["output"] = printed.replace(f"{WORKPLACE}/", "runs/").rstrip("\n").split("\n")
+    data["depends"] = depends
     return data
 
 
@@ -119,6 +154,15 @@ def as_text(data):
                 body = ",\n".join(f"   {line(row)}" for row in entry[rows])
                 entries.append(f"  {line(name)}: {{{head}{line(rows)}: [\n{body}]}}")
             out.append(f" {line(key)}: {{\n" + ",\n".join(entries) + "\n }")
+        elif key == "pictures" and value:
+            entries = []
+            for name, picture in value.items():
+                parts = []
+                for part, content in picture.items():
+                    rows = ",\n".join(f"    {line(row)}" for row in content) if part in ("series", "values", "bars") else ""
+                    parts.append(f"   {line(part)}: [\n{rows}]" if rows else f"   {line(part)}: {line(content)}")
+                entries.append(f"  {line(name)}: {{\n" + ",\n".join(parts) + "}")
+            out.append(f" {line(key)}: {{\n" + ",\n".join(entries) + "\n }")
         elif key == "output":
             out.append(f" {line(key)}: [\n" + ",\n".join(f"  {line(x)}" for x in value) + "\n ]")
         else:
@@ -137,11 +181,72 @@ def run_all(table, chapters):
     runs = table.of(chapters)
     print(f"{len(runs)} run{'s' * (len(runs) != 1)}, about {words(sum(r['seconds'] for r in runs))}", file=sys.stderr)
     for run in runs:
+        for needed in table.before(run):
+            print(f"{needed['name']} first, whose folder {run['name']} reads (about {words(needed['seconds'])})", file=sys.stderr)
+            with tempfile.TemporaryDirectory() as folder:
+                perform(table, needed, folder)
         print(f"{run['name']}: {run['command']} (about {words(run['seconds'])})", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             data = perform(table, run, folder)
         write(table.root / FOLDER / f"{run['name']}.json", as_text(data))
     return 0
+
+
+# -- elsewhere -----------------------------------------------------------------------------------------------------
+def pack(table, names, folder):
+    """A folder that carries runs to another machine: what is to be run there, and the code that they depend on now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    commit = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=table.root, capture_output=True, text=True).stdout.strip()
+    runs = [table.named(name) for name in names]
+    write(folder / "runs.json", json.dumps({"commit": commit, "runs": [{**r, "depends": table.depends(r)} for r in runs]}, indent=1))
+    here = {r["name"] for r in runs}
+    lines = ["#!/bin/bash", "# usage: run.sh PROGRAMS TEXT OUT: first what is to have the machine for itself, then the other runs side by side.",
+             "set -u", 'programs=$(realpath "${1:-$PROGRAMS}") text=$(realpath "${2:-$TEXT}"); mkdir -p "${3:-$OUT}"; out=$(realpath "${3:-$OUT}")',
+             'place=$(mktemp -d) && cd "$place" || exit 1', 'mkdir -p build/results data book/figures && ln -s "$programs"/* build/',
+             'ln -s "$text" data/tinyshakespeare.txt', '[ -d "$programs/tree" ] && cp -r "$programs/tree/." .  # what else the runs read, as it lies here',
+             "one() {", '  local name=$1 began=$(date +%s.%N); shift', '  timeout -s INT "${MOST_SECONDS:-220}" "$@" --device cpu --record "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.log"',
+             '  echo "$? $(date +%s.%N) $began" >"$out/$name.end"', "}"]
+    lines += [f"one {r['name']} {r['command']}" for r in runs if r.get("alone")]
+    for run in runs:
+        if run.get("after") in here or run.get("alone"):
+            continue
+        chain = [run, *(r for r in runs if r.get("after") == run["name"])]
+        lines.append("( " + "; ".join(f"one {r['name']} {'nice -n 10 ' * (r['seconds'] >= 200)}{r['command']}" for r in chain) + " ) &")
+    lines += ["wait", 'echo "all have ended"', ""]
+    write(folder / "run.sh", "\n".join(lines))
+    return 0
+
+
+def take(table, folder, out):
+    """Takes what came back, as if it had been run here."""
+    packed = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+    missing = 0
+    for run in packed["runs"]:
+        name = run["name"]
+        end = (out / f"{name}.end").read_text().split() if (out / f"{name}.end").exists() else []
+        if end[:1] != ["0"] or not (out / f"{name}.json").exists():
+            print(f"{name}: " + (f"ended with {end[0]}, see {out / name}.log" if end else "did not end"))
+            missing += 1
+            continue
+        found = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+        found["commit"] = found.get("commit") or packed["commit"]
+        printed = (out / f"{name}.txt").read_text(encoding="utf-8")
+        data = complete(table.named(name), found, printed, float(end[1]) - float(end[2]), run["depends"])
+        write(table.root / FOLDER / f"{name}.json", as_text(data))
+        print(f"{name}: taken")
+    return 1 if missing else 0
+
+
+def draw(table, folder):
+    """Draws each recorded picture that belongs to the book, under its name there."""
+    command = [str(table.root / "build/draw_recorded"), "--out", str(folder)]
+    for run in table.runs:
+        file = table.root / FOLDER / f"{run['name']}.json"
+        if file.exists():
+            names = json.loads(file.read_text(encoding="utf-8")).get("pictures", {})
+            other = {n: "" for n in names if not re.match(r"ch\d\d-", n)}  # a run folder's own, or a report's
+            command += [f"{k}={v}" for k, v in {**other, **run.get("pictures", {})}.items()] + [str(file)]
+    return subprocess.run(command).returncode
 
 
 # -- checking ------------------------------------------------------------------------------------------------------
@@ -156,8 +261,14 @@ def differences(then, now, tolerance):
 
     def compare(where, a, b):
         if isinstance(a, dict) and isinstance(b, dict):
+            if a.get("unit") in TIMES:
+                return
+            timed = [i for i, c in enumerate(a.get("columns", [])) if TIMED.match(c)]
             for key in {**a, **b}:
-                compare(f"{where}.{key}" if where else key, a.get(key), b.get(key))
+                x, y = a.get(key), b.get(key)
+                if key == "rows" and timed and x and y:
+                    x, y = ([[v for i, v in enumerate(row) if i not in timed] for row in rows] for rows in (x, y))
+                compare(f"{where}.{key}" if where else key, x, y)
         elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
             for i, (x, y) in enumerate(zip(a, b)):
                 compare(f"{where}[{i}]", x, y)
@@ -181,6 +292,9 @@ def check(table, again):
             wrong += 1
     for run in table.runs:
         file = table.root / FOLDER / f"{run['name']}.json"
+        if not file.exists() and run.get("pending"):
+            print(f"{run['name']}: is still to be recorded; `make results-{int(run['name'][:2])}` does it")
+            continue
         if not file.exists():
             print(f"{run['name']}: not recorded; `make results-{int(run['name'][:2])}` does it")
             wrong += 1
@@ -189,7 +303,7 @@ def check(table, again):
         moved = changed(then["depends"], table.depends(run))
         if then["command"] != run["command"]:
             moved.append("its command")
-        if again and run["seconds"] <= MOST_SECONDS:
+        if again and run["seconds"] <= MOST_SECONDS and not table.before(run):
             with tempfile.TemporaryDirectory() as folder:
                 now = perform(table, run, folder, folder)
             found = differences(then, now, run.get("tolerance", 1e-6))
@@ -208,17 +322,26 @@ def check(table, again):
 
 def main():
     parser = argparse.ArgumentParser(description="Records the numbers that the book quotes.")
-    parser.add_argument("what", choices=("run", "check", "targets"))
-    parser.add_argument("chapters", nargs="*", help="their numbers; all, where none is given")
+    parser.add_argument("what", choices=("run", "check", "targets", "draw", "pack", "take"))
+    parser.add_argument("chapters", nargs="*", help="their numbers; all, where none is given; a folder, and runs' names")
     parser.add_argument("--root", default=ROOT)
     parser.add_argument("--again", action="store_true", help="check: run those anew that take seconds, and compare")
     arguments = parser.parse_args()
     table = Table(arguments.root)
     if arguments.what == "targets":
         programs = {"gpt": "solution_12"}
-        print(" ".join(sorted({programs.get(p, p) for r in table.of(arguments.chapters)
+        runs = table.of(arguments.chapters)
+        runs += [n for r in runs for n in table.before(r)]
+        print(" ".join(sorted({programs.get(p, p) for r in runs if "report" not in r
                                for p in [shlex.split(r["command"])[0].split("/")[-1]]})))
         return 0
+    if arguments.what in ("draw", "pack", "take"):
+        if len(arguments.chapters) < (1 if arguments.what == "draw" else 2):
+            parser.error(f"{arguments.what}: see the head of {Path(__file__).name}")
+        folder, *rest = arguments.chapters
+        if arguments.what == "draw":
+            return draw(table, Path(folder).resolve())
+        return pack(table, rest, Path(folder)) if arguments.what == "pack" else take(table, Path(folder), Path(rest[0]))
     if arguments.what == "run":
         return run_all(table, arguments.chapters)
     return check(table, arguments.again)

@@ -62,7 +62,7 @@ class Book:
         """A paragraph of one block element is no paragraph."""
         words = TOKEN.findall(m[1])
         first = self.reader.pieces[int(words[0])]
-        inline = first.kind in ("code", "open", "close", "cite", "see", "number") or (
+        inline = first.kind in ("code", "open", "close", "cite", "see", "number", "unrecorded") or (
             first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside", "<section"))) or (
             first.kind == "math" and not first.data["display"])
         return m[0] if inline else m[1]
@@ -159,6 +159,14 @@ class Book:
         if "by" in piece.data:
             told = f"{piece.data['by'].strip()}, from {told}"
         return f'<a class="measured" href="numbers.html#run-{run.name}" title="{esc(told)}">{esc(piece.data["shown"])}</a>'
+
+    def _unrecorded(self, piece):
+        """A number measured before results were recorded: it says so to the eye, and on hover, tap and focus."""
+        return (f'<a class="measured unrecorded" href="numbers.html#unrecorded" title="Measured before results were recorded; its '
+                f'command, date and machine are not on record">{piece.data["shown"]}<sup>†</sup></a>')
+
+    def _unrecorded_begin(self, piece):
+        return '<div class="unrecorded-block">'
 
     def _recorded(self, piece):
         run = piece.data["runs"][0]
@@ -357,7 +365,7 @@ class Book:
         return (
             f'<section class="exercise{sample}" id="{anchor_of(name)}" aria-label="Exercise {name}">'
             f'<p class="task-kind"><span class="task-number">Exercise {name}</span>{core}'
-            f'<span class="minutes">{entry["minutes"]} minutes</span></p>'
+            f'<span class="minutes">about {entry["minutes"]} minutes</span></p>'
             f'<p class="task-title">{title}</p>{self.contract(entry)}{self.calls(entry)}'
             f'<dl class="task-do"><dt>Write</dt><dd><code>{esc(file)}</code></dd>'
             f"<dt>Check</dt><dd>{self.copyable(f'make test-chapter-{chapter}')}</dd>"
@@ -372,7 +380,9 @@ class Book:
         if found is None:
             return ""
         owner = f' · member of <code>{esc(found.owner)}</code>' if found.owner else ""
-        rows = self.code_rows(found.source, found.first, found.last)
+        rows = []
+        for source, first, last in [*found.types, (found.source, found.first, found.last)]:
+            rows += [(0, "", "")] * bool(rows) + self.code_rows(source, first, last)
         classes = ["comment" if text.lstrip().startswith("//") else "" for _, _, text in rows]
         return (f'<figure class="listing contract"><figcaption><a href="{found.source.page}#l{found.first}">'
                 f'<span class="file">{esc(found.source.path)}</span></a>{owner}</figcaption><div class="code-box"><pre tabindex="0"><code>'

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "book/results"
 RUNS = f"{FOLDER}/runs.toml"
-FORMAT = re.compile(r"(?:(\d+)([%g]?)|words)$")
+FORMAT = re.compile(r"(?:(\d+)([%g]?)\s?(\+-|to)?|words)$")
 WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 FUNCTIONS = {"ln": math.log, "log2": math.log2, "log10": math.log10, "sqrt": math.sqrt, "exp": math.exp, "round": round,
              "min": min, "max": max, "abs": abs}
@@ -75,7 +75,7 @@ class Results:
     def __init__(self, root, errors):
         self.root, self.errors, self.runs = Path(root), errors, {}
         self.used = {}   # (run, name) -> places where the text quotes it
-        self.converted = []
+        self.unrecorded_chapters = []
         for file in sorted((self.root / FOLDER).glob("*.json")):
             path = file.relative_to(self.root).as_posix()
             try:
@@ -86,7 +86,8 @@ class Results:
             self.runs[run.name] = run
         if (self.root / RUNS).exists():
             try:
-                self.converted = tomllib.loads((self.root / RUNS).read_text(encoding="utf-8")).get("converted", [])
+                table = tomllib.loads((self.root / RUNS).read_text(encoding="utf-8"))
+                self.unrecorded_chapters = table.get("unrecorded_chapters", [])
             except tomllib.TOMLDecodeError as e:
                 errors.add(RUNS, 0, str(e))
 
@@ -117,12 +118,24 @@ class Results:
         """'name' or 'name, format': (text to show, run, name)."""
         name, form = split_format(text)
         run, found = self.find("scalars", name, chapter)
-        return show(number(found["value"]), form, name), run, name.split(":")[-1]
+        value, interval = number(found["value"]), FORMAT.fullmatch(form)
+        if interval and interval[3]:
+            if "plus_minus" not in found:
+                raise Wrong(f"{run.name} recorded no interval with {name}")
+            form, half = interval[1] + interval[2], found["plus_minus"]
+            shown = (f"{show(value, form, name)} ± {show(half, form, name)}" if interval[3] == "+-" else
+                     f"{show(value - half, form, name)} to {show(value + half, form, name)}")
+            return shown, run, name.split(":")[-1]
+        return show(value, form, name), run, name.split(":")[-1]
 
     def compute(self, text, chapter):
         """'expression' or 'expression, format': (text to show, runs whose values it took)."""
         expression, form = split_format(text)
-        runs = []
+        runs, named = [], {}
+
+        def other_run(m):  # '02-descent:last' is no name to Python
+            named[f"recorded_{len(named)}"] = m[0]
+            return f"recorded_{len(named) - 1}"
 
         def value(node):
             if isinstance(node, ast.Expression):
@@ -130,7 +143,7 @@ class Results:
             if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
                 return node.value
             if isinstance(node, ast.Name):
-                run, found = self.find("scalars", node.id, chapter)
+                run, found = self.find("scalars", named.get(node.id, node.id), chapter)
                 runs.append(run)
                 return number(found["value"])
             if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
@@ -141,7 +154,8 @@ class Results:
                 return FUNCTIONS[node.func.id](*map(value, node.args))
             raise Wrong(f"“{expression}” is no arithmetic on numbers and recorded names")
         try:
-            result = value(ast.parse(expression.replace("^", "**"), mode="eval"))
+            python = re.sub(r"\b\d\d-[a-z0-9-]+:\w+", other_run, expression).replace("^", "**")
+            result = value(ast.parse(python, mode="eval"))
         except (SyntaxError, ZeroDivisionError, ArithmeticError) as e:
             raise Wrong(f"“{expression}” cannot be computed: {e}") from e
         return show(result, form, expression), runs
@@ -208,8 +222,9 @@ def show(value, form, name):
             raise Wrong(f"{name} is {value}: only 0 to 12 are written in words")
         return WORDS[int(value)]
     m = FORMAT.fullmatch(form)
-    if not m:
-        raise Wrong(f"“{form}” is no format: digits behind the point (3), significant digits (3g), percent (1%), words")
+    if not m or m[3]:
+        raise Wrong(f"“{form}” is no format here: digits behind the point (3), significant digits (3g), percent (1%), words; "
+                    "with a recorded interval, 3+- or 3 to")
     if m[2] == "%":
         return f"{100 * value:,.{m[1]}f} %"
     if m[2] == "g":
@@ -225,7 +240,7 @@ UNIT = (r"(?:\s?%|\s(?:percent|seconds?|minutes?|hours?|ms|nats?|bits?|times|GB|
         r"characters?|tokens?|steps?|parameters?|pairs?|points?|samples?)\b)")
 NUMBER = re.compile(r"(?<![\w.,/])(?<![A-Za-z]-)(\d[\d,]*\d(?:\.\d+)?|\d(?:\.\d+)?)(" + UNIT + r")?(?![\w/])")
 REFERENCE = re.compile(r"\b(?:chapters?|sections?|exercises?|predictions?|figures?|pages?|equations?|algorithms?|parts?|lines?|"
-                       r"dimensions?|place|token|seed)\s(?:\d[\d.,]*(?:\s?(?:,|and|or|to|–)\s)?)+", re.I)
+                       r"dimensions?|place|token|seed)\s(?:\d[\d.]*(?:,?\s(?:(?:and|or|to|–)\s)?(?=\d)|,)?)+", re.I)
 HIDE = re.compile(r"\bU\+[0-9A-F]{4,6}\b|`+[^`]*`+|\\f\$.*?\\f\$|\$\$.*?\$\$|\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)|\]\([^)]*\)|<https?:[^>]*>|<!--.*?-->", re.S)
 
 
@@ -243,7 +258,9 @@ def typed_numbers(text):
 
 
 # What an element has between its braces that is no prose.
-SILENT = re.compile(r"@(?:cite|see|listing|exercise|prediction|interactive|figure|beside|result|compute|given|output|results)\{[^{}]*\}")
+SILENT = re.compile(r"@(?:cite|see|listing|exercise|prediction|interactive|figure|beside|result|compute|given|unrecorded|output|"
+                    r"results)\{[^{}]*\}")
+UNRECORDED = re.compile(r"^@unrecorded[ ]*\n.*?^@end", re.M | re.S)
 
 
 def hand_typed(text):
@@ -251,6 +268,7 @@ def hand_typed(text):
     def blank(m):
         return re.sub(r"[^\n]", " ", m[0])
     given = {m[1] for g in re.finditer(r"@given\{([^{}]*)\}", text) for m in NUMBER.finditer(g[1])}
+    text = UNRECORDED.sub(blank, text)
     text = re.sub(r"^(\s*)(`{3,}|~{3,}).*?^\s*\2\s*$", blank, text, flags=re.M | re.S)      # code
     text = re.sub(r"^@results\{.*?^@end|^@output\{.*?^@end", blank, text, flags=re.M | re.S)
     text = re.sub(r"^(?:by|says): .*$|^#.*$|^\s*\d+\. ", blank, text, flags=re.M)          # commands, quotations, headings
@@ -262,6 +280,7 @@ def hand_typed(text):
 
 def printed_by_hand(text):
     """Lines of the fences that show what a program printed, where a recorded run should."""
+    text = UNRECORDED.sub(lambda m: "\n" * m[0].count("\n"), text)
     for m in re.finditer(r"^```console\n(.*?)^```", text, re.M | re.S):
         shown = [x for x in m[1].split("\n") if x and not x.startswith("$ ")]
         if shown:

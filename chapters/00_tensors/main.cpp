@@ -270,6 +270,34 @@ void show_module() {
   SHOW(line->is_training());
 }
 
+/// Three examples through one neuron and back, by hand and by autograd.
+void show_neuron() {
+  heading("One neuron, forwards and backwards");
+  //! [neuron]
+  const auto x = torch::tensor({-1.0, 0.5, 2.0});
+  const auto target = torch::tensor({0.0, 0.5, 1.0});
+  const auto weight = torch::tensor(0.5, torch::requires_grad());
+  const auto bias = torch::tensor(0.1, torch::requires_grad());
+  const auto sum = weight * x + bias;                       // [3]
+  const auto activation = torch::tanh(sum);                 // [3]
+  const auto loss = (activation - target).square().mean();  // one number
+  for (const auto& step : {sum, activation}) step.retain_grad();
+  loss.backward();
+  //! [neuron]
+  SHOW(sum);
+  SHOW(activation);
+  SHOW(loss);
+  SHOW(activation.grad());
+  SHOW(sum.grad());
+  SHOW(weight.grad());
+  SHOW(bias.grad());
+
+  fmt::print("\nthe same by hand\n");
+  const auto by_hand = neuron_backwards(x, target, weight.detach(), bias.detach());
+  SHOW(by_hand.weight);
+  SHOW(by_hand.bias);
+}
+
 void show_error() {
   heading("Shapes fail at run time");
   //! [error]
@@ -299,6 +327,7 @@ int run(int argc, char** argv) {
   show_slopes();
   show_module();
   show_error();
+  show_neuron();
   return 0;
 }
 

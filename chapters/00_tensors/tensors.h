@@ -60,4 +60,18 @@ class LineImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Line);
 
+/// What comes back on the way through one neuron, from the loss to what learns.
+struct NeuronGradients {
+  torch::Tensor activation;  ///< [examples]: the gradient with respect to tanh(sum)
+  torch::Tensor sum;         ///< [examples]: with respect to weight x + bias
+  torch::Tensor weight;      ///< one number
+  torch::Tensor bias;        ///< one number
+};
+
+/// The gradients of loss = mean of (tanh(weight x + bias) - target)^2 over all examples, by hand: autograd is not
+/// asked. (Exercise 0.7)
+/// @param x, target [examples] @param weight, bias one number each, the same for all examples
+NeuronGradients neuron_backwards(const torch::Tensor& x, const torch::Tensor& target, const torch::Tensor& weight,
+                                 const torch::Tensor& bias);
+
 }  // namespace verse

@@ -15,6 +15,7 @@
 
 #include "01_tokenizer/given/merges.h"
 #include "01_tokenizer/given/prompt.h"
+#include "01_tokenizer/given/scored_word.h"
 #include "01_tokenizer/tokenizer.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
@@ -389,13 +390,14 @@ void show_sample(const Material& material, const torch::Tensor& probabilities, s
 int run(int argc, char** argv) {
   double smoothing = 1;
   std::int64_t largest = 4096, length = 300;
-  std::optional<std::filesystem::path> heat_map, coverage;
+  std::optional<std::filesystem::path> heat_map, coverage, word;
   CommandLine line("Chapter 1: characters, pairs, a loss, merges, and a text from counts.");
   line.option("smoothing", smoothing, {1e-9, 1e9}, "added to every pair's count");
   line.option("vocabulary", largest, {2, 65536}, "where merging stops");
   line.option("characters", length, {0, 1'000'000}, "to write at the end");
   line.option("heat-map", heat_map, "draws the table of pairs", "FILE.svg");
   line.option("coverage", coverage, "draws how many pairs have occurred as the text is read", "FILE.svg");
+  line.option("word", word, "draws one word, scored letter by letter", "FILE.svg");
   const SharedOptions shared = line.parse(argc, argv);
 
   const Material material = read_material(shared);
@@ -405,6 +407,7 @@ int run(int argc, char** argv) {
   if (coverage) draw_coverage(material, *coverage);
   if (heat_map) draw_heat_map(material, *heat_map);
   const torch::Tensor probabilities = show_losses(material, smoothing);
+  show_scored_word(material.tokenizer, probabilities, " queen ", material.corpus.name, word);
 
   // Merges lie off the chapter's core path: whoever has not written them hears the model all the same.
   int status = 0;

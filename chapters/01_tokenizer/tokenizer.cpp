@@ -52,6 +52,8 @@ Tokenizer Tokenizer::from_text(std::string_view text) {
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
   //! [1.2]
   // Exercise 1.2: Encode. Read "ch01-encoding" in README.md, then replace the next line; make hint-1.2 helps.
+  // New here: std::lower_bound(first, last, value)
+  //   does: an iterator to the first element of a sorted range that is not below `value`, or `last`
   throw NotImplemented("1.2");
   //! [1.2]
 }
@@ -124,6 +126,8 @@ std::pair<std::int64_t, std::int64_t> most_frequent_pair(const std::vector<std::
   if (tokens.size() < 2) throw std::invalid_argument("a pair needs two tokens");
   //! [1.10]
   // Exercise 1.10. Read "ch01-merges" in README.md, then replace the next line; make hint-1.10 helps.
+  // New here: std::max_element(first, last, less)
+  //   does: an iterator to the largest element by `less`; of equals the first
   throw NotImplemented("1.10");
   //! [1.10]
 }

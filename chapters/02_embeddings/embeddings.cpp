@@ -54,10 +54,12 @@ ParameterCount count_parameters(const ModelShape& shape) {
   //! [2.7]
 }
 
+//! [pair-model]
 PairModelImpl::PairModelImpl(std::int64_t vocabulary_size, std::int64_t width, bool tied) {
   token_table = register_parameter("token_table", torch::randn({vocabulary_size, width}) * 0.02);
   output_table = tied ? token_table : register_parameter("output_table", torch::randn({vocabulary_size, width}) * 0.02);
 }
+//! [pair-model]
 
 torch::Tensor PairModelImpl::forward(const torch::Tensor& tokens) {
   //! [2.8]

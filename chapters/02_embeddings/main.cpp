@@ -4,14 +4,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/tokenizer.h"
 #include "02_embeddings/embeddings.h"
+#include "02_embeddings/given/letter_map.h"
+#include "common/base/random.h"
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/plot.h"
@@ -97,11 +103,91 @@ Descent train_pair_model(PairModel& model, const torch::Tensor& train, const tor
 }
 //! [descent]
 
+/// A character as one can see it.
+std::string visible(char32_t character) {
+  return character == U' ' ? "·" : character == U'\n' ? "↵" : encode_utf8(character);
+}
+
+/// The three most probable characters of a row, with their probabilities.
+std::string favourites(const Tokenizer& tokenizer, const torch::Tensor& row) {
+  const auto [probabilities, tokens] = row.topk(std::min<std::int64_t>(3, row.size(0)));
+  std::string text;
+  for (std::int64_t i = 0; i < tokens.size(0); ++i) {
+    const auto token = static_cast<std::size_t>(tokens[i].item<std::int64_t>());
+    text += fmt::format("  {} {:.3f}", visible(tokenizer.vocabulary()[token]), probabilities[i].item<double>());
+  }
+  return text;
+}
+
+/// Two tables of probabilities side by side: what they expect after some characters, and what they write when they draw
+/// by the same random numbers. @param counted, learned [vocabulary, vocabulary], float64
+void show_side_by_side(const Tokenizer& tokenizer, const torch::Tensor& counted, const torch::Tensor& learned,
+                       std::uint64_t seed) {
+  fmt::print("\nWhat comes next\n  after  counted                      learned\n");
+  for (const char32_t now : {U'q', U't', U'.', U'Z'}) {
+    const auto& vocabulary = tokenizer.vocabulary();
+    const auto place = std::find(vocabulary.begin(), vocabulary.end(), now);
+    if (place == vocabulary.end()) continue;
+    const std::int64_t token = place - vocabulary.begin();
+    fmt::print("  {:<5}{}  {}\n", visible(now), favourites(tokenizer, counted[token]),
+               favourites(tokenizer, learned[token]));
+  }
+  const double apart = (counted - learned).abs().sum(1).mean().item<double>() / 2;
+  fmt::print("  Of 1 that each row hands out, {:.3f} goes elsewhere, on average over the rows\n", apart);
+  results().scalar("rows_apart", apart);
+
+  const auto first = starting_token(tokenizer);
+  const auto write = [&](const std::string& name, const torch::Tensor& rows) {
+    Random random(seed);
+    fmt::print("\n{}:\n{}\n", name, tokenizer.decode(sample_pairs(rows, first, 200, random)));
+  };
+  write("The counted table writes, beginning with a new line", counted);
+  write("The learned tables write, with the same random numbers", learned);
+}
+
+/// Where the small letters lie in a table of vectors.
+void show_letters(const Tokenizer& tokenizer, const torch::Tensor& table, const std::string& corpus,
+                  const std::optional<std::filesystem::path>& map) {
+  const std::u32string vowels = U"aeiou";
+  std::vector<std::int64_t> tokens;
+  std::vector<std::string> letters;
+  std::vector<bool> marked;
+  for (std::int64_t token = 0; token < tokenizer.size(); ++token) {
+    const char32_t character = tokenizer.vocabulary()[static_cast<std::size_t>(token)];
+    if (character < U'a' || character > U'z') continue;
+    tokens.push_back(token);
+    letters.push_back(encode_utf8(character));
+    marked.push_back(vowels.find(character) != std::u32string::npos);
+  }
+  if (tokens.size() < 3) return;  // a text in another script
+
+  const auto rows = table.detach().cpu().index({torch::tensor(tokens)});  // [letters, width]
+  if (!torch::isfinite(rows).all().item<bool>()) {
+    fmt::print("\nThe token table holds values that are no numbers: there is nothing to draw\n");
+    return;
+  }
+  const auto flat = flatten_table(rows);
+  const auto order = flat.places.select(1, 0).argsort(/*dim=*/0, /*descending=*/true);
+  std::string furthest;
+  std::int64_t vowels_among_them = 0;
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(5, rows.size(0)); ++i) {
+    const auto letter = static_cast<std::size_t>(order[i].item<std::int64_t>());
+    furthest += " " + letters[letter];
+    vowels_among_them += marked[letter] ? 1 : 0;
+  }
+  fmt::print("\nThe small letters in the token table: two directions hold {:.0f} % of what their rows differ by\n",
+             100 * flat.share);
+  fmt::print("  furthest along the first of them:{}\n", furthest);
+  results().scalar("vowels_among_the_furthest", vowels_among_them);
+  results().scalar("two_directions", flat.share);
+  if (map) draw_labels(*map, "The small letters in a learned token table, on " + corpus, flat.places, letters, marked);
+}
+
 int run(int argc, char** argv) {
   prepare_cuda();
   std::int64_t steps = 1000, width = 64;
   double learning_rate = 3, tied_learning_rate = 1;
-  std::optional<std::filesystem::path> plot;
+  std::optional<std::filesystem::path> plot, map;
   CommandLine line("Counts a GPT's parameters and trains a pair model by gradient descent.");
   line.option("steps", steps, {1, 1'000'000}, "steps of gradient descent");
   line.option("width", width, {1, 4096}, "of the pair model's vectors");
@@ -109,6 +195,7 @@ int run(int argc, char** argv) {
   line.option("tied-learning-rate", tied_learning_rate, {0, 1e6},
               "the same for the tied model, whose scores are squares of one table");
   line.option("plot", plot, "draw the descent as SVG", "FILE");
+  line.option("map", map, "draw the learned token table's small letters as SVG", "FILE");
   const auto shared = line.parse(argc, argv);
 
   const Corpus corpus = load_corpus(shared.data);
@@ -143,7 +230,8 @@ int run(int argc, char** argv) {
                    static_cast<double>(large.token_embedding) / static_cast<double>(small.token_embedding));
 
   // The counted pair model of chapter 1 is what gradient descent should find.
-  const double counted = pair_model_loss(pair_probabilities(count_pairs(train, vocabulary), 1.0), validation);
+  const auto counted_rows = pair_probabilities(count_pairs(train, vocabulary), 1.0);  // [vocabulary, vocabulary]
+  const double counted = pair_model_loss(counted_rows, validation);
   fmt::print("\nA pair model on {}, validation loss in nats a character\n", corpus.name);
   const auto show_loss = [](const std::string& what, double loss) { fmt::print("  {:<42}{:.3f}\n", what, loss); };
   show_loss(fmt::format("uniform guess, ln {}", vocabulary), std::log(static_cast<double>(vocabulary)));
@@ -176,11 +264,12 @@ int run(int argc, char** argv) {
   results().curve("two_tables", "step", "nats", apart.course);
   results().curve("one_table", "step", "nats", together.course);
 
-  // The trained model speaks: from the same beginning as every program of the course.
+  // Both models say the same in two ways: as rows of probabilities, and as a text.
   torch::NoGradGuard no_gradients;
-  const auto rows = softmax(untied->forward(torch::arange(vocabulary, device))).to(torch::kCPU, torch::kFloat64);
-  const auto first = starting_token(tokenizer);
-  fmt::print("\nIt speaks, beginning with a new line:\n{}\n", tokenizer.decode(sample_pairs(rows, first, 300, random)));
+  const auto learned_rows =
+      softmax(untied->forward(torch::arange(vocabulary, device))).to(torch::kCPU, torch::kFloat64);
+  show_side_by_side(tokenizer, counted_rows.cpu(), learned_rows, shared.seed);
+  show_letters(tokenizer, untied->token_table, corpus.name, map);
   return 0;
 }
 

@@ -92,6 +92,11 @@ class CausalSelfAttentionImpl : public torch::nn::Module {
   /// (Exercise 3.7) @param x [batch, time, width] @return [batch, time, width]
   torch::Tensor forward(const torch::Tensor& x, const AttentionExtras& extras = {});
 
+  /// attend() with what the options and the caller add to it: dropout in training, LibTorch's kernel, a mask of the
+  /// caller's instead of the causal one, a cache, the weights. Given, not an exercise.
+  /// @param query, key, value [batch, heads, time, head_width] @return the same shape
+  torch::Tensor mix(const torch::Tensor& query, torch::Tensor key, torch::Tensor value, const AttentionExtras& extras);
+
   AttentionOptions options;
   std::shared_ptr<Projection> query_key_value;
   std::shared_ptr<Projection> output;

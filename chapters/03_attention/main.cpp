@@ -29,6 +29,7 @@
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -137,6 +138,9 @@ void show_timing(torch::Device device) {
   fmt::print("  one position at a time {:8.1f} ms\n  all positions at once  {:8.1f} ms\n", slow, fast);
   fmt::print("  {:.1f} times as fast, and the same answer: the largest difference is {:.1e}\n", slow / fast,
              difference);
+  results().scalar("one_at_a_time", slow, "ms");
+  results().scalar("all_at_once", fast, "ms");
+  results().scalar("all_at_once_times", slow / fast, "times as fast");
 }
 
 /// The model's loss over the whole validation part, in nats a character.
@@ -198,12 +202,19 @@ void train_one_layer(OneLayerModel& model, const Setting& setting) {
   fmt::print("  loss on the validation part, in nats a character\n");
   fmt::print("    before training              {:.3f}   (ln {} = {:.3f})\n", before, setting.tokenizer.size(),
              std::log(static_cast<double>(setting.tokenizer.size())));
-  fmt::print("    after {:>6} steps           {:.3f}\n", setting.steps, validation_loss(model, setting));
+  const double after = validation_loss(model, setting);
+  fmt::print("    after {:>6} steps           {:.3f}\n", setting.steps, after);
   fmt::print("    chapter 1's counted pairs    {:.3f}\n", pairs);
   constexpr std::int64_t kLargest = 200;  // 8 million counts
   if (setting.tokenizer.size() <= kLargest) {
-    fmt::print("    counted triples              {:.3f}\n", counted_triples_loss(setting));
+    const double triples = counted_triples_loss(setting);
+    fmt::print("    counted triples              {:.3f}\n", triples);
+    results().scalar("triples", triples, "nats");
   }
+  results().scalar("parameters", parameters);
+  results().scalar("before", before, "nats");
+  results().scalar("trained", after, "nats");
+  results().scalar("pairs", pairs, "nats");
 }
 
 /// Part 7: a change in the text, and who notices.
@@ -219,10 +230,12 @@ void show_future(OneLayerModel& model, const Setting& setting) {
              difference.slice(1, 0, place).max().item<double>(), difference.slice(1, place).max().item<double>());
 }
 
-void print_habits(const std::string& name, const HeadHabits& habits) {
+void print_habits(const std::string& name, const HeadHabits& habits, RecordedTable& table) {
   fmt::print("    {:<8} {:>8.1f} {:>8.2f} {:>8.1f} {:>8.3f} {:>8.3f} {:>8.3f} {:>8.3f} {:>10}\n", name, habits.distance,
              habits.entropy, std::exp(habits.entropy), habits.itself, habits.previous, habits.second, habits.blanks,
              habits.favourite);
+  table.row({name, habits.distance, habits.entropy, std::exp(habits.entropy), habits.itself, habits.previous,
+             habits.second, habits.blanks});
 }
 
 /// Part 8: what each head looks at.
@@ -245,12 +258,23 @@ void show_habits(OneLayerModel& model, const Setting& setting) {
                             setting.corpus.name));
   fmt::print("    {:<8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10}\n", "", "distance", "entropy", "as among",
              "itself", "1 back", "2 back", "blanks", "favourite");
+  auto& table =
+      results().table("habits", {"head", "distance", "entropy", "among", "itself", "previous", "second", "blanks"});
+  double least = 1, most = 0;
   for (std::int64_t head = 0; head < setting.attention.heads; ++head) {
-    print_habits(fmt::format("head {}", head + 1), measure_habits(weights.select(1, head), blank));
+    const auto habits = measure_habits(weights.select(1, head), blank);
+    least = std::min(least, habits.previous);
+    most = std::max(most, habits.previous);
+    results().scalar(fmt::format("blanks_{}", head + 1), habits.blanks);
+    print_habits(fmt::format("head {}", head + 1), habits, table);
   }
   const auto mask = causal_mask(setting.context, setting.context, windows.device()).to(torch::kFloat);
   const auto even = (mask / mask.sum(-1, true)).expand({windows.size(0), -1, -1});
-  print_habits("evenly", measure_habits(even, blank));
+  const auto evenly = measure_habits(even, blank);
+  print_habits("evenly", evenly, table);
+  results().scalar("previous_least", least);
+  results().scalar("previous_most", most);
+  results().scalar("previous_evenly", evenly.previous);
 }
 
 /// Part 9: maps of real text, on the terminal and, where a folder is given, as SVG.

@@ -51,6 +51,17 @@ AttentionOptions attention_options(const GPTOptions& options) {
   return attention;
 }
 
+//! [extras_of]
+/// What one layer gets of the extras: the mask of all layers, its own part of the cache, its own place for the weights.
+AttentionExtras extras_of(std::size_t layer, const ForwardExtras& extras) {
+  AttentionExtras own;
+  own.mask = extras.mask;
+  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
+  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
+  return own;
+}
+//! [extras_of]
+
 }  // namespace
 
 torch::Tensor layer_norm(const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {

@@ -30,6 +30,7 @@
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -118,8 +119,11 @@ void show_parts() {
   torch::NoGradGuard no_gradients;
   const double thought = root_mean_square(MLP(options)->forward(bare_norm(stream)));
   const auto after = Block(options)->forward(stream);
-  fmt::print("  an MLP alone gives {:.3f}; a block adds {:.3f} in all, and hands on {:.2f}\n", thought,
-             root_mean_square(after - stream), root_mean_square(after));
+  const double added = root_mean_square(after - stream);
+  fmt::print("  an MLP alone gives {:.3f}; a block adds {:.3f} in all, and hands on {:.2f}\n", thought, added,
+             root_mean_square(after));
+  results().scalar("mlp_alone", thought);
+  results().scalar("block_adds", added);
 }
 
 /// Part 2: what a GPT is made of. Every number is asked of the module itself.
@@ -144,6 +148,9 @@ void show_summary(const GPT& model) {
   print_part("head: token_embedding again", shape_of(model->token_embedding), 0);
   print_part("in all", "", model->parameter_count());
 
+  results().scalar(fmt::format("parameters_{}", options.width), model->parameter_count());
+  results().scalar(fmt::format("block_parameters_{}", options.width), count(first));
+  results().scalar(fmt::format("blocks_parameters_{}", options.width), all_blocks);
   const std::int64_t formula = count_parameters(options.shape()).total;
   fmt::print("  chapter 2's formula says {}: {}\n", with_commas(formula),
              formula == model->parameter_count() ? "the same" : "NOT the same");
@@ -163,8 +170,10 @@ void show_first_loss(const GPT& model, const Setting& setting) {
   const auto own = logits.gather(-1, inputs.reshape({-1, 1}));
   print_heading(fmt::format("Before training, {} wide: {} windows of {} characters from {}", model->options.width,
                             windows, context, setting.corpus.name));
-  fmt::print("  loss {:.3f} nats a character; ln {} = {:.3f}\n", cross_entropy(logits, targets).item<double>(),
-             setting.tokenizer.size(), uniform);
+  const double loss = cross_entropy(logits, targets).item<double>();
+  fmt::print("  loss {:.3f} nats a character; ln {} = {:.3f}\n", loss, setting.tokenizer.size(), uniform);
+  results().scalar(fmt::format("first_loss_{}", model->options.width), loss, "nats");
+  results().scalar(fmt::format("logits_deviation_{}", model->options.width), deviation);
   fmt::print(
       "  logits: standard deviation {:.3f} (0.02 x sqrt({}) = {:.3f}); that of the character just read: {:+.2f}\n",
       deviation, model->options.width, 0.02 * std::sqrt(static_cast<double>(model->options.width)),
@@ -184,7 +193,10 @@ std::vector<double> stream_sizes(const GPT& model, const torch::Tensor& tokens) 
   return sizes;
 }
 
-void print_sizes(const std::string& name, const std::vector<double>& sizes) {
+void print_sizes(const std::string& name, const std::vector<double>& sizes, RecordedTable& table) {
+  std::vector<Recorded> cells{name};
+  cells.insert(cells.end(), sizes.begin(), sizes.end());
+  table.row(std::move(cells));
   fmt::print("  {:<24}", name);
   for (const double size : sizes) fmt::print(" {:>6.3f}", size);
   fmt::print("\n");
@@ -195,7 +207,12 @@ void show_stream(const GPT& model, const Setting& setting) {
   const auto tokens = setting.validation.slice(0, 0, model->options.context).unsqueeze(0);
   print_heading(fmt::format("Size of the stream: embedded, then after each of {} blocks ({})", model->options.layers,
                             setting.corpus.name));
-  print_sizes("as initialised", stream_sizes(model, tokens));
+  std::vector<std::string> columns{"weights"};
+  for (std::int64_t blocks = 0; blocks <= model->options.layers; ++blocks) {
+    columns.push_back(fmt::format("after_{}", blocks));
+  }
+  auto& table = results().table("stream", std::move(columns));
+  print_sizes("as initialised", stream_sizes(model, tokens), table);
 
   // The same weights, those two of each block multiplied back up to 0.02.
   torch::NoGradGuard no_gradients;
@@ -205,7 +222,7 @@ void show_stream(const GPT& model, const Setting& setting) {
         parameter.key().ends_with("attention.output.weight") || parameter.key().ends_with("mlp.contract.weight");
     if (writes) parameter.value() *= std::sqrt(2.0 * static_cast<double>(model->options.layers));
   }
-  print_sizes("all matrices with 0.02", stream_sizes(louder, tokens));
+  print_sizes("all matrices with 0.02", stream_sizes(louder, tokens), table);
 }
 
 /// Part 5: five stacks whose matrices multiply by one factor.
@@ -216,12 +233,19 @@ void show_stacks(double factor, const std::string& what, const std::string& file
   fmt::print("  {:<9} {:<15} {:>8}{:>8}{:>8}{:>9}   {:>8} {:>10}\n", "stack", "one layer", 1, 2, 3, kDepth, "size",
              "directions");
   std::vector<Series> signal, gradient, directions;
+  const std::string recorded = file == "gpt2" ? "gpt2" : "times_5";
+  auto& table = results().table("stacks_" + recorded, {"stack", "layer", "signal_1", "signal_2", "signal_3",
+                                                       "signal_last", "gradient", "directions"});
   for (const Stack stack : all_stacks()) {
     const auto points = measure_stack(stack, width, kDepth, factor, setting.shared.seed);
     fmt::print("  {:<9} {:<15} ", name_of(stack), formula_of(stack));
     for (const std::size_t depth : {1, 2, 3}) fmt::print("{:>8.3g}", points[depth].signal);
     fmt::print("{:>9.3g}   {:>8.2g} {:>10.0f}\n", points.back().signal, points.front().gradient,
                points.front().directions);
+    table.row({name_of(stack), formula_of(stack), points[1].signal, points[2].signal, points[3].signal,
+               points.back().signal, points.front().gradient, points.front().directions});
+    results().scalar(fmt::format("directions_{}_{}", recorded, name_of(stack)), points.front().directions);
+    results().scalar(fmt::format("signal_{}_{}", recorded, name_of(stack)), points.back().signal);
     signal.push_back({name_of(stack), {}});
     gradient.push_back({name_of(stack), {}});
     directions.push_back({name_of(stack), {}});
@@ -307,14 +331,20 @@ void show_learning(const Setting& setting) {
   const double times_five = 5.0 / std::sqrt(static_cast<double>(kTrainedWidth));
   fmt::print("  {:<10} {:<16} {:>15} {:>15}\n", "stack", "one layer", "std. dev. 0.02",
              fmt::format("{:.2f} (times 5)", times_five));
+  results().scalar("one_character", one_character, "nats");
+  auto& table = results().table("learning", {"stack", "layer", "small", "times_5"});
   for (const Stack stack : all_stacks()) {
     std::string line = fmt::format("  {:<10} {:<16}", name_of(stack), formula_of(stack));
+    std::vector<Recorded> cells{name_of(stack), formula_of(stack)};
     for (const double deviation : {0.02, times_five}) {
       Progress progress(setting.steps, kTrainedBatch);
-      line += fmt::format(" {:>15.3f}", train_stack(stack, deviation, setting, progress));
+      const double loss = train_stack(stack, deviation, setting, progress);
+      line += fmt::format(" {:>15.3f}", loss);
+      cells.emplace_back(loss);
       progress.finish();
     }
     fmt::print("{}\n", line);
+    table.row(std::move(cells));
   }
 }
 

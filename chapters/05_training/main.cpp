@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "01_tokenizer/given/prompt.h"
@@ -27,7 +28,9 @@
 #include "common/base/random.h"
 #include "common/base/text.h"
 #include "common/corpus.h"
+#include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -54,8 +57,8 @@ struct Setting {
   GPTOptions model;
   SmallTraining training;
   std::int64_t sample = 0;
-  std::optional<std::filesystem::path> run;
-  bool batch_sizes = false;
+  std::optional<std::filesystem::path> run, plot;
+  bool batch_sizes = false, one_batch = false;
 };
 
 /// Part 1: what a step reads, and what all of them amount to.
@@ -72,6 +75,8 @@ void show_plan(const Setting& setting, std::int64_t parameters) {
              setting.training.accumulate, setting.training.batch_size, setting.model.context,
              with_commas(tokens_per_step), with_commas(schedule.steps),
              all / static_cast<double>(setting.train.size(0)));
+  results().scalar("parameters", parameters);
+  results().scalar("read_times", all / static_cast<double>(setting.train.size(0)));
   fmt::print("At 6 operations a parameter and character, that is {:.1e} operations\n\n",
              6 * static_cast<double>(parameters) * all);
 }
@@ -100,23 +105,83 @@ void show_landmarks(const Setting& setting) {
   fmt::print("  {:.3f}  every character alike, ln {}\n", std::log(static_cast<double>(setting.tokenizer.size())),
              setting.tokenizer.size());
   fmt::print("  {:.3f}  chapter 1's counted pairs\n", pairs);
-  fmt::print("  {:.3f}  the same over the first {} predictions, as in the table below\n",
-             pair_model_loss(probabilities, beginning_of(setting.validation).cpu()), with_commas(kEstimated));
+  const double beginning = pair_model_loss(probabilities, beginning_of(setting.validation).cpu());
+  fmt::print("  {:.3f}  the same over the first {} predictions, as in the table below\n", beginning,
+             with_commas(kEstimated));
+  results().scalar("pairs", pairs, "nats");
+  results().scalar("pairs_beginning", beginning, "nats");
+  results().scalar("validation_characters", setting.validation.size(0), "characters");
   if (setting.corpus.floor)
     fmt::print("  {:.3f}  the floor: what whoever knows the text's source cannot do without\n", *setting.corpus.floor);
 }
 
+/// Text after a line break, each character drawn with the probability that the model gives it; chapter 7 does this
+/// properly. The same seed every time, so that two models differ by what they have learned alone.
+std::string written_by(GPT& model, const Setting& setting, std::int64_t characters) {
+  const EvaluationMode evaluating(*model);
+  Random random(setting.shared.seed);
+  const auto logits_of = [&](const torch::Tensor& tokens) {
+    return model->forward(tokens.to(setting.shared.device.device));
+  };
+  const auto tokens = speak(logits_of, starting_token(setting.tokenizer), characters, setting.model.context, random);
+  return setting.tokenizer.decode(tokens);
+}
+
+//! [one-batch]
+/// By itself, before any long training: can the model learn a single batch by heart? @throws Interrupted
+void learn_one_batch(GPT& model, const Setting& setting) {
+  Random random(setting.shared.seed);
+  const auto batch = draw_batch(setting.train, setting.training.batch_size, setting.model.context, random);
+  auto& table = results().table("one_batch", {"step", "loss"});
+
+  SmallTraining plan = setting.training;
+  plan.schedule = {plan.schedule.peak, plan.schedule.peak, 0, 200};  // the same rate at every step
+  plan.look_every = 25;
+  plan.look = [&](std::int64_t step, const StepReport& last) {
+    fmt::print("  {:>6}  {:>7.3f}\n", step, last.loss.item<double>());
+    table.row({step, last.loss.item<double>()});
+  };
+  fmt::print("\nThe same {} windows at every step; the loss is over them\n  {:>6}  {:>7}\n",
+             setting.training.batch_size, "step", "loss");
+  train_small(
+      model->parameters(), batch.inputs.numel(), [&] { return batch_loss(model, batch); }, plan);
+  //! [one-batch]
+
+  const EvaluationMode evaluating(*model);
+  const torch::NoGradGuard no_gradients;
+  const auto guesses = model->forward(batch.inputs).argmax(-1);  // [batch, context]
+  const double right = (guesses == batch.targets).to(torch::kFloat64).mean().item<double>();
+  const double elsewhere = evaluate(model, beginning_of(setting.validation),
+                                    evaluation_batch(setting.model.context, setting.shared.device.device));
+  fmt::print("The most probable character is the right one in {:.1f} % of the batch\n", 100 * right);
+  fmt::print("On text that it has not seen: {:.3f} nats a character\n", elsewhere);
+  results().scalar("one_batch_right", right);
+  results().scalar("one_batch_elsewhere", elsewhere, "nats");
+}
+
 /// Part 4: training, with both losses now and then. @throws Interrupted
-void train_small_gpt(GPT& model, const Setting& setting) {
+/// @return what the model wrote before the first step and after 200, each with its step
+std::vector<std::pair<std::int64_t, std::string>> train_small_gpt(GPT& model, const Setting& setting) {
+  constexpr std::int64_t kEarly = 200, kShort = 120;
+  std::vector<std::pair<std::int64_t, std::string>> texts;
+  if (setting.sample > 0) texts.emplace_back(0, written_by(model, setting, kShort));
+  std::vector<std::pair<double, double>> training_curve, validation_curve;
+  auto& table = results().table("training", {"step", "training", "validation", "learning_rate", "gradient_norm"});
   // Both losses over as much text each, the beginning of either part: an estimate, in return for a short wait.
   const auto show_losses = [&](std::int64_t step, const StepReport& last) {
     const auto beginning = [&](const torch::Tensor& tokens) {
       return evaluate(model, beginning_of(tokens),
                       evaluation_batch(setting.model.context, setting.shared.device.device));
     };
-    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, beginning(setting.train),
-               beginning(setting.validation), last.learning_rate, last.gradient_norm.item<double>());
+    const double training = beginning(setting.train), validation = beginning(setting.validation);
+    fmt::print("  {:>6}  {:>10.3f}  {:>10.3f}  {:>13.2e}  {:>13.2f}\n", step, training, validation, last.learning_rate,
+               last.gradient_norm.item<double>());
     std::fflush(stdout);
+    table.row({step, training, validation, last.learning_rate, last.gradient_norm.item<double>()});
+    results().scalar(fmt::format("validation_at_{}", step), validation, "nats");
+    training_curve.emplace_back(step, training);
+    validation_curve.emplace_back(step, validation);
+    if (step == kEarly && setting.sample > 0) texts.emplace_back(step, written_by(model, setting, kShort));
   };
 
   SmallTraining plan = setting.training;
@@ -127,6 +192,14 @@ void train_small_gpt(GPT& model, const Setting& setting) {
              "gradient norm");
   const double rate = train_small(model, setting.train, plan);
   fmt::print(stderr, "{:.0f} characters a second\n", rate);
+  if (setting.plot) {
+    const auto counts = count_pairs(setting.train.cpu(), setting.tokenizer.size());
+    const double pairs = pair_model_loss(pair_probabilities(counts, 1.0), beginning_of(setting.validation).cpu());
+    plot_lines(*setting.plot, {"A small GPT learns " + setting.corpus.name, "step", "loss (nats a character)"},
+               {{"training split", training_curve}, {"validation split", validation_curve}},
+               {{"counted pairs, validation split", pairs}});
+  }
+  return texts;
 }
 
 /// How far the gradients of batches of one size lie from the mean of the largest ones, as a share of its length, and
@@ -159,24 +232,26 @@ void show_batch_sizes(GPT& model, const Setting& setting) {
   const auto centre = torch::stack(gradients.back()).mean(0);
   fmt::print("\nGradients of {} batches of each size, after {} steps\n", kBatches, setting.training.schedule.steps);
   fmt::print("  {:>5}  {:>14}  {:>21}\n", "batch", "gradient noise", "characters a second");
+  auto& table = results().table("batch_sizes", {"batch", "noise", "characters_per_second"});
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto away = torch::stack(gradients[i]) - centre;  // [batches, parameters]
     const double noise = (away.square().sum(1).mean().sqrt() / centre.norm()).item<double>();
     const double read = static_cast<double>(kBatches * sizes[i] * setting.model.context);
     fmt::print("  {:>5}  {:>14.2f}  {:>21}\n", sizes[i], noise,
                with_commas(static_cast<std::int64_t>(std::llround(read / seconds[i]))));
+    table.row({sizes[i], noise, static_cast<std::int64_t>(std::llround(read / seconds[i]))});
+    results().scalar(fmt::format("noise_{}", sizes[i]), noise);
   }
 }
 
-/// Part 5: the model speaks. Chapter 7 does this properly; here each character is drawn as the model has it.
-void speak(GPT& model, const Setting& setting) {
-  model->eval();
-  Random random(setting.shared.seed);
-  const auto logits_of = [&](const torch::Tensor& tokens) {
-    return model->forward(tokens.to(setting.shared.device.device));
-  };
-  const auto text = speak(logits_of, starting_token(setting.tokenizer), setting.sample, setting.model.context, random);
-  fmt::print("\n{} characters that begin a line:\n\n{}\n", setting.sample, setting.tokenizer.decode(text));
+/// Part 5: what the model wrote on the way, and what it writes now.
+void show_texts(GPT& model, const Setting& setting, const std::vector<std::pair<std::int64_t, std::string>>& earlier) {
+  for (const auto& [step, text] : earlier) {
+    fmt::print("\nWhat it wrote {}:\n\n{}\n", step == 0 ? "before the first step" : fmt::format("after {} steps", step),
+               text);
+  }
+  fmt::print("\n{} characters that begin a line, after {} steps:\n\n{}\n", setting.sample,
+             setting.training.schedule.steps, written_by(model, setting, setting.sample));
 }
 
 /// Reads the command line and the text. @throws UsageError for what cannot work, before any time is spent on it
@@ -188,10 +263,10 @@ Setting prepare(int argc, char** argv) {
   SmallTraining training;
   training.schedule = {1e-3, 1e-4, 100, 2000};
   training.batch_size = 12;
-  training.look_every = 250;
+  training.look_every = 200;
   std::int64_t sample = 300;
-  bool clear = false, batch_sizes = false;
-  std::optional<std::filesystem::path> out;
+  bool clear = false, batch_sizes = false, one_batch = false;
+  std::optional<std::filesystem::path> out, plot;
   CommandLine line("Trains a small GPT with batches, AdamW, a schedule and clipping.");
   line.option("steps", training.schedule.steps, {1}, "training steps");
   line.option("batch-size", training.batch_size, {1}, "windows a batch");
@@ -210,6 +285,8 @@ Setting prepare(int argc, char** argv) {
   line.flag("clear", clear, "compute by the forms that chapters 3 and 4 write out, not by LibTorch's fused ones");
   line.flag("batch-sizes", batch_sizes,
             "measures, after training, how much gradients of batches of 1, 8 and 64 differ");
+  line.flag("one-batch", one_batch, "learns a single batch by heart instead, as a first test of the model");
+  line.option("plot", plot, "draw both losses as SVG", "FILE");
   line.option("out", out, "folder to save the model in", "RUN");
   line.option("sample", sample, {0}, "characters to speak at the end");
   const auto shared = line.parse(argc, argv);
@@ -220,7 +297,8 @@ Setting prepare(int argc, char** argv) {
   auto corpus = load_corpus(shared.data);
   auto tokenizer = Tokenizer::from_text(corpus.text);
   model.vocabulary_size = tokenizer.size();
-  Setting setting{shared, std::move(corpus), std::move(tokenizer), {}, {}, model, training, sample, out, batch_sizes};
+  Setting setting{shared,      std::move(corpus), std::move(tokenizer), {}, {}, model, training, sample, out, plot,
+                  batch_sizes, one_batch};
   setting.train = setting.tokenizer.encode_tensor(setting.corpus.train).to(shared.device.device);
   setting.validation = setting.tokenizer.encode_tensor(setting.corpus.validation).to(shared.device.device);
 
@@ -239,6 +317,10 @@ int run(int argc, char** argv) {
   model->to(setting.shared.device.device);
   fmt::print(stderr, "{}\n", setting.shared.device.reason);
 
+  if (setting.one_batch) {
+    learn_one_batch(model, setting);
+    return 0;
+  }
   show_plan(setting, model->parameter_count());
   show_schedule(setting.training.schedule);
   show_landmarks(setting);
@@ -248,8 +330,9 @@ int run(int argc, char** argv) {
     save_model(*setting.run, *model, setting.tokenizer);
     fmt::print(stderr, "saved in {}\n", setting.run->string());
   };
+  std::vector<std::pair<std::int64_t, std::string>> texts;
   try {
-    train_small_gpt(model, setting);
+    texts = train_small_gpt(model, setting);
   } catch (const Interrupted&) {
     if (!setting.run) throw;
     save();
@@ -259,11 +342,12 @@ int run(int argc, char** argv) {
 
   const double loss =
       evaluate(model, setting.validation, evaluation_batch(setting.model.context, setting.shared.device.device));
+  results().scalar("loss", loss, "nats");
   fmt::print("\nAfter {} steps: {:.3f} nats a character over the whole validation part of {}\n",
              setting.training.schedule.steps, loss, setting.corpus.name);
   if (setting.corpus.floor) fmt::print("That is {:.3f} above the floor\n", loss - *setting.corpus.floor);
   if (setting.batch_sizes) show_batch_sizes(model, setting);
-  speak(model, setting);
+  show_texts(model, setting, texts);
   return 0;
 }
 

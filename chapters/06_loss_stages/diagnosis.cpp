@@ -13,6 +13,8 @@ Overfitting find_overfitting(const std::vector<Metrics>& rows) {
   Overfitting result;
   //! [6.3]
   // Exercise 6.3: Overfitting. Read "ch06-overfitting" in README.md, then replace the next line; make hint-6.3 helps.
+  // New here: std::min_element(first, last, less)
+  //   does: an iterator to the smallest element by `less`; of equals the first
   throw NotImplemented("6.3");
   //! [6.3]
   return result;

@@ -30,6 +30,7 @@
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
+#include "common/results.h"
 #include "common/safetensors.h"
 
 namespace verse {
@@ -65,6 +66,12 @@ LossLandmarks show_landmarks(const Corpus& corpus, const torch::Tensor& train, s
   const double fours = text_entropy(train, vocabulary_size, 4);
   fmt::print("  {:.3f}  {:.3f} bits  known the three before; most of their combinations are too rare to count well\n",
              fours, nats_to_bits(fours));
+  results().scalar("characters", train.size(0), "characters");
+  results().scalar("entropy_0", landmarks.uniform, "nats");
+  results().scalar("entropy_1", landmarks.characters, "nats");
+  results().scalar("entropy_2", landmarks.pairs, "nats");
+  results().scalar("entropy_3", landmarks.triples, "nats");
+  results().scalar("entropy_4", fours, "nats");
   if (landmarks.floor)
     fmt::print("  {:.3f}  {:.3f} bits  the floor, of the validation part: known how the text was made\n",
                *landmarks.floor, nats_to_bits(*landmarks.floor));
@@ -125,6 +132,9 @@ void show_model(const std::filesystem::path& folder, const Corpus& corpus, const
                          .to(shared.device.device);  // as much of it, from its start
   const double train_loss = evaluate(trained.model, train, batch_size);
   const double validation_loss = evaluate(trained.model, validation, batch_size);
+  results().scalar("model_training", train_loss, "nats");
+  results().scalar("model_validation", validation_loss, "nats");
+  results().scalar("model_gap", validation_loss - train_loss, "nats");
   fmt::print("The model in {}, on {}\n", folder.string(), corpus.name);
   fmt::print("  training    {:.3f}  {}\n", train_loss, describe(stage_of(train_loss, landmarks)));
   fmt::print("  validation  {:.3f}  {}\n", validation_loss, describe(stage_of(validation_loss, landmarks)));
@@ -168,6 +178,26 @@ struct Request {
   bool listens = false, one_batch = false, health = false;
 };
 
+/// What the book quotes of a run.
+void record_run_of(const RunRecord& run, const Report& report) {
+  std::vector<std::pair<double, double>> training, validation;
+  for (const Metrics& row : run.rows) {
+    if (row.train_loss) training.emplace_back(row.step, *row.train_loss);
+    if (row.validation_loss) validation.emplace_back(row.step, *row.validation_loss);
+  }
+  if (!training.empty()) results().scalar("last_training", training.back().second, "nats");
+  if (!validation.empty()) {
+    results().scalar("first_validation", validation.front().second, "nats");
+    results().scalar("last_validation", validation.back().second, "nats");
+  }
+  if (run.landmarks.floor) results().scalar("floor", *run.landmarks.floor, "nats");
+  results().scalar("entropy_1", run.landmarks.characters, "nats");
+  results().scalar("best_step", report.overfitting.best_step, "steps");
+  results().scalar("best_validation", report.overfitting.best_loss, "nats");
+  results().curve("training", "step", "nats", std::move(training));
+  results().curve("validation", "step", "nats", std::move(validation));
+}
+
 /// A run, and everything that can be said about it.
 void show_run(const Request& request, const Corpus& corpus, const SharedOptions& shared) {
   const std::filesystem::path& folder = *request.run;
@@ -190,6 +220,7 @@ void show_run(const Request& request, const Corpus& corpus, const SharedOptions&
   }
   const std::filesystem::path page = request.report.value_or(folder / "report.html");
   const Report report = examine(run);
+  record_run_of(run, report);
   fmt::print("{}", report_text(run, report));
   if (has_model) {
     fmt::print("\n");

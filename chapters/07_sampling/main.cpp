@@ -27,6 +27,7 @@
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -99,6 +100,10 @@ void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& 
   const auto logits = next_logits(trained.model, what_fits(prompt, trained.model->options.context), nullptr);
   const auto likely =
       std::get<1>(temperature_probabilities(logits, 1.0).topk(std::min<std::int64_t>(8, logits.size(0))));
+  std::vector<std::string> columns{"setting"};
+  for (std::int64_t i = 0; i < likely.size(0); ++i) columns.push_back(fmt::format("place_{}", i + 1));
+  columns.emplace_back("rest");
+  auto& table = results().table("probabilities", std::move(columns));
   fmt::print("\nWhat may come next, the {} most probable of {}\n  {:<28}", likely.size(0), trained.tokenizer.size(),
              "");
   for (std::int64_t i = 0; i < likely.size(0); ++i) {
@@ -115,6 +120,10 @@ void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& 
     fmt::print("  {:<28}", name);
     for (std::int64_t i = 0; i < shown.size(0); ++i) fmt::print("{:>7.3f}", shown[i].item<double>());
     fmt::print("{:>7.3f}\n", 1 - shown.sum().item<double>());
+    std::vector<Recorded> cells{name};
+    for (std::int64_t i = 0; i < shown.size(0); ++i) cells.emplace_back(shown[i].item<double>());
+    cells.emplace_back(1 - shown.sum().item<double>());
+    table.row(std::move(cells));
   }
   std::fflush(stdout);
 }
@@ -134,11 +143,11 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 /// The share of words that the training text has too, or nothing where there are no words.
-std::string known_words(const std::string& text, const std::set<std::string>& known) {
+std::optional<double> known_words(const std::string& text, const std::set<std::string>& known) {
   const auto words = words_of(text);
-  if (words.empty()) return "-";
+  if (words.empty()) return std::nullopt;
   const auto count = std::count_if(words.begin(), words.end(), [&](const auto& word) { return known.count(word) > 0; });
-  return fmt::format("{:.0f} %", 100.0 * static_cast<double>(count) / static_cast<double>(words.size()));
+  return static_cast<double>(count) / static_cast<double>(words.size());
 }
 
 /// How much a text repeats itself: the share of its stretches of ten tokens that came before in it.
@@ -160,14 +169,20 @@ void show_samples(TrainedModel& trained, const Corpus& corpus, const std::vector
   const auto vocabulary = words_of(corpus.train);
   const std::set<std::string> known(vocabulary.begin(), vocabulary.end());
   std::string table;
+  auto& recorded = results().table("settings", {"setting", "repeated", "known_words"});
   for (const auto& [name, options] : settings()) {
     Random random(seed);
     const auto tokens = written(trained.model, prompt, count, options, random);
     const auto text = trained.tokenizer.decode(tokens);
     fmt::print("\n-- {}\n{}\n", name, text);
     std::fflush(stdout);
-    table += fmt::format("  {:<28}{:>12}{:>12}\n", name, fmt::format("{:.0f} %", 100 * repetition(tokens)),
-                         known_words(text, known));
+    const double repeated = repetition(tokens);
+    const auto share = known_words(text, known);
+    table += fmt::format("  {:<28}{:>12}{:>12}\n", name, fmt::format("{:.0f} %", 100 * repeated),
+                         share ? fmt::format("{:.0f} %", 100 * *share) : "-");
+    recorded.row({name, repeated, share ? Recorded(*share) : Recorded("-")});
+    results().scalar(fmt::format("repeated_{}", recorded.rows.size()), repeated);
+    if (share) results().scalar(fmt::format("known_{}", recorded.rows.size()), *share);
   }
   fmt::print("\nStretches of ten characters that came before in the sample; words that {} has\n", corpus.name);
   fmt::print("  {:<28}{:>12}{:>12}\n{}", "", "repeated", "known words", table);
@@ -188,6 +203,8 @@ void show_cache(TrainedModel& trained, const std::vector<std::int64_t>& prompt, 
   const auto [without, slow] = timed(false, seed);
   const auto [other, unused] = timed(true, seed + 1);
   const auto characters = static_cast<double>(count);
+  results().scalar("cached", characters / fast, "characters a second");
+  results().scalar("uncached", characters / slow, "characters a second");
   fmt::print("\n{} characters with a cache {:.0f} a second, without {:.0f}: {}\n", count, characters / fast,
              characters / slow, with_cache == without ? "the same text" : "DIFFERENT texts");
   fmt::print("with seed {} instead of {}: {}\n", seed + 1, seed,

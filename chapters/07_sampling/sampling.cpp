@@ -12,6 +12,8 @@ namespace verse {
 std::int64_t greedy(const torch::Tensor& logits) {
   //! [7.1]
   // Exercise 7.1: Greedy. Read "ch07-greedy" in README.md, then replace the next line; make hint-7.1 helps.
+  // New here: x.argmax(dim)
+  //   does: the place of the largest value, of equals the first; without `dim`, in the tensor read as one row
   throw NotImplemented("7.1");
   //! [7.1]
 }
@@ -28,6 +30,8 @@ torch::Tensor keep_top_k(const torch::Tensor& probabilities, std::int64_t k) {
   if (k < 1) throw UsageError(fmt::format("top-k must keep at least one token, not {}", k));
   //! [7.3]
   // Exercise 7.3: Top-k. Read "ch07-top-k" in README.md, then replace the next line; make hint-7.3 helps.
+  // New here: x.topk(k, dim)
+  //   does: a `std::tuple` of the k largest values, largest first, and their places; k is at most the size
   throw NotImplemented("7.3");
   //! [7.3]
 }
@@ -36,6 +40,10 @@ torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p) {
   if (!(p > 0 && p <= 1)) throw UsageError(fmt::format("top-p must be above 0 and at most 1, not {}", p));
   //! [7.4]
   // Exercise 7.4: Top-p. Read "ch07-top-p" in README.md, then replace the next line; make hint-7.4 helps.
+  // New here: torch::zeros_like(x)
+  //   does: zeros with the shape, dtype and device of `x`
+  // New here: x.scatter(dim, index, source)
+  //   does: a copy of `x` with `source[i]` at place `index[i]` along `dim`: the reverse of `gather`
   throw NotImplemented("7.4");
   //! [7.4]
 }
@@ -43,6 +51,8 @@ torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p) {
 std::int64_t draw(const torch::Tensor& probabilities, Random& random) {
   //! [7.5]
   // Exercise 7.5: A draw. Read "ch07-draw" in README.md, then replace the next line; make hint-7.5 helps.
+  // New here: x.accessor<double, 1>()
+  //   does: reads a one-dimensional CPU tensor of doubles by `[i]`, faster than `item()` for each
   throw NotImplemented("7.5");
   //! [7.5]
 }

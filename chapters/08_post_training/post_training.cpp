@@ -18,6 +18,8 @@ GPT grow_vocabulary(GPT& base, std::int64_t new_tokens, Random& random) {
   const torch::NoGradGuard no_gradients;
   //! [8.1]
   // Exercise 8.1. Read "ch08-vocabulary" in README.md, then replace the next line; make hint-8.1 helps.
+  // New here: x.copy_(y)
+  //   does: overwrites the numbers of `x` with those of `y`
   throw NotImplemented("8.1");
   //! [8.1]
   return grown;
@@ -62,6 +64,10 @@ Packed pack(const std::vector<std::vector<std::int64_t>>& examples, std::int64_t
       throw UsageError(fmt::format("an example of {} tokens does not fit into a row of {}", example.size(), length));
   //! [8.5]
   // Exercise 8.5: Packing. Read "ch08-packing" in README.md, then replace the next line; make hint-8.5 helps.
+  // New here: torch::full(shape, value, options)
+  //   does: a tensor of this shape that holds `value` everywhere
+  // New here: torch::full_like(x, value)
+  //   does: a tensor like `x` that holds `value` everywhere
   throw NotImplemented("8.5");
   //! [8.5]
 }

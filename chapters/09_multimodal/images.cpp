@@ -15,6 +15,8 @@ torch::Tensor cut_patches(const torch::Tensor& pictures, std::int64_t size) {
     throw UsageError(fmt::format("patches of {} x {} do not tile a picture of {} x {}", size, size, height, width));
   //! [9.1]
   // Exercise 9.1: Patches. Read "ch09-patches" in README.md, then replace the next line; make hint-9.1 helps.
+  // New here: x.permute({0, 2, 1})
+  //   does: the same numbers with the dimensions in this order; a view, so `reshape` comes after it
   throw NotImplemented("9.1");
   //! [9.1]
 }
@@ -51,6 +53,10 @@ torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& t
         fmt::format("{} vectors for a text with {} placeholders", vectors.size(1), waiting.max().item<std::int64_t>()));
   //! [9.4]
   // Exercise 9.4. Read "ch09-placeholders" in README.md, then replace the next line; make hint-9.4 helps.
+  // New here: mask.expand_as(x)
+  //   does: a view with the shape of `x`: dimensions of size 1 are repeated
+  // New here: x.masked_scatter(mask, source)
+  //   does: a copy of `x` in which the true places of `mask` hold the numbers of `source`, in order
   throw NotImplemented("9.4");
   //! [9.4]
 }

@@ -22,6 +22,10 @@ torch::Tensor hann_window(std::int64_t length, const torch::TensorOptions& optio
 torch::Tensor power_spectrogram(const torch::Tensor& samples, const MelOptions& options) {
   //! [9.6]
   // Exercise 9.6: A spectrogram. Read "ch09-spectrogram" in README.md, then replace the next line; make hint-9.6 helps.
+  // New here: torch::constant_pad_nd(x, {left, right}, value)
+  //   does: `x` with that many values before and behind, in the last dimension; 0 by default
+  // New here: torch::fft_rfft(x)
+  //   does: the Fourier transform of real numbers along the last dimension: n / 2 + 1 complex ones
   throw NotImplemented("9.6");
   //! [9.6]
 }
@@ -30,6 +34,10 @@ torch::Tensor mel_filter_bank(const MelOptions& options) {
   const auto real = torch::TensorOptions(torch::kFloat64);
   //! [9.7]
   // Exercise 9.7: The mel filter bank. Read "ch09-mel" in README.md, then replace the next line; make hint-9.7 helps.
+  // New here: torch::linspace(first, last, count, options)
+  //   does: `count` numbers at equal distances, both ends included
+  // New here: x.clamp_min(least)
+  //   does: every smaller number raised to `least`
   throw NotImplemented("9.7");
   //! [9.7]
 }

@@ -25,6 +25,7 @@
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -59,11 +60,16 @@ SmallTraining plan_of(const Setting& setting) {
 
 /// Evaluates and prints what was trained. @param rate characters a second
 Row finish_row(const std::string& name, LanguageModel model, double rate, const Setting& setting) {
+  static RecordedTable& parts = results().table("parts", {"part", "parameters", "loss", "ms"});
   const double loss = evaluate(model, setting.validation, kWindows);
   const double read = static_cast<double>(plan_of(setting).batch_size * setting.model.context);
   fmt::print("  {:<34}{:>12}{:>10.3f}{:>12.1f}\n", name, with_commas(model->parameter_count()), loss,
              1000 * read / rate);
   std::fflush(stdout);
+  parts.row({name, model->parameter_count(), loss, 1000 * read / rate});
+  const std::string last = fmt::format("{}", parts.rows.size());
+  results().scalar("parameters_" + last, model->parameter_count());
+  results().scalar("loss_" + last, loss, "nats");
   return {name, model, loss};
 }
 

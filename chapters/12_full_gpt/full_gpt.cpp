@@ -72,6 +72,8 @@ std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(Langua
                                                                           const Random& random) {
   //! [12.4]
   // Exercise 12.4. Read "ch12-state" in README.md, then replace the next line; make hint-12.4 helps.
+  // New here: generator.get_state()
+  //   does: the state of a random generator as a tensor of bytes; `set_state(bytes)` puts it back
   throw NotImplemented("12.4");
   //! [12.4]
 }

@@ -113,6 +113,19 @@ void throw_write_error(const std::filesystem::path& path, int error) {
   throw std::runtime_error(message);
 }
 
+void check_writable(const std::filesystem::path& path) {
+  std::error_code none;
+  const auto real = std::filesystem::canonical(path, none);
+  const std::filesystem::path& target = none ? path : real;
+  if (std::filesystem::is_directory(target, none) || !target.has_filename()) {
+    throw UsageError(fmt::format("cannot write {}: it is a folder, and a file's name is wanted", path.string()));
+  }
+  const std::filesystem::path place = fmt::format("{}.partial-{}-try", target.string(), ::getpid());
+  const Descriptor file(::open(place.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file.is_open()) throw UsageError(fmt::format("cannot write {}: {}", path.string(), reason()));
+  const TemporaryFile temporary(place);
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   // A file-size limit announces itself by a signal that ends the process; ignored, it is an error like any other.
   [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);

@@ -18,6 +18,10 @@ std::optional<std::string> read_file_if_there(const std::filesystem::path& path)
 /// choosing another place; std::runtime_error for every other reason.
 [[noreturn]] void throw_write_error(const std::filesystem::path& path, int error);
 
+/// Makes sure that write_file_atomically() will find a place for a file, long before there is anything to write. A file
+/// that is there stays as it is. @throws UsageError where its folder is missing or closed, or it is a folder itself
+void check_writable(const std::filesystem::path& path);
+
 /// Replaces a file as a whole or not at all: a temporary file beside it, written, synced, renamed over it, the folder
 /// synced. The mode of a file that exists is kept, and a symbolic link stays one.
 /// @throws as throw_write_error(); the old file is then as it was.

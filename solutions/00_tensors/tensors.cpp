@@ -77,4 +77,20 @@ torch::Tensor LineImpl::forward(const torch::Tensor& x) {
   return torch::matmul(x, weight.t()) + bias;
 }
 
+NeuronGradients neuron_backwards(const torch::Tensor& x, const torch::Tensor& target, const torch::Tensor& weight,
+                                 const torch::Tensor& bias) {
+  //! [0.7]
+  // Forwards, as far as the way back needs it.
+  const torch::Tensor activation = torch::tanh(weight * x + bias);  // [examples]
+
+  // Backwards: what arrived, times the derivative of one operation more.
+  NeuronGradients gradients;
+  gradients.activation = 2 * (activation - target) / x.numel();      // of a mean of squares
+  gradients.sum = gradients.activation * (1 - activation.square());  // of tanh
+  gradients.weight = (gradients.sum * x).sum();                      // of weight * x, from every example
+  gradients.bias = gradients.sum.sum();                              // of + bias, from every example
+  return gradients;
+  //! [0.7]
+}
+
 }  // namespace verse

@@ -106,26 +106,32 @@ CausalSelfAttentionImpl::CausalSelfAttentionImpl(const AttentionOptions& sizes) 
 }
 //! [constructor]
 
+//! [mix]
+torch::Tensor CausalSelfAttentionImpl::mix(const torch::Tensor& query, torch::Tensor key, torch::Tensor value,
+                                           const AttentionExtras& extras) {
+  // Positions read earlier are looked at too, without being read again.
+  if (extras.cache != nullptr) std::tie(key, value) = extras.cache->append(key, value);
+
+  // LibTorch's kernel computes the same, but has no weights to show.
+  const double dropout = is_training() ? options.dropout : 0.0;
+  if (options.fused && extras.weights == nullptr) return attend_fused(query, key, value, extras.mask, dropout);
+
+  // With a cache there are more keys than queries.
+  const auto causal = [&] { return causal_mask(query.size(2), key.size(2), query.device()); };
+  return attend(query, key, value, extras.mask.defined() ? extras.mask : causal(), extras.weights, dropout);
+}
+//! [mix]
+
 torch::Tensor CausalSelfAttentionImpl::forward(const torch::Tensor& x, const AttentionExtras& extras) {
   //! [3.7]
   // One product gives every position its query, key and value; each third is cut into heads.
   const auto parts = query_key_value->forward(x).chunk(3, -1);  // three of [batch, time, width]
   const auto query = split_heads(parts[0], options.heads);      // [batch, heads, time, head_width]
-  auto key = split_heads(parts[1], options.heads);
-  auto value = split_heads(parts[2], options.heads);
+  const auto key = split_heads(parts[1], options.heads);
+  const auto value = split_heads(parts[2], options.heads);
 
-  // Positions read earlier are looked at too, without being read again.
-  if (extras.cache != nullptr) std::tie(key, value) = extras.cache->append(key, value);
-
-  // Every head looks back and mixes; LibTorch's kernel does the same, but has no weights to show.
-  const double dropout = is_training() ? options.dropout : 0.0;
-  torch::Tensor mixed;  // [batch, heads, time, head_width]
-  if (options.fused && extras.weights == nullptr) {
-    mixed = attend_fused(query, key, value, extras.mask, dropout);
-  } else {
-    const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), key.size(2), x.device());
-    mixed = attend(query, key, value, mask, extras.weights, dropout);
-  }
+  // Every head looks back and mixes.
+  const auto mixed = mix(query, key, value, extras);  // [batch, heads, time, head_width]
 
   // The heads go side by side again, and a last projection lets what they found come together.
   return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, is_training());

@@ -51,6 +51,17 @@ AttentionOptions attention_options(const GPTOptions& options) {
   return attention;
 }
 
+//! [extras_of]
+/// What one layer gets of the extras: the mask of all layers, its own part of the cache, its own place for the weights.
+AttentionExtras extras_of(std::size_t layer, const ForwardExtras& extras) {
+  AttentionExtras own;
+  own.mask = extras.mask;
+  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
+  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
+  return own;
+}
+//! [extras_of]
+
 }  // namespace
 
 torch::Tensor layer_norm(const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
@@ -189,13 +200,9 @@ torch::Tensor GPTImpl::run_blocks(torch::Tensor x, const ForwardExtras& extras) 
   }
   if (extras.weights != nullptr) extras.weights->assign(static_cast<std::size_t>(options.layers), torch::Tensor());
   //! [4.7]
-  // Each block reads what the one before it wrote, with its own part of the cache and its own place for the weights.
+  // Each block reads what the one before it wrote.
   for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
-    AttentionExtras own;
-    own.mask = extras.mask;
-    if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-    if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-    x = blocks->at<BlockImpl>(layer).forward(x, own);  // [batch, time, width]
+    x = blocks->at<BlockImpl>(layer).forward(x, extras_of(layer, extras));  // [batch, time, width]
   }
 
   // The stream has grown with every addition: the head reads it normed.

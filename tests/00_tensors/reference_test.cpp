@@ -53,5 +53,19 @@ TEST(Chapter0, LineEqualsLibTorchsLinear) {
   EXPECT_EQ(line->parameters().size(), 2U);
 }
 
+TEST(Chapter0, TheNeuronsGradientsAreAutograds) {
+  const auto x = normal_input({6}, 4), target = normal_input({6}, 5);
+  const auto weight = torch::tensor(0.7, torch::requires_grad()), bias = torch::tensor(-0.3, torch::requires_grad());
+  const auto sum = weight * x + bias, activation = torch::tanh(sum);
+  for (const auto& step : {sum, activation}) step.retain_grad();
+  (activation - target).square().mean().backward();
+
+  const auto gradients = neuron_backwards(x, target, weight.detach(), bias.detach());
+  EXPECT_TRUE(torch::allclose(gradients.activation, activation.grad(), 0, 1e-6));
+  EXPECT_TRUE(torch::allclose(gradients.sum, sum.grad(), 0, 1e-6));
+  EXPECT_TRUE(torch::allclose(gradients.weight, weight.grad(), 0, 1e-6));
+  EXPECT_TRUE(torch::allclose(gradients.bias, bias.grad(), 0, 1e-6));
+}
+
 }  // namespace
 }  // namespace verse

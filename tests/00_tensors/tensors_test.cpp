@@ -244,5 +244,54 @@ MakeLayer layer_wrongly(const std::function<void(Misregistered&, std::int64_t, s
                    layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
                  }));
 
+// 0.7
+// ------------------------------------------------------------------------------------------------------------------
+
+using NeuronBackwards = std::function<NeuronGradients(const Tensor&, const Tensor&, const Tensor&, const Tensor&)>;
+
+/// The way back on its own, with a switch for each slip.
+struct NeuronSlip {
+  double twice = 2;
+  bool averages = true, tanh_counts = true, tanh_at_what_went_in = false;
+  bool first_alone = false, mean = false, weight_for_x = false;
+};
+
+NeuronBackwards neuron_with(const NeuronSlip& slip) {
+  return [slip](const Tensor& x, const Tensor& target, const Tensor& weight, const Tensor& bias) {
+    const auto sum = weight * x + bias, activation = torch::tanh(sum);
+    NeuronGradients gradients;
+    gradients.activation = slip.twice * (activation - target);
+    if (slip.averages) gradients.activation = gradients.activation / x.size(0);
+    const auto slope = 1 - (slip.tanh_at_what_went_in ? sum : activation).square();
+    gradients.sum = slip.tanh_counts ? gradients.activation * slope : gradients.activation;
+    const auto together = [&slip](const Tensor& each) {
+      return slip.first_alone ? each[0] : slip.mean ? each.mean() : each.sum();
+    };
+    gradients.weight = together(gradients.sum * (slip.weight_for_x ? weight : x));
+    gradients.bias = together(gradients.sum);
+    return gradients;
+  };
+}
+
+[[maybe_unused]] const auto& exercise_0_7 =
+    exercise<NeuronBackwards>("0.7", neuron_backwards)
+        .check("gradients",
+               [](const NeuronBackwards& backwards, Answers& answers) {
+                 const auto x = normal_input({5}, 21), target = normal_input({5}, 22, 0.5);
+                 const auto gradients = backwards(x, target, torch::tensor(0.7), torch::tensor(-0.3));
+                 answers.add("gradient with respect to what tanh gave", gradients.activation);
+                 answers.add("gradient with respect to the sum", gradients.sum);
+                 answers.add("gradient with respect to the weight", gradients.weight);
+                 answers.add("gradient with respect to the bias", gradients.bias);
+               })
+        .mistake("not_averaged", neuron_with({.averages = false}))
+        .mistake("two_forgotten", neuron_with({.twice = 1}))
+        .mistake("target_minus_activation", neuron_with({.twice = -2}))
+        .mistake("tanh_skipped", neuron_with({.tanh_counts = false}))
+        .mistake("derivative_at_the_gradient", neuron_with({.tanh_at_what_went_in = true}))
+        .mistake("one_example", neuron_with({.first_alone = true}))
+        .mistake("mean_of_the_examples", neuron_with({.mean = true}))
+        .mistake("weight_for_x", neuron_with({.weight_for_x = true}));
+
 }  // namespace
 }  // namespace verse

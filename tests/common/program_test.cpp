@@ -188,6 +188,21 @@ TEST(Program, TurnsErrorsIntoAnExitStatusAndOneLine) {
   EXPECT_EQ(torch_error.second.find("frame #"), std::string::npos);
 }
 
+TEST(Program, ARecordThatCannotBeWrittenIsRefusedBeforeAnythingIsDone) {
+  std::vector<std::string> words{"program", "--record", "/no/such/folder/record.json"};
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  bool began = false;
+  const int status = run_program([&] {
+    CommandLine line("Does nothing.");
+    line.parse(static_cast<int>(arguments.size()), arguments.data());
+    began = true;
+    return 0;
+  });
+  EXPECT_EQ(status, 2);
+  EXPECT_FALSE(began);
+}
+
 TEST(Device, TakesTheProcessorWhereThereIsNoOther) {
   prepare_cuda();
   EXPECT_TRUE(choose_device("cpu").device.is_cpu());

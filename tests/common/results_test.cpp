@@ -1,5 +1,9 @@
 #include "common/results.h"
 
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/picture.h"
+
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -62,6 +66,57 @@ TEST(Results, InfinityAndNoNumberAreWords) {
 TEST(Results, ARowHasOneCellAColumn) {
   Results results;
   EXPECT_THROW(results.table("coverage", {"part", "seen"}).row({"the whole text"}), std::invalid_argument);
+}
+
+TEST(Results, APictureComesBackAsItWasRecorded) {
+  Results results;
+  Picture lines{"lines",
+                {"A descent", "step", "nats", false, true},
+                {{"training", {{0, 4.25}, {10, std::numeric_limits<double>::infinity()}}, true}},
+                {{"uniform", 4.174}},
+                {},
+                {},
+                {},
+                {}};
+  Picture map{"heat map", {"Head 1", "looked at", "looking"}, {},         {},
+              {},         {{1, 0}, {0.5, std::nan("")}},      {"a", "b"}, {}};
+  Picture bars{"bars", {"A step", "ms", ""}, {}, {}, {{"clear", 2.5}, {"fast", 1}}, {}, {}, {}};
+  results.picture("descent.svg", lines);
+  results.picture("head.svg", map);
+  results.picture("step.svg", bars);
+  const JsonEntry file = parse_json(read(results).dump(), "record.json");
+  const auto again = [&](const char* name) { return picture_from_json(file.at("pictures").at(name)); };
+  EXPECT_TRUE(again("descent.svg").text.log_y);
+  EXPECT_TRUE(again("descent.svg").series[0].dots);
+  EXPECT_EQ(picture_as_json(again("descent.svg")), picture_as_json(lines));
+  EXPECT_TRUE(std::isnan(again("head.svg").values[1][1]));
+  EXPECT_EQ(picture_as_json(again("head.svg")), picture_as_json(map));
+  EXPECT_EQ(picture_as_json(again("step.svg")), picture_as_json(bars));
+  EXPECT_EQ(file.at("pictures").size(), 3u);
+}
+
+TEST(Results, WhatIsNoPictureIsRefused) {
+  EXPECT_THROW(picture_from_json(parse_json(R"({"kind": "lines"})", "record.json")), UsageError);
+  EXPECT_THROW(picture_from_json(parse_json(
+                   R"({"kind": "bars", "title": "", "x": "", "y": "", "bars": [["fast", "quick"]]})", "record.json")),
+               UsageError);
+}
+
+TEST(Results, AFileThatCannotBeWrittenIsRefusedBeforehand) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(record_to(folder.path() / "missing" / "record.json", {}), UsageError);
+  EXPECT_THROW(record_to(folder.path(), {}), UsageError);
+  EXPECT_FALSE(recording());
+  std::ofstream(folder.path() / "old.json") << "old";
+  record_to(folder.path() / "old.json", {});
+  EXPECT_TRUE(recording());
+  record_nothing();
+  EXPECT_FALSE(recording());
+  std::ifstream old(folder.path() / "old.json");
+  std::string text;
+  old >> text;
+  EXPECT_EQ(text, "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST(Results, AreWrittenAsAFile) {

@@ -80,6 +80,12 @@ class Check {
       return 1;
     }
     if (!solution_ && !partial_) {
+      const LearnerState before = load_state(course_.root());
+      for (const ExerciseVerdict& one : verdict.exercises) {
+        const auto known = before.exercises.find(one.exercise->id);
+        const bool passed_already = known != before.exercises.end() && known->second.standing == Standing::passed;
+        if (one.state == ExerciseState::passed && !passed_already) around_.newly_passed.push_back(one.exercise->id);
+      }
       update_state(course_.root(), [&](LearnerState& state) {
         remember(verdict, bodies, ran_all ? std::optional(whole) : std::nullopt, state);
       });

@@ -12,6 +12,8 @@
 namespace verse {
 namespace {
 
+constexpr std::size_t most_columns = 100;  // of what stands in a stub as a line
+
 // Reads typed entries out of one table and remembers which keys were asked for, so that no other one goes unnoticed.
 class TableReader {
  public:
@@ -39,6 +41,14 @@ class TableReader {
     if (!value) fail(line_of(key), fmt::format("`{}` is not a text", key));
     if (trimmed(*value).empty()) fail(line_of(key), fmt::format("`{}` is empty", key));
     return *value;
+  }
+
+  std::string line_of_text(std::string_view key) {
+    const std::string value = text(key);
+    if (value.find('\n') != std::string::npos || value.size() > most_columns) {
+      fail(line_of(key), fmt::format("`{}` is more than a line of {} columns", key, most_columns));
+    }
+    return value;
   }
 
   int whole_number(std::string_view key) {
@@ -81,7 +91,7 @@ class TableReader {
     if (!node) return result;
     const toml::array* array = node->as_array();
     if (!array || !array->is_homogeneous(toml::node_type::table)) {
-      fail(line_of(key), fmt::format("`{}` is not a list of tables [[{}]]", key, key));
+      fail(line_of(key), fmt::format("`{}` is not a list of tables", key));
     }
     for (const toml::node& entry : *array) result.emplace_back(*entry.as_table(), file_, where_);
     return result;
@@ -126,6 +136,12 @@ KnownMistake read_mistake(TableReader& table, const std::vector<KnownMistake>& e
   return mistake;
 }
 
+NewCall read_call(TableReader& table) {
+  NewCall call{table.line_of_text("call"), table.line_of_text("does")};
+  table.refuse_other_keys();
+  return call;
+}
+
 Exercise read_exercise(TableReader& table, const std::string& expected_id) {
   Exercise exercise;
   exercise.line = table.line();
@@ -154,6 +170,8 @@ Exercise read_exercise(TableReader& table, const std::string& expected_id) {
     table.fail(table.line_of("hints"), "two hints are the same");
   }
 
+  for (TableReader& entry : table.tables("calls")) exercise.calls.push_back(read_call(entry));
+  if (table.has("reference")) exercise.reference = table.text("reference");
   for (TableReader& entry : table.tables("mistake")) {
     exercise.mistakes.push_back(read_mistake(entry, exercise.mistakes));
   }

@@ -16,6 +16,12 @@ struct KnownMistake {
   std::string says;  ///< in plain words, for the learner
 };
 
+/// A call that an exercise takes and that nobody has named before.
+struct NewCall {
+  std::string call;  ///< with its arguments named: "x.topk(k, dim)"
+  std::string does;  ///< one line
+};
+
 struct Exercise {
   std::string id;       ///< "3.2"
   std::string title;    ///< "Causal mask"
@@ -24,6 +30,8 @@ struct Exercise {
   int minutes = 0;
   bool core = true;  ///< false: "Going further"
   std::array<std::string, 3> hints;
+  std::vector<NewCall> calls;
+  std::string reference;  ///< one line on what the reference does differently; empty where nothing is worth saying
   std::vector<KnownMistake> mistakes;
   std::size_t line = 0;  ///< where its entry begins in the manifest
 

@@ -12,6 +12,8 @@ namespace verse {
 namespace {
 
 constexpr std::size_t widest_line = 120;
+constexpr std::string_view new_call = "// New here: ";
+constexpr std::string_view what_it_does = "//   does: ";
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -135,20 +137,29 @@ std::string splice(std::string_view source, const MarkedPart& part, std::string_
   return result;
 }
 
-std::string stub_body(const MarkedPart& part, std::string_view title, std::string_view section) {
+std::string stub_body(const MarkedPart& part, std::string_view title, std::string_view section,
+                      const std::vector<NewCall>& new_calls) {
   const std::string start = part.indentation + telling_start(part.id);
   const std::string end = fmt::format(" Read \"{}\"{}", section, telling_end(part.id));
   std::string telling = fmt::format("{}: {}.{}", start, title, end);
   if (columns(telling) > widest_line) telling = start + "." + end;
-  return telling + part.line_end + part.indentation + throwing_line(part.id) + part.line_end;
+  std::string body = telling + part.line_end;
+  for (const auto& [call, does] : new_calls) {
+    body += part.indentation + std::string(new_call) + call + part.line_end;
+    body += part.indentation + std::string(what_it_does) + does + part.line_end;
+  }
+  return body + part.indentation + throwing_line(part.id) + part.line_end;
 }
 
 bool is_stub(std::string_view body, std::string_view id) {
   const std::vector<std::string_view> lines = lines_of(body);
-  if (lines.size() != 2) return false;
+  if (lines.size() < 2) return false;
   const std::string_view telling = trimmed(lines[0]);
-  return telling.starts_with(telling_start(id)) && telling.ends_with(telling_end(id)) &&
-         trimmed(lines[1]) == throwing_line(id);
+  const bool calls_between = std::all_of(lines.begin() + 1, lines.end() - 1, [](std::string_view line) {
+    return trimmed(line).starts_with(new_call) || trimmed(line).starts_with(what_it_does);
+  });
+  return telling.starts_with(telling_start(id)) && telling.ends_with(telling_end(id)) && calls_between &&
+         trimmed(lines.back()) == throwing_line(id);
 }
 
 std::string without_bodies(std::string_view source) {

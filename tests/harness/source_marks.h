@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/harness/manifest.h"
+
 namespace verse {
 
 /// One exercise's part of a source file: what stands between two lines `//! [3.2]`.
@@ -48,10 +50,13 @@ std::string splice(std::string_view source, const MarkedPart& part, std::string_
 
 /// What a learner finds in place of a body: a line that says what to do, and a line that throws.
 ///
-/// The first line is at most 120 columns wide: the title is left out where it does not fit.
-std::string stub_body(const MarkedPart& part, std::string_view title, std::string_view section);
+/// The first line is at most 120 columns wide: the title is left out where it does not fit. Between the two stand the
+/// calls that are new here, each with what it does.
+std::string stub_body(const MarkedPart& part, std::string_view title, std::string_view section,
+                      const std::vector<NewCall>& new_calls = {});
 
-/// Whether a body is a stub as stub_body writes it, under whatever title and section: not a byte of a learner's.
+/// Whether a body is a stub as stub_body writes it, under whatever title and section and with whatever calls: not a
+/// byte of a learner's.
 bool is_stub(std::string_view body, std::string_view id);
 
 /// The source without any body, marks kept: what a learner is given and need not touch.

@@ -57,9 +57,10 @@ ChapterVerdict judge(const Chapter& chapter, const RunReport& report);
 
 /// What a verdict needs to know of the surroundings to say where to look.
 struct Surroundings {
-  bool solution = false;        ///< the reference's files were checked
-  std::filesystem::path build;  ///< where the book may have been rendered
-  std::string log;              ///< what was printed, relative to the root
+  bool solution = false;                       ///< the reference's files were checked
+  std::filesystem::path build;                 ///< where the book may have been rendered
+  std::string log;                             ///< what was printed, relative to the root
+  std::vector<std::string> newly_passed = {};  ///< ids of exercises that had not passed before this check
 };
 
 /// The verdict as a learner reads it.

@@ -107,6 +107,8 @@ std::string lesson(const Course& course, const ChapterVerdict& verdict, const Ex
                               "minutes).",
                               nothing_yet ? "Nothing is started yet; begin here. " : "", exercise.id, exercise.minutes),
                   2);
+    if (!exercise.calls.empty()) text += "  New calls that it takes:\n";
+    for (const NewCall& call : exercise.calls) text += paragraph(fmt::format("{}: {}", call.call, call.does), 4);
   } else if (one.state == ExerciseState::not_checked) {
     text += "  None of its tests has run.\n";
   } else if (one.state == ExerciseState::waiting) {
@@ -139,6 +141,15 @@ std::string remark(const Course& course, const ExerciseVerdict& one, const Surro
   return text + happened;
 }
 
+// After a pass: where the reference's way of doing it stands, and what it does differently where that is worth knowing.
+std::string reference_of(const Course& course, const ExerciseVerdict& one, const Style& style) {
+  std::string text = style.green(fmt::format("{} {}: passed", one.exercise->id, one.exercise->title));
+  text +=
+      fmt::format("\n  the reference's way  {}\n", place_of(look_at_body(course, *one.exercise, /*solution=*/true)));
+  if (!one.exercise->reference.empty()) text += paragraph(one.exercise->reference, 2);
+  return text;
+}
+
 std::string closing_line(const ChapterVerdict& verdict, const Style& style) {
   const std::string count =
       fmt::format("{} of {} pass", verdict.count(ExerciseState::passed), counted(verdict.exercises.size(), "exercise"));
@@ -168,6 +179,12 @@ std::string show_verdict(const Course& course, const ChapterVerdict& verdict, co
   }
   text += "\n";
 
+  for (const ExerciseVerdict& one : verdict.exercises) {
+    const auto& news = around.newly_passed;
+    const bool is_new = std::find(news.begin(), news.end(), one.exercise->id) != news.end();
+    if (is_new && one.state == ExerciseState::passed) text += reference_of(course, one, style) + "\n";
+  }
+
   // The one to work on in full, other wrong ones in short.
   const ExerciseVerdict* next = verdict.next();
   if (next) text += lesson(course, verdict, *next, around, style) + "\n";
@@ -190,6 +207,10 @@ std::string verdict_as_json(const Course& course, const ChapterVerdict& verdict,
                   {"core", one.exercise->core}, {"state", state_name(one.state)},
                   {"tests", one.tests},         {"tests_passed", one.tests_passed},
                   {"file", body.file},          {"line", body.line}};
+    if (one.state == ExerciseState::passed) {
+      entry["reference"] = look_at_body(course, *one.exercise, /*solution=*/true).place();
+      if (!one.exercise->reference.empty()) entry["reference_says"] = one.exercise->reference;
+    }
     if (one.cause) {
       entry["test"] = one.cause->full_name();
       if (!one.cause->mistake.empty()) entry["mistake"] = one.cause->mistake;

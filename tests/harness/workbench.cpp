@@ -54,7 +54,7 @@ std::string make_stub_file(const Course& course, const Chapter& chapter, const f
                                      at(shown, found.first_line), found.id, course.manifest_file(chapter)));
       }
       const MarkedPart part = find_mark(text, found.id);  // where it stands after the bodies above were emptied
-      text = splice(text, part, stub_body(part, exercise->title, exercise->section));
+      text = splice(text, part, stub_body(part, exercise->title, exercise->section, exercise->calls));
     }
   } catch (const MarkError& error) {
     throw UsageError(fmt::format("{}: {}", at(shown, error.line()), error.what()));
@@ -222,8 +222,9 @@ BodyChange solve_exercise(const Course& course, const Exercise& exercise) {
 }
 
 BodyChange reset_exercise(const Course& course, const Exercise& exercise) {
-  return replace_body(course, exercise, "reset",
-                      [&](const MarkedPart& part) { return stub_body(part, exercise.title, exercise.section); });
+  return replace_body(course, exercise, "reset", [&](const MarkedPart& part) {
+    return stub_body(part, exercise.title, exercise.section, exercise.calls);
+  });
 }
 
 std::string BodyInFile::place() const {

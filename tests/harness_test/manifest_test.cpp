@@ -33,6 +33,21 @@ TEST(Manifest, IsReadAsItIsWritten) {
   EXPECT_EQ(chapter.predictions[1].accept, (std::vector<std::string>{"vanish", "it vanishes"}));
 }
 
+TEST(Manifest, NamesTheCallsThatAreNewAndWhatTheReferenceDoesDifferently) {
+  const TemporaryCourse files;
+  std::string text = files.manifest;
+  text.replace(text.find("core = true\n"), 12,
+               "core = true\nreference = \"It divides before it multiplies.\"\n"
+               "calls = [{ call = \"x.topk(k, dim)\", does = \"the k largest values\" }]\n");
+  files.write("chapters/03_attention/exercises.toml", text);
+  const Chapter chapter = Course(files.path()).chapter(3);
+  ASSERT_EQ(chapter.exercises[0].calls.size(), 1u);
+  EXPECT_EQ(chapter.exercises[0].calls[0].call, "x.topk(k, dim)");
+  EXPECT_EQ(chapter.exercises[0].calls[0].does, "the k largest values");
+  EXPECT_EQ(chapter.exercises[0].reference, "It divides before it multiplies.");
+  EXPECT_TRUE(chapter.exercises[1].calls.empty());
+}
+
 // A manifest with one fault, made by replacing the first occurrence of a text, and what must be said of it.
 struct Fault {
   std::string name;
@@ -79,6 +94,14 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"MinutesAsText", "minutes = 10", "minutes = \"ten\"", "10: ", "`minutes` is not a whole number"},
         Fault{"NoMinutes", "minutes = 10", "minutes = 0", "10: ", "`minutes` is 0"},
         Fault{"CoreAsText", "core = true", "core = \"yes\"", "11: ", "`core` is neither true nor false"},
+        Fault{"CallWithoutWords", "core = true", "core = true\ncalls = [{ call = \"x.topk(k)\" }]",
+              "12: ", "`does` is"},
+        Fault{"CallWithMore", "core = true", "core = true\ncalls = [{ call = \"f()\", does = \"it\", by = 1 }]",
+              "12: ", "`by` means nothing"},
+        Fault{"CallsAsText", "core = true", "core = true\ncalls = \"x.topk(k)\"", "12: ", "`calls` is not a list"},
+        Fault{"CallTooWide", "core = true",
+              "core = true\ncalls = [{ call = \"f()\", does = \"" + std::string(101, 'x') + "\" }]",
+              "12: ", "more than a line"},
         Fault{"FileElsewhere", "file = \"attention.cpp\"", "file = \"../attention.cpp\"", "8: ", "`file` is not"},
         Fault{"MistakeTwice", "id = \"one_over_d\"", "id = \"no_scaling\"", "", "`no_scaling` occurs twice"},
         Fault{"MistakeId", "id = \"one_over_d\"", "id = \"One over d\"", "", "a-z, 0-9 and _"},

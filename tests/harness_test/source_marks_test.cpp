@@ -104,6 +104,12 @@ TEST(Stub, IsToldFromALearnersWork) {
   EXPECT_FALSE(is_stub("  return 1;\n", "3.1"));
   EXPECT_FALSE(is_stub("  // mine\n  throw NotImplemented(\"3.1\");\n", "3.1"));
   EXPECT_FALSE(is_stub("", "3.1"));
+  const std::string with_calls = stub_body(find_mark(two_parts, "3.1"), "Old title", "old-section",
+                                           {{"x.topk(k, dim)", "the k largest values and their places"}});
+  EXPECT_NE(with_calls.find("// New here: x.topk(k, dim)\n"), std::string::npos);
+  EXPECT_NE(with_calls.find("//   does: the k largest values and their places\n"), std::string::npos);
+  EXPECT_TRUE(is_stub(with_calls, "3.1"));
+  EXPECT_FALSE(is_stub(with_calls + "  // my own note\n", "3.1"));
 }
 
 TEST(WithoutBodies, KeepsMarksAndWhatIsGiven) {

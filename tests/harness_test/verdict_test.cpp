@@ -116,6 +116,30 @@ TEST_F(Verdict, WithNothingStartedItNamesTheFirstExerciseAndItsFile) {
             "0 of 3 exercises pass; next: 3.1\n");
 }
 
+TEST_F(Verdict, WhatIsNewIsNamedBeforeTheStartAndTheReferenceShownAfterThePass) {
+  std::string manifest = files.manifest;
+  manifest.replace(manifest.find("core = true\n"), 12,
+                   "core = true\nreference = \"It divides last.\"\n"
+                   "calls = [{ call = \"x.topk(k, dim)\", does = \"the k largest values\" }]\n");
+  files.write("chapters/03_attention/exercises.toml", manifest);
+  const Course with_calls(files.path());
+  const auto show = [&](const TestOutcome& first, const std::vector<std::string>& newly_passed) {
+    RunReport report;
+    report.outcomes = {first, stub_met("Exercise_3_2", "3.2"), stub_met("Exercise_3_3", "3.3")};
+    return show_verdict(with_calls, judge(with_calls.chapter(3), report),
+                        {false, files.path() / "build", "build/log", newly_passed}, Style());
+  };
+  const std::string before = show(stub_met("Exercise_3_1", "3.1"), {});
+  expect_part(before, "  New calls that it takes:\n    x.topk(k, dim): the k largest values\n");
+  expect_no_part(before, "reference's way");
+  const std::string after = show(outcome("Exercise_3_1", TestStatus::passed), {"3.1"});
+  expect_part(after,
+              "3.1 Scaled scores: passed\n  the reference's way  solutions/03_attention/attention.cpp:6\n"
+              "  It divides last.\n");
+  expect_no_part(after, "New calls");
+  expect_no_part(show(outcome("Exercise_3_1", TestStatus::passed), {}), "reference's way");
+}
+
 TEST_F(Verdict, AKnownMistakeIsSaidInPlainWords) {
   TestOutcome mistaken = outcome("Exercise_3_2", TestStatus::failed, "raw numbers", "no_scaling");
   mistaken.expected = "[2, 2]";

@@ -10,6 +10,7 @@
 #include "02_embeddings/embeddings.h"
 #include "03_attention/attention.h"
 #include "common/base/terminal.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -71,12 +72,16 @@ void show_scores() {
   print_heading("Scores of random queries and keys, 512 of each, and the weights that a softmax makes of them");
   fmt::print("  {:>10}  {:>16}  {:>16}  {:>24}  {:>24}\n", "head width", "std. dev. of q.k", "of the scores",
              "largest weight, unscaled", "largest weight, scaled");
+  auto& table = results().table("scores", {"width", "products", "scores", "largest_unscaled", "largest_scaled"});
   for (const std::int64_t head_width : {4, 16, 64, 256}) {
     const auto query = torch::randn({512, head_width}), key = torch::randn({512, head_width});
     const auto products = torch::matmul(query, key.t()), scores = attention_scores(query, key);
     const auto largest = [](const torch::Tensor& x) { return torch::softmax(x, -1).amax(-1).mean().item<double>(); };
+    const double unscaled = largest(products), scaled = largest(scores);
     fmt::print("  {:>10}  {:>16.2f}  {:>16.2f}  {:>24.3f}  {:>24.3f}\n", head_width, products.std().item<double>(),
-               scores.std().item<double>(), largest(products), largest(scores));
+               scores.std().item<double>(), unscaled, scaled);
+    table.row({head_width, products.std().item<double>(), scores.std().item<double>(), unscaled, scaled});
+    results().scalar(fmt::format("largest_at_{}", head_width), unscaled);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "06_loss_stages/given/report.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -51,6 +52,7 @@ void show_one_batch(const Corpus& corpus, const SharedOptions& shared) {
   fmt::print("One batch of 4 windows of 64 characters of {}, {} steps\n", corpus.name, kSteps);
   fmt::print("  {:<44}{:>8}{:>8}{:>8}{:>8}\n", "", "first", "100", "200", "last");
 
+  auto& table = results().table("one_batch", {"what", "first", "step_100", "step_200", "last"});
   struct Trial {
     const char* what;
     double learning_rate;
@@ -79,6 +81,7 @@ void show_one_batch(const Corpus& corpus, const SharedOptions& shared) {
         next_loss, model->parameters(), [&] { optimizer.step(trial.learning_rate); }, kSteps);
     fmt::print("  {:<44}{:>8.3f}{:>8.3f}{:>8.3f}{:>8.3f}\n", trial.what, losses[0], losses[100], losses[200],
                losses.back());
+    table.row({std::string(trial.what), losses[0], losses[100], losses[200], losses.back()});
   }
 }
 
@@ -98,6 +101,8 @@ void show_health(const Corpus& corpus, const SharedOptions& shared) {
     Random random(shared.seed);
     fmt::print("\nGradient norms and update ratios of a GPT of 4 layers, 128 wide, {}\n",
                as_libtorch ? "begun as LibTorch's modules come" : "begun as in chapter 4");
+    const std::string begun = as_libtorch ? "health_as_libtorch" : "health";
+    auto& table = results().table(begun, {"parameter", "gradient_first", "ratio_first", "gradient", "ratio"});
     fmt::print("  {:<44}{:>22}{:>22}\n", "", "step 1", fmt::format("step {}", kHealthSteps));
     fmt::print("  {:<44}{:>11}{:>11}{:>11}{:>11}\n", "", "gradient", "ratio", "gradient", "ratio");
 
@@ -125,8 +130,11 @@ void show_health(const Corpus& corpus, const SharedOptions& shared) {
         if (std::find(shown.begin(), shown.end(), health[i].name) == shown.end()) continue;
         fmt::print("  {:<44}{:>11.2e}{:>11.2e}{:>11.2e}{:>11.2e}\n", health[i].name, first[i].gradient_norm,
                    first[i].update_ratio, health[i].gradient_norm, health[i].update_ratio);
+        table.row({health[i].name, first[i].gradient_norm, first[i].update_ratio, health[i].gradient_norm,
+                   health[i].update_ratio});
       }
       fmt::print("  loss of the last batch: {:.3f}\n", last.loss.item<double>());
+      results().scalar(begun + "_loss", last.loss.item<double>(), "nats");
     };
     train_small(model->parameters(), 12 * 64, next_loss, training);
   }
@@ -140,6 +148,7 @@ void listen(const Corpus& corpus, const LossLandmarks& landmarks, std::int64_t s
 
   // What it writes at a stage, and how many of the words are words.
   std::optional<LossStage> reached;
+  auto& table = results().table("heard", {"step", "validation", "stage", "known_words"});
   const auto hear = [&](std::int64_t step, bool last) {
     const double loss = evaluate(model, validation.slice(0, 0, 1 + 20480), 32);
     const LossStage stage = stage_of(loss, landmarks);
@@ -149,9 +158,11 @@ void listen(const Corpus& corpus, const LossLandmarks& landmarks, std::int64_t s
     Random own(shared.seed);
     const auto logits_of = [&](const torch::Tensor& tokens) { return model->forward(tokens.to(shared.device.device)); };
     const auto text = tokenizer.decode(speak(logits_of, starting_token(tokenizer), 2000, 64, own));
+    const double known = known_word_share(text, corpus.train);
     fmt::print(
         "\n-- step {}, validation loss {:.3f}: {}\n-- {:.0f} % of the words in 2,000 characters are words of {}\n",
-        step, loss, describe(stage), 100 * known_word_share(text, corpus.train), corpus.name);
+        step, loss, describe(stage), 100 * known, corpus.name);
+    table.row({step, loss, describe(stage), known});
     fmt::print("{}\n", first_characters(text, 200));
   };
 

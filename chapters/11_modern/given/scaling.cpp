@@ -18,6 +18,7 @@
 #include "common/corpus.h"
 #include "common/play/play.h"
 #include "common/plot.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -67,10 +68,15 @@ void show_scaling(const SharedOptions& shared, std::int64_t steps, const std::op
   for (const auto characters : kTexts) fmt::print("{:>12}", with_commas(characters));
   fmt::print("\n");
   std::vector<Series> series;
+  std::vector<std::string> columns{"width", "parameters"};
+  for (const auto characters : kTexts) columns.push_back(fmt::format("characters_{}", characters));
+  auto& table = results().table("scaling", std::move(columns));
+  results().scalar("floor", floor, "nats");
   for (const auto width : kWidths) {
     options.width = width;
     Series curve{fmt::format("{} wide", width), {}, false};
     std::string row;
+    std::vector<Recorded> cells{width};
     std::int64_t parameters = 0;
     for (const auto characters : kTexts) {
       torch::manual_seed(shared.seed);
@@ -80,8 +86,13 @@ void show_scaling(const SharedOptions& shared, std::int64_t steps, const std::op
       const double above = best_loss(model, text.narrow(0, 0, characters), validation, steps, shared.seed) - floor;
       curve.points.emplace_back(static_cast<double>(characters), above);
       row += fmt::format("{:>12.3f}", above);
+      cells.emplace_back(above);
+      results().scalar(fmt::format("above_{}_{}", width, characters), above, "nats");
     }
     fmt::print("{:>8}{:>14}{}\n", width, with_commas(parameters), row);
+    cells.insert(cells.begin() + 1, parameters);
+    table.row(std::move(cells));
+    results().scalar(fmt::format("parameters_{}", width), parameters);
     std::fflush(stdout);
     series.push_back(std::move(curve));
   }

@@ -31,6 +31,7 @@
 #include "common/device.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -305,12 +306,17 @@ int bench_command(int argc, char** argv) {
   const double operations = training_operations_per_token(recipe.model.shape()) * tokens_per_step;
   const double first = median(rungs.front().seconds);
   std::vector<std::pair<std::string, double>> bars;
+  auto& table = results().table("ladder", {"form", "ms", "tokens_per_second", "of_product", "speed"});
+  results().scalar("product", peak, "operations a second");
   fmt::print("\n{:<34}{:>12}{:>14}{:>18}{:>10}\n", "", "ms a step", "tokens/s", "of that product", "speed");
   for (const Rung& rung : rungs) {
     const double seconds = median(rung.seconds);
     fmt::print("{:<34}{:>12.1f}{:>14.0f}{:>16.1f} %{:>9.2f}x\n", rung.name, 1e3 * seconds, tokens_per_step / seconds,
                100 * operations / seconds / peak, first / seconds);
     bars.emplace_back(rung.name, 1e3 * seconds);
+    table.row({rung.name, 1e3 * seconds, tokens_per_step / seconds, operations / seconds / peak, first / seconds});
+    results().scalar(fmt::format("ms_{}", table.rows.size()), 1e3 * seconds, "ms");
+    results().scalar(fmt::format("speed_{}", table.rows.size()), first / seconds, "times as fast");
   }
   // On the ladder, every form has a process of its own.
   const auto bytes = request.ladder ? std::nullopt : peak_memory(device);

@@ -19,6 +19,7 @@
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -180,8 +181,11 @@ int generate_command(int argc, char** argv) {
     write_several(run, prompts, shows_prompt, count, options, shared.seed);
   }
   if (interrupted()) throw Interrupted("stopped");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  results().scalar("seconds", seconds, "seconds");
+  results().scalar("tokens_per_second", static_cast<double>(count) * static_cast<double>(prompts.size()) / seconds,
+                   "characters a second");
   if (request.timing) {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const double tokens = static_cast<double>(count) * static_cast<double>(prompts.size());
     fmt::print(stderr, "{:.0f} {}s in {:.3f} s: {:.1f} a second; threads: {}\n", tokens, run.codec->unit(), seconds,
                tokens / seconds, torch::get_num_threads());

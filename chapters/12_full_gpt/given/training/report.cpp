@@ -16,6 +16,7 @@
 #include "common/base/files.h"
 #include "common/base/text.h"
 #include "common/plot.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -82,6 +83,11 @@ void Training::finish() {
   LoadedRun best = load_run(folder_->path());
   best.model->to(device_);
   const double loss = recipe().evaluate_batches == 0 ? progress_.best_loss : loss_alone(best.model);
+  results().scalar("parameters", model_->parameter_count());
+  results().scalar("best_loss", loss, "nats");
+  results().scalar("best_step", progress_.best_step, "steps");
+  results().scalar("steps", progress_.step, "steps");
+  results().scalar("seconds", progress_.seconds, "seconds");
   fmt::print("\nthe best model: validation loss {:.4f} after {} steps", loss, progress_.best_step);
   if (landmarks_ && landmarks_->floor) {
     const double floor = *landmarks_->floor;
@@ -91,6 +97,7 @@ void Training::finish() {
   if (progress_.step > 0) {
     const double step_seconds = progress_.seconds / static_cast<double>(progress_.step);
     const auto tokens = static_cast<double>(recipe().batch_size * recipe().model.context);
+    results().scalar("step_ms", 1e3 * step_seconds, "ms");
     fmt::print(": {:.1f} ms a step, {:.0f} {}s/s", 1e3 * step_seconds, tokens / step_seconds, codec_->unit());
     show_use(tokens / step_seconds);
   }
@@ -104,8 +111,9 @@ void Training::finish() {
         std::fflush(stdout);
         return true;
       });
-  fmt::print("\n\n{:.0f} % of its words are words of {}\n", 100 * known_word_share(sample, corpus_.train),
-             corpus_.name);
+  const double known = known_word_share(sample, corpus_.train);
+  results().scalar("known_words", known);
+  fmt::print("\n\n{:.0f} % of its words are words of {}\n", 100 * known, corpus_.name);
   write_file_atomically(folder_->path() / "sample.txt", sample + "\n");
 }
 
@@ -135,6 +143,10 @@ void Training::report(const Metrics& row, bool best) {
 
 void Training::draw() const {
   Series training{"training", {}, false}, validation{"validation", {}, false};
+  const auto record = [&] {
+    results().curve("training", "step", "nats", training.points);
+    results().curve("validation", "step", "nats", validation.points);
+  };
   const auto& rows = folder_->metrics();
   const std::size_t together = 1 + rows.size() / kPlottedPoints;
   double sum = 0;
@@ -148,6 +160,7 @@ void Training::draw() const {
     sum = 0;
     count = 0;
   }
+  record();
   std::vector<Level> levels;
   if (landmarks_) {
     levels = {{"every character alike:", landmarks_->uniform},

@@ -11,6 +11,7 @@
 #include "12_full_gpt/full_gpt.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -64,6 +65,7 @@ int with_team(const TeamRequest& request, bool resume, bool threads_given, const
   try {
     share_cores(threads_given, place);
     Team team(place, patience, device_of(device, place));
+    if (!team.leads()) record_nothing();
     try {
       team.agree_on({{"--resume", resume ? "given" : "not given"}, {"--sync", request.sync}, {"--sums", request.sums}});
       work(team, has_state);
