@@ -18,6 +18,7 @@
 #include <stdexcept>
 
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/picture.h"
 #include "common/results.h"
 
@@ -98,7 +99,8 @@ std::string run_gnuplot(const std::string& script) {
 /// A string for a gnuplot script: between single quotes nothing but the quote itself has a meaning.
 std::string quote(const std::string& text) {
   std::string quoted = "'";
-  for (const char character : text) {
+  const std::string shown = harmless(text);
+  for (const char character : shown) {
     if (static_cast<unsigned char>(character) < 0x20) {
       quoted += ' ';
     } else {
@@ -107,20 +109,6 @@ std::string quote(const std::string& text) {
     }
   }
   return quoted + "'";
-}
-
-std::string escape_xml(const std::string& text) {
-  std::string escaped;
-  for (const char character : text) {
-    if (character == '&') {
-      escaped += "&amp;";
-    } else if (character == '<') {
-      escaped += "&lt;";
-    } else {
-      escaped += character;
-    }
-  }
-  return escaped;
 }
 
 /// The smallest and largest value there is to draw, as far as they can be drawn.
@@ -245,6 +233,11 @@ std::string join_cells(const std::string& svg) {
   return rest;
 }
 
+/// A text as std::regex_replace() is to put it in: there a dollar sign has a meaning.
+std::string literally(const std::string& text) {
+  return std::regex_replace(text, std::regex("\\$"), "$$$$");
+}
+
 /// Takes from gnuplot's SVG what a page has no use for, and lets black be the text colour of the page around it.
 std::string tidy(std::string svg, const std::string& title) {
   const auto replace = [&svg](const char* pattern, const std::string& with) {
@@ -261,7 +254,7 @@ std::string tidy(std::string svg, const std::string& title) {
         points ? "<defs><circle id='gpPt6' fill='currentColor' stroke='none' cx='0' cy='0' r='1'/></defs>" : "");
   }
 
-  replace("<title>Gnuplot</title>\\s*<desc>[^<]*</desc>", "<title>" + escape_xml(title) + "</title>");
+  replace("<title>Gnuplot</title>\\s*<desc>[^<]*</desc>", "<title>" + literally(escape_markup(title)) + "</title>");
   replace("<title>gnuplot_plot[^<]*</title>", "");
   replace("<rect x=\"0\" y=\"0\"[^>]*fill=\"none\"/>", "");
   replace(" id=\"gnuplot_[a-z]+(_[0-9]+)?\"", "");
@@ -277,6 +270,12 @@ std::string tidy(std::string svg, const std::string& title) {
   return svg;
 }
 
+std::string draw_svg(const std::string& script, const PlotText& text) {
+  const std::string svg = run_gnuplot(script);
+  if (svg.find("</svg>") == std::string::npos) throw std::runtime_error("gnuplot drew nothing");
+  return tidy(svg, text.title);
+}
+
 /// Draws a picture and records it. Where there is no gnuplot, but a record, that is enough: the picture can be drawn
 /// from there.
 void write_svg(const std::filesystem::path& path, const std::string& script, Picture picture) {
@@ -284,14 +283,13 @@ void write_svg(const std::filesystem::path& path, const std::string& script, Pic
   results().picture(path.filename().string(), std::move(picture));
   std::string svg;
   try {
-    svg = run_gnuplot(script);
+    svg = draw_svg(script, text);
   } catch (const NoGnuplot& error) {
     if (!recording()) throw;
     fmt::print(stderr, "{} is not drawn: {}; the record has what it shows\n", path.string(), error.what());
     return;
   }
-  if (svg.find("</svg>") == std::string::npos) throw std::runtime_error("gnuplot drew nothing");
-  write_file_atomically(path, tidy(svg, text.title));
+  write_file_atomically(path, svg);
 }
 
 /// Labels beside a row or below a column of cells.
@@ -304,17 +302,27 @@ std::string tics(const char* axis, const std::vector<std::string>& labels, const
   return script + ")\n";
 }
 
+/// What gnuplot is to draw as a figure of curves.
+std::string figure_of_lines(const PlotText& text, const std::vector<Series>& series, const std::vector<Level>& levels) {
+  return fmt::format(
+             "set encoding utf8\nset terminal svg noenhanced size 720,450 dynamic font 'sans-serif,13'\n"
+             "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\nset xlabel "
+             "offset "
+             "0,0.7\n"
+             "set grid linecolor rgb '{}' linewidth 0.3 dashtype solid\n",
+             kQuiet) +
+         line_script(text, series, levels, false);
+}
+
 }  // namespace
 
 void plot_lines(const std::filesystem::path& svg, const PlotText& text, const std::vector<Series>& series,
                 const std::vector<Level>& levels) {
-  const std::string script = fmt::format(
-      "set encoding utf8\nset terminal svg noenhanced size 720,450 dynamic font 'sans-serif,13'\n"
-      "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\nset xlabel offset "
-      "0,0.7\n"
-      "set grid linecolor rgb '{}' linewidth 0.3 dashtype solid\n",
-      kQuiet);
-  write_svg(svg, script + line_script(text, series, levels, false), {"lines", text, series, levels, {}, {}, {}, {}});
+  write_svg(svg, figure_of_lines(text, series, levels), {"lines", text, series, levels, {}, {}, {}, {}});
+}
+
+std::string lines_as_svg(const PlotText& text, const std::vector<Series>& series, const std::vector<Level>& levels) {
+  return draw_svg(figure_of_lines(text, series, levels), text);
 }
 
 std::string plot_lines_in_terminal(const PlotText& text, const std::vector<Series>& series,

@@ -145,6 +145,11 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
+std::string_view without_mark(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  return text;
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r\n";
   const std::size_t first = text.find_first_not_of(blank);
@@ -176,6 +181,7 @@ std::optional<std::int64_t> to_whole_number(std::string_view text) {
 
 std::optional<double> to_number(std::string_view text) {
   const std::string written(text);
+  if (written.find_first_of("xX") != std::string::npos) return std::nullopt;  // strtod() reads 0x10 too
   if (written.empty() || std::string_view(" \t\r\n\v\f").find(written.front()) != std::string_view::npos) {
     return std::nullopt;
   }

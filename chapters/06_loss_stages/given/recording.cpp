@@ -17,6 +17,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -194,21 +195,6 @@ RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan) {
 
 namespace {
 
-/// What a save_record() wrote beside metrics.csv. @throws UsageError where it is anything else
-void read_evidence(const std::filesystem::path& file, RunRecord& run) {
-  const JsonEntry evidence = load_json(file);
-  const auto number = [&](const char* name) {
-    return evidence.has(name) ? std::optional(evidence.at(name).number()) : std::nullopt;
-  };
-  const auto entropies = evidence.at("entropies").list();
-  if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
-  run.text_name = evidence.at("text").text();
-  run.training_characters = evidence.at("training_characters").whole(0);
-  run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
-                   number("floor")};
-  run.future_influence = number("future_influence");
-}
-
 /// What can be found out about a run whose model was kept, from the text that it learned from.
 void question_model(const std::filesystem::path& folder, const Corpus& corpus, RunRecord& run) {
   run.text_name = corpus.name;
@@ -242,6 +228,19 @@ void question_model(const std::filesystem::path& folder, const Corpus& corpus, R
 
 }  // namespace
 
+void read_evidence(const JsonEntry& evidence, RunRecord& run) {
+  const auto number = [&](const char* name) {
+    return evidence.has(name) ? std::optional(evidence.at(name).number()) : std::nullopt;
+  };
+  const auto entropies = evidence.at("entropies").list();
+  if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
+  run.text_name = one_line(evidence.at("text").text(), 100);
+  run.training_characters = evidence.at("training_characters").whole(0);
+  run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
+                   number("floor")};
+  run.future_influence = number("future_influence");
+}
+
 RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus) {
   if (!std::filesystem::is_directory(folder)) throw UsageError(fmt::format("{} is no folder", folder.string()));
   if (!std::filesystem::exists(folder / "metrics.csv")) {
@@ -253,7 +252,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
   if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));
   if (std::filesystem::exists(folder / "evidence.json")) {
-    read_evidence(folder / "evidence.json", run);
+    read_evidence(load_json(folder / "evidence.json"), run);
   } else if (std::filesystem::exists(folder / "model.safetensors")) {
     question_model(folder, corpus, run);
   } else {
@@ -269,7 +268,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
 }
 
 void save_record(const std::filesystem::path& folder, const RunRecord& record) {
-  std::filesystem::create_directories(folder);
+  make_folder(folder);
   std::string metrics = kMetricsHeader;
   for (const Metrics& row : record.rows) metrics += format_metrics(row);
   const Json evidence = {
@@ -280,9 +279,9 @@ void save_record(const std::filesystem::path& folder, const RunRecord& record) {
       {"floor", optional_number(record.landmarks.floor)},
       {"future_influence", optional_number(record.future_influence)},
   };
-  write_file_atomically(folder / "metrics.csv", metrics);
-  write_file_atomically(folder / "sample.txt", record.sample);
-  write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n");
+  write_file_atomically(folder / "metrics.csv", metrics, Links::replace);
+  write_file_atomically(folder / "sample.txt", record.sample, Links::replace);
+  write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n", Links::replace);
 }
 
 }  // namespace verse

@@ -1,6 +1,7 @@
 #include "12_full_gpt/given/commands/import_gpt2.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -30,41 +31,6 @@ constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kTokenTable = "wte.weight";
 constexpr const char* kHead = "lm_head.weight";
-
-/// Reads Hugging Face's GPT2Config, whose entries may be left out. @throws UsageError for what this GPT does not
-/// compute.
-GPTOptions options_from(const JsonEntry& config) {
-  const auto whole = [&config](const char* name, std::int64_t otherwise) {
-    return config.has(name) ? config.at(name).whole(1, std::int64_t{1} << 40) : otherwise;
-  };
-  // An entry that has to be one of a few values; the first of them is what is meant where it is left out.
-  const auto insist = [&config](const char* name, const std::vector<std::string>& known) {
-    if (!config.has(name)) return known.front();
-    const std::string value = json_text(config.at(name).json());
-    if (std::find(known.begin(), known.end(), value) == known.end()) config.at(name).refuse(one_of(known));
-    return value;
-  };
-  insist("model_type", {"\"gpt2\""});
-  GPTOptions options;
-  options.vocabulary_size = whole("vocab_size", 50257);
-  options.context = whole("n_positions", 1024);
-  options.width = whole("n_embd", 768);
-  options.layers = whole("n_layer", 12);
-  options.heads = whole("n_head", 12);
-  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number() : 0.1;
-  options.initialise = false;
-
-  // Everything else has to be as the GPT of chapter 4 computes.
-  options.exact_gelu = insist("activation_function", {"\"gelu_new\"", "\"gelu\""}) == "\"gelu\"";
-  if (whole("n_inner", 4 * options.width) != 4 * options.width) {
-    config.at("n_inner").refuse(fmt::format("four times n_embd, {}", 4 * options.width));
-  }
-  insist("layer_norm_epsilon", {"1e-05"});
-  insist("scale_attn_weights", {"true"});
-  insist("scale_attn_by_inverse_layer_idx", {"false"});
-  insist("add_cross_attention", {"false"});
-  return options;
-}
 
 /// A tensor's name as our run folders have it: without the model's own name before it.
 std::string plain_name(const std::string& name) {
@@ -98,7 +64,8 @@ std::set<std::string> shards_of(const fs::path& index) {
   std::set<std::string> files;
   for (const auto& [tensor, file] : load_json(index).at("weight_map").table()) {
     const auto name = file.text();
-    if (name.empty() || fs::path(name).filename() != name) file.refuse("the name of a file beside it");
+    if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name)
+      file.refuse("the name of a file beside it");
     files.insert(name);
   }
   return files;
@@ -118,7 +85,8 @@ std::map<std::string, torch::Tensor> tensors_of(const fs::path& folder) {
       }
     }
   } else {
-    const bool pickled = fs::exists(folder / "pytorch_model.bin");
+    const bool pickled =
+        fs::exists(folder / "pytorch_model.bin") || fs::exists(folder / "pytorch_model.bin.index.json");
     throw UsageError(fmt::format("{} has neither {} nor {}{}", folder.string(), kWeights, kIndex,
                                  pickled ? "; pytorch_model.bin is not read: save_pretrained() of a newer transformers "
                                            "writes what is"
@@ -139,24 +107,69 @@ void drop_head(std::map<std::string, torch::Tensor>& tensors) {
   tensors.erase(kHead);
 }
 
-/// The size that the model's largest tables must have, before memory for all of it is asked for.
-void check_table(const std::map<std::string, torch::Tensor>& tensors, const char* name, std::int64_t rows,
-                 std::int64_t columns) {
-  const auto found = tensors.find(name);
-  if (found == tensors.end()) throw UsageError(fmt::format("the tensor {} is missing", name));
-  if (!found->second.sizes().equals({rows, columns})) {
-    throw UsageError(fmt::format("the tensor {} is not [{}, {}], as config.json has it", name, rows, columns));
-  }
-}
-
 }  // namespace
 
+GPTOptions read_gpt2_config(const JsonEntry& config, std::vector<std::string>& left_out) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  const auto whole = [&config](const char* name, std::int64_t otherwise) {
+    return config.has(name) ? config.at(name).whole(1, kMost) : otherwise;
+  };
+  const auto size = [&](const char* name, const char* second_name, std::int64_t otherwise) {
+    const std::int64_t first = whole(name, 0), second = whole(second_name, 0);
+    if (first != 0 && second != 0 && first != second) {
+      config.at(second_name).refuse(fmt::format("{}, as {} has it", first, name));
+    }
+    if (first == 0 && second == 0) left_out.push_back(fmt::format("{} {}", name, otherwise));
+    return first != 0 ? first : second != 0 ? second : otherwise;
+  };
+  // An entry that has to be one of a few values; the first of them is what is meant where it is left out.
+  const auto insist = [&config](const char* name, const std::vector<std::string>& known) {
+    if (!config.has(name)) return known.front();
+    const std::string value = json_text(config.at(name).json());
+    if (std::find(known.begin(), known.end(), value) == known.end()) config.at(name).refuse(one_of(known));
+    return value;
+  };
+  insist("model_type", {"\"gpt2\""});
+  GPTOptions options;
+  options.vocabulary_size = whole("vocab_size", 50257);
+  options.context = size("n_positions", "max_position_embeddings", 1024);
+  options.width = size("n_embd", "hidden_size", 768);
+  options.layers = size("n_layer", "num_hidden_layers", 12);
+  options.heads = size("n_head", "num_attention_heads", 12);
+  if (options.width % options.heads != 0) {
+    throw UsageError(
+        fmt::format("{}: {} heads cannot share a width of {}", config.place(), options.heads, options.width));
+  }
+  if (!config.has("vocab_size")) left_out.emplace_back("vocab_size 50257");
+  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number(0, 1) : 0.1;
+  options.initialise = false;
+
+  // Everything else has to be as the GPT of chapter 4 computes.
+  options.exact_gelu = insist("activation_function", {"\"gelu_new\"", "\"gelu\""}) == "\"gelu\"";
+  if (whole("n_inner", 4 * options.width) != 4 * options.width) {
+    config.at("n_inner").refuse(fmt::format("four times n_embd, {}", 4 * options.width));
+  }
+  insist("layer_norm_epsilon", {"1e-05"});
+  insist("scale_attn_weights", {"true"});
+  insist("scale_attn_by_inverse_layer_idx", {"false"});
+  insist("add_cross_attention", {"false"});
+  return options;
+}
+
 void import_gpt2(const fs::path& folder, const fs::path& out) {
-  if (!fs::is_directory(folder)) throw UsageError(fmt::format("there is no folder {}", folder.string()));
+  if (!fs::is_directory(folder)) {
+    throw UsageError(fs::exists(folder)
+                         ? fmt::format("{} is a file, and the folder of a GPT-2 is meant", folder.string())
+                         : fmt::format("there is no folder {}", folder.string()));
+  }
   RunFolder::check_new(out);
 
   // Small things first: what cannot work is said before gigabytes are read.
-  const GPTOptions options = options_from(load_json(folder / "config.json"));
+  if (!fs::exists(folder / "config.json")) {
+    throw UsageError(fmt::format("{} has no config.json{}", folder.string(), folder_hint(folder)));
+  }
+  std::vector<std::string> left_out;
+  const GPTOptions options = read_gpt2_config(load_json(folder / "config.json"), left_out);
   const auto tokenizer_place = folder / "tokenizer.json";
   if (!fs::exists(tokenizer_place) && fs::exists(folder / "merges.txt")) {
     throw UsageError(fmt::format(
@@ -173,13 +186,11 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
   try {
     auto tensors = tensors_of(folder);
     drop_head(tensors);
-    check_table(tensors, kTokenTable, options.vocabulary_size, options.width);
-    check_table(tensors, "wpe.weight", options.context, options.width);
-    if (options.layers > static_cast<std::int64_t>(tensors.size())) {
-      throw UsageError(fmt::format("there are no {} layers, as config.json has it", options.layers));
-    }
+    const NamedTensors in_order(tensors.begin(), tensors.end());
+    check_gpt2_shapes(options, in_order);
+    refuse_non_numbers(in_order);
     GPT model(options);
-    load_gpt2_tensors(*model, {tensors.begin(), tensors.end()});
+    load_gpt2_tensors(*model, in_order);
     tensors.clear();
     save_model(out, *model, tokenizer);
     fmt::print("{}: {} layers, {} heads, {} wide, context {}, {} tokens: {} parameters\n", out.string(), options.layers,
@@ -188,7 +199,10 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
   } catch (const UsageError& error) {
     const std::string message = error.what();
     const bool named = message.find(folder.string()) != std::string::npos;
-    throw UsageError(named ? message : fmt::format("{}: {}", folder.string(), message));
+    const bool by_default = message.find("config.json asks for") != std::string::npos && !left_out.empty();
+    throw UsageError(
+        (named ? message : fmt::format("{}: {}", folder.string(), message)) +
+        (by_default ? fmt::format(" (it does not say {}, which are GPT-2's)", fmt::join(left_out, ", ")) : ""));
   }
 }
 
