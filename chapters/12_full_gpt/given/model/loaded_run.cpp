@@ -49,8 +49,15 @@ std::string text_of(const Request& request, const SharedOptions& shared, const c
   return shared.data ? read_file(*shared.data) : *request.prompt;
 }
 
-/// Token numbers from standard input, apart by spaces or lines.
-std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
+void declare(CommandLine& line, Request& request) {
+  line.group("Text");
+  line.option("run", request.run, "the run's folder", "RUN");
+  line.option("prompt", request.prompt, "the text; --data takes it from a file", "TEXT");
+}
+
+}  // namespace
+
+std::vector<std::int64_t> read_token_numbers(const TextCodec& codec) {
   std::vector<std::int64_t> numbers;
   std::string word;
   while (std::cin >> word) {
@@ -62,14 +69,6 @@ std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
   }
   return numbers;
 }
-
-void declare(CommandLine& line, Request& request) {
-  line.group("Text");
-  line.option("run", request.run, "the run's folder", "RUN");
-  line.option("prompt", request.prompt, "the text; --data takes it from a file", "TEXT");
-}
-
-}  // namespace
 
 LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
   LoadedRun run;
@@ -92,7 +91,7 @@ int tokens_command(int argc, char** argv) {
   const SharedOptions shared = line.parse(argc, argv);
   const auto codec = load_codec(run_of(request, "tokens"));
   if (request.decode) {
-    const std::string text = codec->decode(read_numbers(*codec));
+    const std::string text = codec->decode(read_token_numbers(*codec));
     std::fwrite(text.data(), 1, text.size(), stdout);
   } else {
     fmt::print("{}\n", fmt::join(codec->encode(text_of(request, shared, "tokens")), " "));

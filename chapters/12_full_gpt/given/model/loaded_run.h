@@ -3,8 +3,10 @@
 /// @file
 /// A run folder's model, and how it reads text.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "04_blocks/blocks.h"
 #include "10_subwords/given/text_codec.h"
@@ -20,6 +22,9 @@ struct LoadedRun {
 /// Reads a run's best model, of characters or of byte pairs; it is on the CPU and in evaluation mode.
 /// @throws UsageError for a folder that is missing, incomplete, cut short or altered.
 LoadedRun load_run(const std::filesystem::path& folder, bool fused = true);
+
+/// Token numbers from standard input, apart by spaces or lines. @throws UsageError for what is no token of the codec's
+std::vector<std::int64_t> read_token_numbers(const TextCodec& codec);
 
 /// `tokens`: shows which tokens a run makes of a text, or the text of tokens. @return the exit status
 int tokens_command(int argc, char** argv);
