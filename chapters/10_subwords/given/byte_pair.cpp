@@ -54,8 +54,8 @@ void check_post_processor(const JsonEntry& step) {
   if (type == "Sequence") {
     for (const JsonEntry& each : step.at("processors").list()) check_post_processor(each);
   } else if (type != "ByteLevel" && !(type == "TemplateProcessing" && adds_nothing(step))) {
-    refuse(step, fmt::format("its post_processor is {}{}", type,
-                             type == "TemplateProcessing" ? " and adds tokens" : ""));
+    refuse(step,
+           fmt::format("its post_processor is {}{}", type, type == "TemplateProcessing" ? " and adds tokens" : ""));
   }
 }
 
@@ -194,9 +194,10 @@ void BytePairCodec::read_added_tokens(const JsonEntry& list) {
     if (known == numbers_.end()) {
       const std::int64_t next = last_added < vocabulary ? vocabulary : last_added + 1;
       if (number != next) {
-        throw UsageError(fmt::format("{}: its added token {} has the number {}, where {} is the next; with a gap before "
-                                     "it, it is not supported",
-                                     entry.place(), content, number, next));
+        throw UsageError(
+            fmt::format("{}: its added token {} has the number {}, where {} is the next; with a gap before "
+                        "it, it is not supported",
+                        entry.place(), content, number, next));
       }
     }
     last_added = std::max(last_added, number);

@@ -17,9 +17,9 @@
 
 namespace verse {
 
-/// A tokenizer of byte pairs, as GPT-2's and GPT-4's are. A word's bytes are the first tokens; then, of all neighbouring pairs, the one whose merge was
-/// learned first becomes one token, and so on until none is left that was learned. Every text can be written, since
-/// every byte can. The tokens are those of Hugging Face's `tokenizers`.
+/// A tokenizer of byte pairs, as GPT-2's and GPT-4's are. A word's bytes are the first tokens; then, of all
+/// neighbouring pairs, the one whose merge was learned first becomes one token, and so on until none is left that was
+/// learned. Every text can be written, since every byte can. The tokens are those of Hugging Face's `tokenizers`.
 class BytePairCodec : public TextCodec {
  public:
   /// @param file a tokenizer.json
@@ -69,11 +69,11 @@ class BytePairCodec : public TextCodec {
   std::array<std::int64_t, 256> byte_tokens_{};            ///< -1 for a byte that has none
   std::int64_t unknown_ = -1;                              ///< stands for such a byte; -1 leaves it out
   bool joins_unknown_ = false;                             ///< one for a row of them
-  PairTable<Merge> merges_;  ///< by pair_key()
-  std::array<std::vector<AddedToken>, 2> added_;  ///< those looked for first, and those looked for after them
-  bool space_before_ = false;                     ///< a space is put before a text that has none
+  PairTable<Merge> merges_;                                ///< by pair_key()
+  std::array<std::vector<AddedToken>, 2> added_;           ///< those looked for first, and those looked for after them
+  bool space_before_ = false;                              ///< a space is put before a text that has none
   Cutting cutting_ = Cutting::gpt2;
-  bool whole_words_ = false;                      ///< a word that is a token is not built from merges
+  bool whole_words_ = false;  ///< a word that is a token is not built from merges
 };
 
 }  // namespace verse

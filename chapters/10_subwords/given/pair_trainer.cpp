@@ -86,7 +86,9 @@ class Merger {
     std::uint64_t key;
     std::uint32_t where;
     /// The most frequent is on top; of several, the one whose numbers are smallest.
-    bool operator<(const Candidate& other) const { return count != other.count ? count < other.count : key > other.key; }
+    bool operator<(const Candidate& other) const {
+      return count != other.count ? count < other.count : key > other.key;
+    }
   };
 
   /// The number of the token of these bytes, which may be a new one.
@@ -139,8 +141,8 @@ class Merger {
 
   void join(const Candidate& best) {
     const auto left = static_cast<std::int32_t>(best.key >> 32U), right = static_cast<std::int32_t>(best.key);
-    const std::int32_t made = token_for(learned_.tokens[static_cast<std::size_t>(left)] +
-                                        learned_.tokens[static_cast<std::size_t>(right)]);
+    const std::int32_t made =
+        token_for(learned_.tokens[static_cast<std::size_t>(left)] + learned_.tokens[static_cast<std::size_t>(right)]);
     learned_.merges.emplace_back(left, right);
     ++step_;
     const std::vector<std::uint32_t> words = std::move(places_[best.where]);
@@ -200,9 +202,8 @@ void WordCounts::count(std::string_view text) {
   std::vector<WordTable<std::int64_t>> tables(parts);
   std::vector<std::thread> threads;
   for (std::size_t part = 0; part < parts; ++part) {
-    threads.emplace_back([&, part] {
-      count_words(text.substr(cuts[part], cuts[part + 1] - cuts[part]), cutting_, tables[part]);
-    });
+    threads.emplace_back(
+        [&, part] { count_words(text.substr(cuts[part], cuts[part + 1] - cuts[part]), cutting_, tables[part]); });
   }
   for (std::thread& thread : threads) thread.join();
   for (const auto& table : tables) {
@@ -274,10 +275,10 @@ LearnedPairs learn_pairs(const WordCounts& words, const PairTrainingOptions& opt
   while (merger.size() < options.vocabulary) {
     if (interrupted()) throw Interrupted("nothing was written");
     if (!merger.step()) {
-      throw UsageError(fmt::format("a vocabulary of {} is too large for this text: it allows {} merges, and with them {} "
-                                   "tokens",
-                                   with_commas(options.vocabulary), with_commas(merger.size() - least),
-                                   with_commas(merger.size())));
+      throw UsageError(
+          fmt::format("a vocabulary of {} is too large for this text: it allows {} merges, and with them {} "
+                      "tokens",
+                      with_commas(options.vocabulary), with_commas(merger.size() - least), with_commas(merger.size())));
     }
     if (so_far && merger.size() >= told + 1000) so_far(told = merger.size());
   }

@@ -147,8 +147,8 @@ class WordTable {
     }
   }
 
-  std::vector<Entry> entries_;          ///< in the order in which they came
-  std::vector<std::uint32_t> places_;   ///< their numbers, by hash
+  std::vector<Entry> entries_;         ///< in the order in which they came
+  std::vector<std::uint32_t> places_;  ///< their numbers, by hash
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* free_ = nullptr;
   std::size_t left_ = 0;

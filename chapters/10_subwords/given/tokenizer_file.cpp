@@ -20,21 +20,20 @@ namespace fs = std::filesystem;
 constexpr const char* kEnd = "<|endoftext|>";
 
 Json byte_level(bool add_prefix_space, bool use_regex) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"trim_offsets", true}, {"use_regex", use_regex}};
+  return {
+      {"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
 Json cutting_step(Cutting cutting) {
   if (cutting != Cutting::gpt4) return byte_level(false, cutting == Cutting::gpt2);
-  const Json split = {{"type", "Split"},
-                      {"pattern", {{"Regex", pattern_of(cutting)}}},
-                      {"behavior", "Isolated"},
-                      {"invert", false}};
+  const Json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", pattern_of(cutting)}}}, {"behavior", "Isolated"}, {"invert", false}};
   return {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level(false, false)})}};
 }
 
 Json added_token(std::int64_t number, const std::string& content) {
-  return {{"id", number},      {"content", content}, {"single_word", false}, {"lstrip", false},
-          {"rstrip", false},   {"normalized", false}, {"special", true}};
+  return {{"id", number},    {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 
 /// Everything of a tokenizer.json around its vocabulary.
@@ -74,7 +73,8 @@ std::string from_two_files(const fs::path& folder) {
     if (line.empty() || line.starts_with("#version")) continue;
     const auto both = split(line, ' ');
     if (both.size() != 2 || both[0].empty() || both[1].empty()) {
-      throw UsageError(fmt::format("{}:{}: a merge should be two tokens with a space between them", place.string(), number));
+      throw UsageError(
+          fmt::format("{}:{}: a merge should be two tokens with a space between them", place.string(), number));
     }
     merges.push_back({both[0], both[1]});
   }
@@ -98,9 +98,10 @@ void check_beside(const fs::path& folder, const JsonEntry& file) {
     constexpr const char* kSpace = "add_prefix_space";
     if (settings.has(kSpace) && file.has("pre_tokenizer") &&
         settings.at(kSpace).flag() != adds_space(file.at("pre_tokenizer"))) {
-      throw UsageError(fmt::format("{}: it is not what tokenizer.json says; which of the two holds is not the same "
-                                   "everywhere, and not supported",
-                                   settings.at(kSpace).place()));
+      throw UsageError(
+          fmt::format("{}: it is not what tokenizer.json says; which of the two holds is not the same "
+                      "everywhere, and not supported",
+                      settings.at(kSpace).place()));
     }
   }
   const fs::path more = folder / "added_tokens.json";
@@ -108,9 +109,10 @@ void check_beside(const fs::path& folder, const JsonEntry& file) {
   std::vector<JsonEntry> added;
   if (file.has("added_tokens")) added = file.at("added_tokens").list();
   for (const auto& [content, number] : load_json(more).table()) {
-    const bool there = std::any_of(added.begin(), added.end(), [&content = content, &number = number](const JsonEntry& token) {
-      return token.at("content").text() == content && token.at("id").whole() == number.whole();
-    });
+    const bool there =
+        std::any_of(added.begin(), added.end(), [&content = content, &number = number](const JsonEntry& token) {
+          return token.at("content").text() == content && token.at("id").whole() == number.whole();
+        });
     if (!there) {
       throw UsageError(fmt::format("{}: tokenizer.json has no such added token; one that is only here is not supported",
                                    number.place()));
@@ -142,9 +144,10 @@ std::string tokenizer_of_folder(const fs::path& folder) {
   if (!fs::exists(place) && fs::exists(folder / "vocab.json") && fs::exists(folder / "merges.txt")) {
     for (const char* more : {"added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"}) {
       if (!fs::exists(folder / more)) continue;
-      throw UsageError(fmt::format(
-          "{} has vocab.json and merges.txt with {}, but no tokenizer.json; GPT2TokenizerFast's save_pretrained() writes one",
-          folder.string(), more));
+      throw UsageError(
+          fmt::format("{} has vocab.json and merges.txt with {}, but no tokenizer.json; GPT2TokenizerFast's "
+                      "save_pretrained() writes one",
+                      folder.string(), more));
     }
     return from_two_files(folder);
   }

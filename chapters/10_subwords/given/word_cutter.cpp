@@ -136,19 +136,24 @@ Cutting cutting_named(const std::string& name) {
 
 const char* pattern_of(Cutting cutting) {
   switch (cutting) {
-    case Cutting::gpt2: return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+    case Cutting::gpt2:
+      return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
     case Cutting::gpt4:
       return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-    case Cutting::none: break;
+    case Cutting::none:
+      break;
   }
   return "";
 }
 
 std::size_t end_of_word(std::string_view text, std::size_t begin, Cutting cutting) {
   switch (cutting) {
-    case Cutting::gpt2: return end_by_gpt2(text, begin);
-    case Cutting::gpt4: return end_by_gpt4(text, begin);
-    case Cutting::none: break;
+    case Cutting::gpt2:
+      return end_by_gpt2(text, begin);
+    case Cutting::gpt4:
+      return end_by_gpt4(text, begin);
+    case Cutting::none:
+      break;
   }
   return text.size();
 }

@@ -76,8 +76,8 @@ int train(const Request& request, const SharedOptions& shared) {
   if (files.empty()) words.add(load_corpus({}).text);
   const LearnedPairs learned = learn_pairs(words, options);
   write_file_atomically(*request.out, tokenizer_text(learned, options.cutting));
-  fmt::print("{}: {} tokens by {} merges, from {} different words of {} bytes, in {:.2f} s on {}\n", request.out->string(),
-             with_commas(static_cast<std::int64_t>(learned.tokens.size())),
+  fmt::print("{}: {} tokens by {} merges, from {} different words of {} bytes, in {:.2f} s on {}\n",
+             request.out->string(), with_commas(static_cast<std::int64_t>(learned.tokens.size())),
              with_commas(static_cast<std::int64_t>(learned.merges.size())),
              with_commas(static_cast<std::int64_t>(words.words().size())), with_commas(words.bytes()),
              seconds_since(start), options.threads == 1 ? "1 thread" : fmt::format("{} threads", options.threads));
@@ -94,7 +94,8 @@ void show_count(const TextCodec& codec, const std::string& text) {
   fmt::print("{} bytes, {} characters, {} tokens: {:.3f} characters a token\n",
              with_commas(static_cast<std::int64_t>(text.size())),
              with_commas(static_cast<std::int64_t>(count_characters(text))),
-             with_commas(static_cast<std::int64_t>(tokens.size())), static_cast<double>(count_characters(text)) / count);
+             with_commas(static_cast<std::int64_t>(tokens.size())),
+             static_cast<double>(count_characters(text)) / count);
   std::vector<std::int64_t> seen(static_cast<std::size_t>(codec.size()));
   for (const auto token : tokens) ++seen[static_cast<std::size_t>(token)];
   std::int64_t never = 0, once = 0;
@@ -110,7 +111,8 @@ void show_count(const TextCodec& codec, const std::string& text) {
 int use(const Request& request, const SharedOptions& shared, const CommandLine& line) {
   for (const char* option : {"out", "vocabulary", "pattern", "special", "more"}) {
     if (line.given(option)) {
-      throw UsageError(fmt::format("--{} is for training a tokenizer, and --tokenizer uses one: give one of them", option));
+      throw UsageError(
+          fmt::format("--{} is for training a tokenizer, and --tokenizer uses one: give one of them", option));
     }
   }
   const fs::path place =
@@ -143,14 +145,16 @@ int use(const Request& request, const SharedOptions& shared, const CommandLine& 
 int tokenize_command(int argc, char** argv) {
   Request request;
   CommandLine line(
-      "Trains a tokenizer of byte pairs on --data (or the play), and writes it as a tokenizer.json. With --tokenizer it "
+      "Trains a tokenizer of byte pairs on --data (or the play), and writes it as a tokenizer.json. With --tokenizer "
+      "it "
       "writes a text's token numbers on one line.",
       "tokenize");
   line.group("Training");
   line.option("out", request.out, "the tokenizer.json to write, a new file", "FILE");
   line.option("vocabulary", request.vocabulary, {256, 10'000'000}, "tokens in all, the 256 bytes among them");
   line.choice("pattern", request.pattern, {"gpt2", "gpt4"}, "whose rule cuts text into words: gpt2 or gpt4");
-  line.option("special", request.special, "tokens that are never cut, apart by commas, such as \"<|endoftext|>\"", "TOKENS");
+  line.option("special", request.special, "tokens that are never cut, apart by commas, such as \"<|endoftext|>\"",
+              "TOKENS");
   line.option("more", request.more, "further texts to learn from, apart by commas", "FILES");
   line.group("Use");
   line.option("tokenizer", request.tokenizer, "a tokenizer.json, or a folder with one", "FILE");
