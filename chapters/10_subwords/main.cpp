@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "10_subwords/given/byte_letters.h"
@@ -119,6 +121,41 @@ void show_cuts(const std::vector<Station>& stations, const std::string& line,
     rows.push_back({with_commas(station.vocabulary), pieces});
   }
   if (figure) draw_cuts(*figure, rows);
+}
+
+/// The different pairs of neighbours in a row of tokens.
+std::unordered_set<std::uint64_t> pairs_in(const std::vector<std::int64_t>& tokens) {
+  std::unordered_set<std::uint64_t> pairs;
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) pairs.insert(pair_key(tokens[i], tokens[i + 1]));
+  return pairs;
+}
+
+/// The share of the validation split's neighbours that the training split never has.
+double share_of_new_pairs(const Station& station, const std::unordered_set<std::uint64_t>& seen) {
+  std::int64_t unseen = 0;
+  const auto& tokens = station.validation;
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) unseen += seen.count(pair_key(tokens[i], tokens[i + 1])) == 0;
+  return static_cast<double>(unseen) / static_cast<double>(tokens.size() - 1);
+}
+
+/// The vocabulary squared, and how many pairs there really are.
+void show_pairs(const std::vector<Station>& stations) {
+  auto& table =
+      results().table("pairs", {"vocabulary", "possible", "seen", "share", "tokens_per_pair", "new_in_validation"});
+  fmt::print("\nPairs of tokens that could stand side by side, and those that do in the training split:\n\n");
+  fmt::print("  {:>10}{:>14}{:>10}{:>10}{:>14}{:>30}\n", "vocabulary", "possible", "seen", "share", "tokens a seen",
+             "of the validation split's, new");
+  for (const Station& station : stations) {
+    const auto seen = pairs_in(station.train);
+    const std::int64_t possible = station.vocabulary * station.vocabulary;
+    const auto count = static_cast<std::int64_t>(seen.size());
+    const double share = static_cast<double>(count) / static_cast<double>(possible);
+    const double tokens = static_cast<double>(station.train.size()) / static_cast<double>(count);
+    const double fresh = share_of_new_pairs(station, seen);
+    fmt::print("  {:>10}{:>14}{:>10}{:>9.2f}%{:>14.1f}{:>29.1f}%\n", with_commas(station.vocabulary),
+               with_commas(possible), with_commas(count), 100 * share, tokens, 100 * fresh);
+    table.row({station.vocabulary, possible, count, share, tokens, fresh});
+  }
 }
 
 /// The loss of tokens that are drawn by how often each occurs, in nats a token.
@@ -252,6 +289,7 @@ int run(int argc, char** argv) {
   show_cuts(stations, line.value_or(some_line(corpus.validation)), figure);
   show_tokens(stations.back());
   show_rules(words, corpus, stations.back().vocabulary);
+  show_pairs(stations);
   if (plot) {
     Series curve{"characters a token", {}, false};
     for (const Station& station : stations) {

@@ -2,7 +2,7 @@
 """What a vocabulary buys: `gpt train` with characters and with byte pairs of several vocabularies, compared in bits a byte.
 
 usage: tests/benchmarks/tokenizer_trade.py build/gpt TEXT [--name NAME] [--out FILE.json] [--equal KIND ...] [--vocabularies N ...]
-           [--seeds N] [--steps N] [--device cpu] [--at-once N] [--seconds N]
+           [--seeds N] [--steps N] [--device cpu] [--at-once N] [--seconds N] [--record FILE] [--from FILE.json ...]
 
 The model is preset demo's: 4 layers, 4 heads, context 64, batches of 12 windows. The vocabularies are held equal in one of three ways:
   parameters  each model's width is chosen so that all have about as many parameters as that of 1,024 tokens and width 128; equal steps
@@ -179,6 +179,32 @@ def show(result):
                   f"{statistics.mean(run['seconds'] for run in runs):9.1f}{mean:13.4f} +- {half:.4f} ({len(runs)} seeds)")
 
 
+def record(results, path):
+    """The tables as the book's record has them: one a text for its vocabularies, one for each kind of comparison."""
+    tables, scalars = {}, {}
+    for result in results:
+        text = re.sub(r"\W+", "_", result["text"]).strip("_").lower()
+        columns = ["vocabulary", "tokens", "characters_a_token", "unseen", "once", "tokens_a_pair", "table_share"]
+        tables[text] = {"columns": columns, "rows": [[str(row[column]) if column == "vocabulary" else row[column] for column in columns]
+                                                     for row in result["vocabularies"]]}
+        for kind in dict.fromkeys(run["equal"] for run in result["runs"]):
+            rows = []
+            for row in result["vocabularies"]:
+                runs = [run for run in result["runs"] if run["equal"] == kind and run["vocabulary"] == row["vocabulary"]]
+                if not runs:
+                    continue
+                mean, half = mean_and_half([run["bits_per_byte"] for run in runs])
+                rows.append([str(row["vocabulary"]), runs[0]["parameters"], runs[0]["width"], runs[0]["steps"],
+                             statistics.mean(run["seconds"] for run in runs), mean, "nan" if math.isnan(half) else half, len(runs)])
+                scalars[f"{text}_{kind}_{row['vocabulary']}"] = {"value": mean, "unit": "bits"}
+            tables[f"{text}_{kind}"] = {"columns": ["vocabulary", "parameters", "width", "steps", "seconds", "bits", "half", "seeds"],
+                                        "rows": rows}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"date": time.strftime("%Y-%m-%d"), "machine": " and ".join(dict.fromkeys(result["device"] for result in results)),
+                   "threads": 1, "seeds": sorted({run["seed"] for result in results for run in result["runs"]}),
+                   "scalars": scalars, "tables": tables}, file, indent=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=os.path.abspath)
@@ -193,11 +219,23 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--at-once", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, help="end after so many, with what is there")
+    parser.add_argument("--record", help="write the tables for the book")
+    parser.add_argument("--from", nargs="+", dest="earlier", help="--out of earlier runs")
     options = parser.parse_args()
     options.name = options.name or os.path.basename(options.text)
-    trade = Trade(options)
-    trade.measure()
-    show(trade.result)
+    if options.earlier:
+        results = []
+        for place in options.earlier:
+            with open(place, encoding="utf-8") as file:
+                results.append(json.load(file))
+    else:
+        trade = Trade(options)
+        trade.measure()
+        results = [trade.result]
+    for result in results:
+        show(result)
+    if options.record:
+        record(results, options.record)
 
 
 if __name__ == "__main__":

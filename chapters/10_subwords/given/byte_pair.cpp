@@ -181,7 +181,7 @@ void BytePairCodec::read_added_tokens(const JsonEntry& list) {
     for (const char* manner : {"single_word", "lstrip", "rstrip"}) {
       if (says(entry, manner)) refuse(entry, fmt::format("its token {} asks for {}", content, manner));
     }
-    if (content.empty() || number < 0 || number > size() + static_cast<std::int64_t>(list.size())) {
+    if (content.empty() || number < 0) {
       throw UsageError(fmt::format("{}: its added token \"{}\" has the number {}, which is out of range", entry.place(),
                                    content, number));
     }
