@@ -215,7 +215,7 @@ def main():
     arguments = parser.parse_args()
     table = Table(arguments.root)
     if arguments.what == "targets":
-        programs = {"gpt": "solution_12"}
+        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play"}
         print(" ".join(sorted({programs.get(p, p) for r in table.of(arguments.chapters)
                                for p in [shlex.split(r["command"])[0].split("/")[-1]]})))
         return 0

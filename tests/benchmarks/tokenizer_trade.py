@@ -2,8 +2,9 @@
 """What a vocabulary buys: `gpt train` with characters and with byte pairs of several vocabularies, compared in bits a byte.
 
 usage: tests/benchmarks/tokenizer_trade.py build/gpt TEXT [--name NAME] [--out FILE.json] [--equal KIND ...] [--vocabularies N ...]
-           [--seeds N] [--steps N] [--device cpu] [--at-once N] [--seconds N] [--record FILE] [--from FILE.json ...]
+           [--part SHARE] [--seeds N] [--steps N] [--device cpu] [--at-once N] [--seconds N] [--record FILE] [--from FILE.json ...]
 
+TEXT is a file, or play for the play (by write_play, which lies beside gpt); --part takes a share of it from its beginning.
 The model is preset demo's: 4 layers, 4 heads, context 64, batches of 12 windows. The vocabularies are held equal in one of three ways:
   parameters  each model's width is chosen so that all have about as many parameters as that of 1,024 tokens and width 128; equal steps
   operations  width 128; each takes as many steps as cost the matrix products of --steps steps with characters
@@ -47,8 +48,15 @@ class Trade:
         self.options = options
         self.deadline = time.monotonic() + options.seconds if options.seconds else math.inf
         self.folder = tempfile.mkdtemp(prefix="verse_trade_")
-        with open(options.text, encoding="utf-8", newline="") as file:
-            text = file.read()
+        if options.text == "play":
+            text = subprocess.run([os.path.join(os.path.dirname(options.program), "write_play")], stdout=subprocess.PIPE, check=True).stdout.decode()
+        else:
+            with open(options.text, encoding="utf-8", newline="") as file:
+                text = file.read()
+        text = text[:round(options.part * len(text))]
+        self.text = os.path.join(self.folder, "text.txt")
+        with open(self.text, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
         split = len(text) * 9 // 10
         self.train = os.path.join(self.folder, "train.txt")
         with open(self.train, "w", encoding="utf-8", newline="") as file:
@@ -108,7 +116,7 @@ class Trade:
     def run(self, kind, row, seed, width, steps):
         out = tempfile.mkdtemp(dir=self.folder)
         try:
-            printed = self.gpt("train", "--preset", "demo", "--data", self.options.text, "--tokenizer", self.tokenizer(row), "--seed", seed,
+            printed = self.gpt("train", "--preset", "demo", "--data", self.text, "--tokenizer", self.tokenizer(row), "--seed", seed,
                                "--width", width, "--steps", steps, "--eval-every", max(1, -(-steps // 5)), "--warmup", min(100, steps // 4),
                                "--threads", 1, "--device", self.options.device, "--out", os.path.join(out, "run"))
             with open(os.path.join(out, "run", "metrics.csv"), newline="", encoding="utf-8") as file:
@@ -210,6 +218,7 @@ def main():
     parser.add_argument("program", type=os.path.abspath)
     parser.add_argument("text")
     parser.add_argument("--name", help="of the text, for titles")
+    parser.add_argument("--part", type=float, default=1, help="the share of the text that is used")
     parser.add_argument("--out")
     parser.add_argument("--equal", nargs="+", choices=["parameters", "operations", "time"], default=["parameters", "operations", "time"])
     parser.add_argument("--vocabularies", nargs="+", default=[CHARACTERS, "256", "512", "1024", "2048", "4096", "8192"])
