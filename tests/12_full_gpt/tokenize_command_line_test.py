@@ -99,8 +99,8 @@ class Tokenize(unittest.TestCase):
 
     def test_an_interrupt_leaves_nothing(self):
         text = self.write("large", b"".join(b"word%d " % (i * 7919 % 1000003) for i in range(600_000)))
-        process = subprocess.Popen([PROGRAM, "tokenize", "--data", text, "--vocabulary", "30000", "--out", self.place("never.json"), "--threads", "1"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([PROGRAM, "tokenize", "--data", text, "--vocabulary", "30000", "--threads", "1", "--out",
+                                    self.place("never.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             process.wait(0.6)
         except subprocess.TimeoutExpired:

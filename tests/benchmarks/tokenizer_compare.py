@@ -2,13 +2,13 @@
 """Training and encoding of byte pairs beside Hugging Face's tokenizers and OpenAI's tiktoken, in one run.
 
 usage: tests/benchmarks/tokenizer_compare.py build/gpt build/interop/venv/bin/python TEXT [--vocabulary 8192] [--threads 1 2]
-           [--megabytes 20] [--rounds 3]
+           [--megabytes 10] [--rounds 3]
 
 The Python needs tokenizers and tiktoken (`make test-interop` sets one up). A text of 100 MB made of plays:
   build/write_play 1115394 90 > build/plays.txt
 
-Training is compared on as many threads each; tokenizers learns once from the file, line by line, and once from the text in one piece,
-which alone gives the same merges as ours. Time is that of learning, without starting the program; memory is the most that the process
+Training is compared on as many threads each; tokenizers learns from the file, which it reads line by line. From a text in one piece it
+learns the same merges as ours, but takes a hundred times the text's size of memory; that is compared on the first --megabytes. Time is that of learning, without starting the program; memory is the most that the process
 had at once (its peak resident set), and what of it came after its start. Encoding is compared on the first --megabytes of the text, with
 the tokenizer that was trained here, on one thread. Each figure is the best of --rounds, taken in turns; a ratio below 1 means that ours
 takes less.
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("text")
     parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--megabytes", type=float, default=20)
+    parser.add_argument("--megabytes", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     size = os.path.getsize(options.text)
@@ -103,18 +103,15 @@ def main():
                 printed, _, memory = measured([options.program, "tokenize", "--data", options.text, "--vocabulary", str(options.vocabulary),
                                                "--threads", str(threads), "--out", mine])
                 rows = [("ours", float(re.search(r"in ([\d.]+) s", printed).group(1)), memory, start_memory)]
-                for way in ("file", "text"):
-                    printed, _, memory = measured(
-                        [options.python, "-c", THEIRS_TRAIN, way, options.text, str(options.vocabulary), os.path.join(folder, way)],
-                        RAYON_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="true" if threads > 1 else "false")
-                    seconds, before = map(float, printed.split())
-                    rows.append((f"tokenizers, by {way}", seconds, memory, before / 1000))
+                printed, _, memory = measured(
+                    [options.python, "-c", THEIRS_TRAIN, "file", options.text, str(options.vocabulary), os.path.join(folder, "theirs.json")],
+                    RAYON_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="true" if threads > 1 else "false")
+                seconds, before = map(float, printed.split())
+                rows.append(("tokenizers", seconds, memory, before / 1000))
                 for name, seconds, memory, before in rows:
                     if name not in best or seconds < best[name][0]:
                         best[name] = (seconds, memory, before)
-            with open(mine, encoding="utf-8") as ours, open(os.path.join(folder, "text"), encoding="utf-8") as theirs:
-                equal = json.load(ours)["model"] == json.load(theirs)["model"]
-            print(f"training on {threads} thread{'s' * (threads > 1)} (the same merges as from the text in one piece: {'yes' if equal else 'NO'})")
+            print(f"training on {threads} thread{'s' * (threads > 1)}")
             for name, (seconds, memory, before) in best.items():
                 print(f"  {name:<22}{seconds:8.2f} s {memory:8.0f} MB, {memory - before:.0f} of them after the start;"
                       f" ours takes {best['ours'][0] / seconds:.2f} of its time")
@@ -123,11 +120,18 @@ def main():
         with open(options.text, encoding="utf-8", newline="") as file, open(part, "w", encoding="utf-8", newline="") as out:
             out.write(file.read(int(options.megabytes * 1e6)))
         megabytes = os.path.getsize(part) / 1e6
+        of_part, theirs_of_part = os.path.join(folder, "part.json"), os.path.join(folder, "their_part.json")
+        measured([options.program, "tokenize", "--data", part, "--vocabulary", str(options.vocabulary), "--out", of_part])
+        measured([options.python, "-c", THEIRS_TRAIN, "text", part, str(options.vocabulary), theirs_of_part])
+        with open(of_part, encoding="utf-8") as ours, open(theirs_of_part, encoding="utf-8") as theirs:
+            equal = json.load(ours)["model"] == json.load(theirs)["model"]
+        print(f"the same merges from {megabytes:.1f} MB in one piece: {'yes' if equal else 'NO'}")
         best = {}
         for _ in range(options.rounds):
             printed, said, _ = measured([options.program, "tokenize", "--tokenizer", mine, "--data", part, "--count", "--threads", "1"])
             tokens = int(re.search(r"([\d,]+) tokens:", printed).group(1).replace(",", ""))
-            lines = measured([options.python, "-c", THEIRS_ENCODE, part, mine], RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")[0].split("\n")
+            lines = measured([options.python, "-c", THEIRS_ENCODE, part, mine], RAYON_NUM_THREADS="1",
+                             TOKENIZERS_PARALLELISM="false")[0].split("\n")
             rows = {"ours": (float(re.search(r"encoded in ([\d.]+) s", said).group(1)), tokens)}
             for name, line in (("tokenizers", lines[0]), ("tiktoken", lines[1])):
                 rows[name] = (float(line.split()[0]), int(line.split()[1]))
