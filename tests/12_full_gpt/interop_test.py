@@ -190,8 +190,8 @@ class Interop(unittest.TestCase):
         for pattern in ("gpt2", "gpt4"):
             with self.subTest(pattern):
                 out = self.place(pattern)
-                output("train", "--data", self.text, "--out", out, "--tokenizer", "bpe", "--vocabulary", 400, "--pattern", pattern, "--steps", 10,
-                       "--eval-every", 5, "--layers", 2, "--heads", 2, "--width", 32, "--context", 64, "--batch-size", 8, "--threads", 1,
+                output("train", "--preset", "small", "--data", self.text, "--out", out, "--tokenizer", "bpe", "--vocabulary", 380,
+                       "--pattern", pattern, "--steps", 10, "--eval-every", 5, "--layers", 2, "--heads", 2, "--width", 32, "--context", 64, "--batch-size", 8, "--threads", 1,
                        "--learning-rate", 0.02, "--warmup", 2)
                 tokenizer = Tokenizer.from_file(os.path.join(out, "tokenizer.json"))
                 self.assertEqual(self.tokens(WORLD, out), tokenizer.encode(WORLD).ids)

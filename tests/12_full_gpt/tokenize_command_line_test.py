@@ -14,7 +14,7 @@ import unittest
 
 PROGRAM = None
 TEXT = "".join(f"{name}:\nLine {i} of the café, naïve — and {i * i} more, isn't it? 🙂\n\n" for i in range(60) for name in ("ANNA", "OTTO"))
-SMALL = ["--layers", 1, "--heads", 2, "--width", 16, "--context", 16, "--batch-size", 4, "--eval-every", 4, "--warmup", 2, "--threads", 1]
+SMALL = ["--preset", "small", "--layers", 1, "--heads", 2, "--width", 16, "--context", 16, "--batch-size", 4, "--eval-every", 4, "--warmup", 2, "--threads", 1]
 
 
 def run(*arguments, **options):
