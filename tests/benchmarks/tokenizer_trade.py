@@ -55,7 +55,7 @@ class Trade:
         else:
             with open(options.text, encoding="utf-8", newline="") as file:
                 text = file.read()
-        text = text[:round(options.part * len(text))]
+        text = text[:math.ceil(options.part * len(text))]
         self.text = os.path.join(self.folder, "text.txt")
         with open(self.text, "w", encoding="utf-8", newline="") as file:
             file.write(text)
