@@ -13,6 +13,7 @@
 
 #include "10_subwords/given/unicode_classes.h"
 #include "common/base/text.h"
+#include "tests/10_subwords/plain_pairs.h"
 #include "tests/harness/check.h"
 
 namespace verse {
@@ -144,11 +145,11 @@ const Words& some_words() {
                  [](const Words& words) {
                    Words once = words;
                    for (auto& word : once) word.weight = 1;
-                   return count_weighted_pairs(once);
+                   return plain_counts(once);
                  })
         .mistake("across_words",
                  [](const Words& words) {
-                   PairCounts counts = count_weighted_pairs(words);
+                   PairCounts counts = plain_counts(words);
                    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
                      counts[{words[i].tokens.back(), words[i + 1].tokens.front()}] += words[i].weight;
                    }
@@ -170,7 +171,7 @@ const Words& some_words() {
         .mistake("once_a_word", [](const Words& words) {
           PairCounts counts;
           for (const auto& word : words) {
-            for (const auto& [pair, count] : count_weighted_pairs({{word.tokens, 1}})) counts[pair] += word.weight;
+            for (const auto& [pair, count] : plain_counts({{word.tokens, 1}})) counts[pair] += word.weight;
           }
           return counts;
         });
@@ -292,15 +293,15 @@ struct LearnSlip {
 Learn learn_with(const LearnSlip& slip) {
   return [slip](Words words, std::vector<std::string>& tokens, std::int64_t vocabulary) {
     std::vector<TokenPair> merges;
-    PairCounts counts = count_weighted_pairs(words);
+    PairCounts counts = plain_counts(words);
     while (static_cast<std::int64_t>(tokens.size()) < vocabulary + slip.more) {
-      if (slip.recounts) counts = count_weighted_pairs(words);
+      if (slip.recounts) counts = plain_counts(words);
       if (counts.empty()) break;
-      const TokenPair pair = most_frequent(counts);
+      const TokenPair pair = plain_best(counts);
       if (counts[pair] < slip.least) break;
       const std::string bytes =
           tokens[static_cast<std::size_t>(pair.first)] + tokens[static_cast<std::size_t>(pair.second)];
-      merge_in_words(words, pair, number_of(bytes, tokens));
+      plain_join(words, pair, number_of(bytes, tokens));
       merges.push_back(pair);
       if (!slip.recounts) counts.erase(pair);
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "10_subwords/subwords.h"
+#include "tests/10_subwords/plain_pairs.h"
 #include "tests/harness/check.h"
 
 namespace verse {
@@ -48,13 +49,13 @@ Update update_with(const UpdateSlip& slip) {
     for (auto& word : words) {
       Words alone = {word};
       if (!slip.weights) alone.front().weight = 1;
-      const PairCounts before = count_weighted_pairs(alone);
+      const PairCounts before = plain_counts(alone);
       if (before.count(pair) == 0) continue;
-      merge_in_words(alone, pair, made);
+      plain_join(alone, pair, made);
       if (slip.takes) {
         for (const auto& [each, count] : before) counts[each] -= count;
       }
-      for (const auto& [each, count] : count_weighted_pairs(alone)) counts[each] += count;
+      for (const auto& [each, count] : plain_counts(alone)) counts[each] += count;
       for (const auto& [each, count] : before) {
         if (slip.erases && counts[each] == 0) counts.erase(each);
       }
@@ -64,7 +65,7 @@ Update update_with(const UpdateSlip& slip) {
 }
 
 void add_updated(const Update& update, Answers& answers, const std::string& name, Words words, TokenPair pair) {
-  PairCounts counts = count_weighted_pairs(words);
+  PairCounts counts = plain_counts(words);
   update(words, counts, pair, 9);
   answers.add("the counts of " + name, shown(counts));
   std::string tokens;
@@ -87,7 +88,7 @@ void add_updated(const Update& update, Answers& answers, const std::string& name
                })
         .mistake("neighbours_forgotten",
                  [](Words& words, PairCounts& counts, TokenPair pair, std::int64_t made) {
-                   merge_in_words(words, pair, made);
+                   plain_join(words, pair, made);
                    counts.erase(pair);
                  })
         .mistake("nothing_taken", update_with({.takes = false}))
@@ -228,7 +229,12 @@ Split split_with(const std::function<bool(std::size_t length, std::size_t best)>
   };
 }
 
+bool longer(std::size_t length, std::size_t best) {
+  return length > best;
+}
+
 std::vector<TextPiece> split_by_list(std::string_view text, const std::vector<std::string>& special) {
+  const Split whole = split_with(longer);
   std::vector<TextPiece> pieces = {{std::string(text), false}};
   for (const auto& token : special) {
     std::vector<TextPiece> finer;
@@ -237,15 +243,11 @@ std::vector<TextPiece> split_by_list(std::string_view text, const std::vector<st
         finer.push_back(piece);
         continue;
       }
-      for (const auto& part : split_at_special(piece.text, {token})) finer.push_back(part);
+      for (const auto& part : whole(piece.text, {token})) finer.push_back(part);
     }
     pieces = finer;
   }
   return pieces;
-}
-
-bool longer(std::size_t length, std::size_t best) {
-  return length > best;
 }
 
 [[maybe_unused]] const auto& exercise_10_9 =
