@@ -186,6 +186,27 @@ class Interop(unittest.TestCase):
         self.assertEqual(output("generate", "--run", self.ours, "--prompt", "OTTO:", "--max-new-tokens", 50, "--greedy"),
                          text if text.endswith("\n") else text + "\n")
 
+    def test_our_byte_pairs_are_theirs(self):
+        for pattern in ("gpt2", "gpt4"):
+            with self.subTest(pattern):
+                out = self.place(pattern)
+                output("train", "--preset", "small", "--data", self.text, "--out", out, "--tokenizer", "bpe", "--vocabulary", 380,
+                       "--pattern", pattern, "--steps", 10, "--eval-every", 5, "--layers", 2, "--heads", 2, "--width", 32, "--context", 64, "--batch-size", 8, "--threads", 1,
+                       "--learning-rate", 0.02, "--warmup", 2)
+                tokenizer = Tokenizer.from_file(os.path.join(out, "tokenizer.json"))
+                self.assertEqual(self.tokens(WORLD, out), tokenizer.encode(WORLD).ids)
+                self.assertEqual(PreTrainedTokenizerFast.from_pretrained(out)(WORLD)["input_ids"], tokenizer.encode(WORLD).ids)
+                model = GPT2LMHeadModel.from_pretrained(out).eval()
+                text = "ANNA:\nLine 7 of the café,  naïve — and 49 more 🙂"
+                numbers = tokenizer.encode(text).ids
+                self.assertLess(len(numbers), len(text))
+                self.expect_equal_logits(model, out, text, numbers)
+                # And what went there comes back.
+                model.save_pretrained(os.path.join(out, "there"))
+                PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(os.path.join(out, "there"))
+                output("import-gpt2", os.path.join(out, "there"), "--out", os.path.join(out, "back"))
+                self.expect_equal_logits(model, os.path.join(out, "back"), text, numbers)
+
     # --- Theirs, read here --------------------------------------------------------------------------------------------
 
     PROMPT = "ROMEO:\nWhat say'st thou, 你好 🙂?"
@@ -207,6 +228,30 @@ class Interop(unittest.TestCase):
         again = GPT2LMHeadModel.from_pretrained(out)
         for (name, ours), (_, theirs) in zip(again.named_parameters(), self.model.named_parameters()):
             self.assertTrue(torch.equal(ours, theirs), name)
+
+    def test_a_tokenizer_of_two_files(self):
+        folder = shutil.copytree(self.theirs, self.place("two files"))
+        for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+            if os.path.exists(os.path.join(folder, name)):
+                os.remove(os.path.join(folder, name))
+        self.tokenizer.model.save(folder)
+        self.assertTrue(os.path.exists(os.path.join(folder, "merges.txt")))
+        out = self.place("run")
+        output("import-gpt2", folder, "--out", out)
+        text = WORLD + "<|endoftext|>" + PLAY[:500]
+        self.assertEqual(self.tokens(text, out), self.tokenizer.encode(text).ids)
+        with open(os.path.join(folder, "added_tokens.json"), "w", encoding="utf-8") as file:
+            json.dump({"<more>": 5000}, file)
+        self.refused_import(folder, "added_tokens.json")
+
+    def test_files_beside_the_tokenizer(self):
+        folder = shutil.copytree(self.theirs, self.place("space"))
+        path = os.path.join(folder, "tokenizer_config.json")
+        with open(path, encoding="utf-8") as file:
+            settings = json.load(file)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**settings, "add_prefix_space": True}, file)
+        self.refused_import(folder, "add_prefix_space")
 
     def test_numbers_of_sixteen_bits(self):
         for kind in (torch.float16, torch.bfloat16):

@@ -8,7 +8,7 @@
 #include <queue>
 #include <utility>
 
-#include "10_subwords/given/unicode_classes.h"
+#include "10_subwords/given/byte_letters.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 
@@ -16,64 +16,15 @@ namespace verse {
 
 namespace {
 
-/// A text's characters with the place of each, so that pieces can be cut from the bytes.
-struct Characters {
-  explicit Characters(std::string_view text) {
-    const std::u32string decoded = decode_utf8(text);
-    places.reserve(decoded.size() + 1);
-    classes.reserve(decoded.size());
-    std::size_t place = 0;
-    for (const char32_t character : decoded) {
-      places.push_back(place);
-      classes.push_back(class_of(character));
-      place += character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-    }
-    places.push_back(place);
-  }
+/// Words of more tokens are joined by a heap.
+constexpr std::size_t kShortWord = 32;
 
-  std::vector<std::size_t> places;  ///< in bytes; one more than there are characters
-  std::vector<CharacterClass> classes;
-};
-
-/// How many bytes of contraction stand at the beginning of a text: 0 where there is none.
-std::size_t contraction(std::string_view text) {
-  for (const std::string_view each : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
-    if (text.substr(0, each.size()) == each) return each.size();
-  }
-  return 0;
-}
-
-/// GPT-2 writes each byte as a character that can be seen: those of Latin-1 that can stand for themselves, the others,
-/// in their order, for U+0100 and what follows.
-std::array<char32_t, 256> byte_characters() {
-  std::array<char32_t, 256> characters{};
-  char32_t next = 0x100;
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    const bool visible = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-    characters[byte] = visible ? static_cast<char32_t>(byte) : next++;
-  }
-  return characters;
-}
+/// Words of more bytes are not kept: they hardly come again. Nor are more words than this.
+constexpr std::size_t kKeptBytes = 128, kKeptWords = 1'000'000;
 
 /// The bytes that a token of the file stands for. One that has characters which stand for no byte stands for itself.
 std::string to_bytes(const std::string& written) {
-  static const auto bytes_by_character = [] {
-    std::unordered_map<char32_t, char> bytes;
-    const auto characters = byte_characters();
-    for (std::size_t byte = 0; byte < 256; ++byte) bytes[characters[byte]] = static_cast<char>(byte);
-    return bytes;
-  }();
-  std::string bytes;
-  for (const char32_t character : decode_utf8(written)) {
-    const auto found = bytes_by_character.find(character);
-    if (found == bytes_by_character.end()) return written;
-    bytes += found->second;
-  }
-  return bytes;
-}
-
-std::uint64_t pair_key(std::int64_t left, std::int64_t right) {
-  return static_cast<std::uint64_t>(left) << 32U | static_cast<std::uint64_t>(right);
+  return bytes_of_letters(written).value_or(written);
 }
 
 /// Whether an entry is there and says something else than nothing.
@@ -87,58 +38,31 @@ bool says(const JsonEntry& table, const char* entry) {
 }
 
 [[noreturn]] void refuse(const JsonEntry& entry, const std::string& what) {
-  throw UsageError(fmt::format("{}: {}, which GPT-2's tokenizer has not; it is not supported", entry.place(), what));
+  throw UsageError(fmt::format("{}: {}, which is not supported", entry.place(), what));
 }
 
-/// Steps that may be there must be byte-level ones, as GPT-2's are.
-void check_step(const JsonEntry& file, const char* name, bool required) {
-  if (!file.has(name)) {
-    if (required) refuse(file, fmt::format("it has no {}", name));
-    return;
-  }
-  const auto step = file.at(name);
+/// A template of the tokens around a text that adds none.
+bool adds_nothing(const JsonEntry& step) {
+  if (!step.has("single")) return false;
+  const auto pieces = step.at("single").list();
+  return pieces.size() == 1 && pieces[0].has("Sequence");
+}
+
+/// What comes after the tokens are known may not change them.
+void check_post_processor(const JsonEntry& step) {
   const auto type = step.at("type").text();
-  if (type != "ByteLevel") refuse(step, fmt::format("its {} is {}", name, type));
+  if (type == "Sequence") {
+    for (const JsonEntry& each : step.at("processors").list()) check_post_processor(each);
+  } else if (type != "ByteLevel" && !(type == "TemplateProcessing" && adds_nothing(step))) {
+    refuse(step,
+           fmt::format("its post_processor is {}{}", type, type == "TemplateProcessing" ? " and adds tokens" : ""));
+  }
 }
 
 }  // namespace
 
-std::vector<std::string_view> cut_into_words(std::string_view text) {
-  const Characters characters(text);
-  const auto& classes = characters.classes;
-  const auto& places = characters.places;
-  std::vector<std::string_view> words;
-  for (std::size_t begin = 0; begin < classes.size();) {
-    std::size_t end = begin;
-    // A contraction; then something after at most one space; then spaces.
-    if (const std::size_t length = contraction(text.substr(places[begin])); length > 0) {
-      end = begin + length;
-    } else {
-      if (text[places[begin]] == ' ' && begin + 1 < classes.size()) ++end;
-      if (const auto kind = classes[end]; kind != CharacterClass::space) {
-        while (end < classes.size() && classes[end] == kind) ++end;
-      } else {
-        // The last space of several is left for the word that follows.
-        end = begin;
-        while (end < classes.size() && classes[end] == CharacterClass::space) ++end;
-        if (end < classes.size() && end - begin > 1) --end;
-      }
-    }
-    words.push_back(text.substr(places[begin], places[end] - places[begin]));
-    begin = end;
-  }
-  return words;
-}
-
 BytePairCodec::BytePairCodec(const JsonEntry& file) {
-  if (says(file, "normalizer")) refuse(file, "it has a normalizer");
-  check_step(file, "pre_tokenizer", /*required=*/true);
-  check_step(file, "post_processor", /*required=*/false);
-  check_step(file, "decoder", /*required=*/true);
-  const auto cutter = file.at("pre_tokenizer");
-  space_before_ = cutter.at("add_prefix_space").flag();
-  cuts_ = !cutter.has("use_regex") || cutter.at("use_regex").flag();
-
+  read_steps(file);
   const auto model = file.at("model");
   for (const char* entry : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
     if (says(model, entry)) refuse(model, fmt::format("its model has {}", entry));
@@ -150,6 +74,58 @@ BytePairCodec::BytePairCodec(const JsonEntry& file) {
   if (file.has("added_tokens")) read_added_tokens(file.at("added_tokens"));
 }
 
+void BytePairCodec::read_steps(const JsonEntry& file) {
+  if (says(file, "normalizer")) {
+    // A row of no steps changes nothing.
+    const auto step = file.at("normalizer");
+    if (!step.is_table() || !step.has("normalizers") || step.at("normalizers").size() > 0) {
+      refuse(file, "it has a normalizer");
+    }
+  }
+  if (!file.has("pre_tokenizer")) refuse(file, "it has no pre_tokenizer");
+  read_cutter(file.at("pre_tokenizer"));
+  if (file.has("post_processor")) check_post_processor(file.at("post_processor"));
+  if (!file.has("decoder")) refuse(file, "it has no decoder");
+  auto decoder = file.at("decoder");
+  if (decoder.at("type").text() == "Sequence" && decoder.at("decoders").size() == 1) {
+    decoder = decoder.at("decoders").list()[0];
+  }
+  if (const auto type = decoder.at("type").text(); type != "ByteLevel") {
+    refuse(decoder, fmt::format("its decoder is {}", type));
+  }
+}
+
+/// How text is cut: by bytes' own step, or by a pattern and that step after it.
+void BytePairCodec::read_cutter(const JsonEntry& step) {
+  const auto type = step.at("type").text();
+  if (type == "ByteLevel") {
+    space_before_ = step.at("add_prefix_space").flag();
+    cutting_ = !step.has("use_regex") || step.at("use_regex").flag() ? Cutting::gpt2 : Cutting::none;
+    return;
+  }
+  if (type != "Sequence") refuse(step, fmt::format("its pre_tokenizer is {}", type));
+  const auto steps = step.at("pretokenizers").list();
+  if (steps.size() == 1) return read_cutter(steps[0]);
+  if (steps.size() != 2 || steps[0].at("type").text() != "Split" || steps[1].at("type").text() != "ByteLevel") {
+    refuse(step, "its pre_tokenizer is a row of other steps than Split and ByteLevel");
+  }
+  read_cutter(steps[1]);
+  if (space_before_) refuse(steps[1], "it puts a space before each word");
+  if (cutting_ != Cutting::none) refuse(steps[1], "it cuts twice");
+  const auto pattern = steps[0].at("pattern");
+  const std::string rule = pattern.has("Regex") ? pattern.at("Regex").text() : "";
+  const std::string behaviour = steps[0].at("behavior").text();
+  for (const Cutting known : {Cutting::gpt2, Cutting::gpt4}) {
+    if (rule == pattern_of(known)) cutting_ = known;
+  }
+  if (cutting_ == Cutting::none) refuse(pattern, "it is neither GPT-2's nor GPT-4's");
+  // Both rules match every character: what is done with the rest, and with matches turned into rests, makes no
+  // difference, as long as each is a word of its own.
+  if (behaviour != "Isolated" && !(behaviour == "Removed" && steps[0].at("invert").flag())) {
+    refuse(steps[0], fmt::format("its behavior is {}", behaviour));
+  }
+}
+
 void BytePairCodec::read_vocabulary(const JsonEntry& model) {
   const auto vocabulary = model.at("vocab").table();
   for (const auto& [written, value] : vocabulary) {
@@ -159,9 +135,8 @@ void BytePairCodec::read_vocabulary(const JsonEntry& model) {
     bytes_[static_cast<std::size_t>(number)] = to_bytes(written);
     numbers_[written] = number;
   }
-  const auto characters = byte_characters();
   for (std::size_t byte = 0; byte < 256; ++byte) {
-    const auto found = numbers_.find(encode_utf8(characters[byte]));
+    const auto found = numbers_.find(encode_utf8(letters_by_byte()[byte]));
     byte_tokens_[byte] = found == numbers_.end() ? -1 : found->second;
   }
   if (says(model, "unk_token")) {
@@ -198,13 +173,15 @@ void BytePairCodec::read_merges(const JsonEntry& list) {
 }
 
 void BytePairCodec::read_added_tokens(const JsonEntry& list) {
+  const auto vocabulary = static_cast<std::int64_t>(numbers_.size());
+  std::int64_t last_added = -1;
   for (const JsonEntry& entry : list.list()) {
     const auto content = entry.at("content").text();
     const auto number = entry.at("id").whole();
     for (const char* manner : {"single_word", "lstrip", "rstrip"}) {
       if (says(entry, manner)) refuse(entry, fmt::format("its token {} asks for {}", content, manner));
     }
-    if (content.empty() || number < 0 || number > size() + static_cast<std::int64_t>(list.size())) {
+    if (content.empty() || number < 0) {
       throw UsageError(fmt::format("{}: its added token \"{}\" has the number {}, which is out of range", entry.place(),
                                    content, number));
     }
@@ -213,6 +190,17 @@ void BytePairCodec::read_added_tokens(const JsonEntry& list) {
       throw UsageError(
           fmt::format("{}: its token {} has two numbers, {} and {}", entry.place(), content, known->second, number));
     }
+    // `tokenizers` gives a token that is not in the vocabulary the next number, whatever the file says.
+    if (known == numbers_.end()) {
+      const std::int64_t next = last_added < vocabulary ? vocabulary : last_added + 1;
+      if (number != next) {
+        throw UsageError(
+            fmt::format("{}: its added token {} has the number {}, where {} is the next; with a gap before "
+                        "it, it is not supported",
+                        entry.place(), content, number, next));
+      }
+    }
+    last_added = std::max(last_added, number);
     if (number >= size()) bytes_.resize(static_cast<std::size_t>(number) + 1);
     bytes_[static_cast<std::size_t>(number)] = to_bytes(content);
     if (content.size() > kLongestAddedToken) {
@@ -224,9 +212,10 @@ void BytePairCodec::read_added_tokens(const JsonEntry& list) {
 }
 
 std::vector<std::int64_t> BytePairCodec::encode(std::string_view text) const {
-  decode_utf8(text);  // refuses what is no text, with the byte's place in the whole
+  if (length_of_utf8(text) < text.size()) decode_utf8(text);  // says where
   std::vector<std::int64_t> tokens;
-  Known known;  // words come again and again
+  tokens.reserve(text.size() / 3);
+  Known known;
   encode_around(text, 0, known, tokens);
   return tokens;
 }
@@ -258,44 +247,106 @@ void BytePairCodec::encode_plain(std::string_view text, Known& known, std::vecto
     with_space = " " + std::string(text);
     text = with_space;
   }
-  for (const auto word : cuts_ ? cut_into_words(text) : std::vector<std::string_view>{text}) {
-    const auto [entry, is_new] = known.try_emplace(std::string(word));
-    if (is_new) entry->second = encode_word(word);
-    tokens.insert(tokens.end(), entry->second.begin(), entry->second.end());
+  std::vector<std::int32_t> rare;
+  for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end) {
+    end = end_of_word(text, begin, cutting_);
+    const std::string_view word = text.substr(begin, end - begin);
+    if (word.size() > kKeptBytes || known.words.size() > kKeptWords) {
+      rare.clear();
+      encode_word(word, rare);
+      tokens.insert(tokens.end(), rare.begin(), rare.end());
+      continue;
+    }
+    const auto [entry, is_new] = known.words.at(word);
+    Range& range = entry->value;
+    if (is_new) {
+      range.begin = static_cast<std::uint32_t>(known.tokens.size());
+      encode_word(word, known.tokens);
+      range.length = static_cast<std::uint32_t>(known.tokens.size()) - range.begin;
+    }
+    const std::int32_t* first = known.tokens.data() + range.begin;
+    tokens.insert(tokens.end(), first, first + range.length);
   }
 }
 
-std::vector<std::int64_t> BytePairCodec::encode_word(std::string_view word) const {
+/// A word's tokens before anything is joined: one for each byte. @return false where they are the word's tokens already
+bool BytePairCodec::first_tokens(std::string_view word, std::vector<std::int32_t>& tokens) const {
   if (whole_words_) {
-    static const auto characters = byte_characters();
-    std::string written;
-    for (const char byte : word) written += encode_utf8(characters[static_cast<unsigned char>(byte)]);
-    if (const auto found = numbers_.find(written); found != numbers_.end()) return {found->second};
+    if (const auto found = numbers_.find(letters_of_bytes(word)); found != numbers_.end()) {
+      tokens.push_back(static_cast<std::int32_t>(found->second));
+      return false;
+    }
   }
-
-  // The word as a chain of tokens, at first one for each byte.
-  struct Link {
-    std::int64_t token;
-    std::ptrdiff_t before, after;  ///< -1 at the ends
-  };
-  std::vector<Link> chain;
   bool after_unknown = false;
   for (const char byte : word) {
     const auto token = byte_tokens_[static_cast<unsigned char>(byte)];
     const bool is_unknown = token < 0;
     if (is_unknown && (unknown_ < 0 || (joins_unknown_ && after_unknown))) continue;
     after_unknown = is_unknown;
-    const auto place = static_cast<std::ptrdiff_t>(chain.size());
-    chain.push_back({is_unknown ? unknown_ : token, place - 1, place + 1});
+    tokens.push_back(static_cast<std::int32_t>(is_unknown ? unknown_ : token));
   }
-  if (chain.empty()) return {};
+  return true;
+}
+
+/// Adds a word's tokens.
+void BytePairCodec::encode_word(std::string_view word, std::vector<std::int32_t>& tokens) const {
+  const std::size_t begin = tokens.size();
+  if (!first_tokens(word, tokens) || tokens.size() - begin < 2) return;
+  if (tokens.size() - begin <= kShortWord) {
+    join_short(tokens, begin);
+  } else {
+    join_long(tokens, begin);
+  }
+}
+
+/// Joins pairs by looking at all of them each time, which is quick while they are few.
+void BytePairCodec::join_short(std::vector<std::int32_t>& tokens, std::size_t begin) const {
+  constexpr Merge kNever{std::numeric_limits<std::int32_t>::max(), 0};
+  std::array<Merge, kShortWord> merges;
+  std::int32_t* word = tokens.data() + begin;
+  std::size_t size = tokens.size() - begin;
+  const auto look_up = [&](std::size_t place) {
+    const Merge* found = merges_.find(pair_key(word[place], word[place + 1]));
+    merges[place] = found == nullptr ? kNever : *found;
+  };
+  for (std::size_t place = 0; place + 1 < size; ++place) look_up(place);
+  while (size > 1) {
+    // The one learned first; of equal ones, the one furthest to the left.
+    std::size_t best = 0;
+    for (std::size_t place = 1; place + 1 < size; ++place) {
+      if (merges[place].rank < merges[best].rank) best = place;
+    }
+    if (merges[best].rank == kNever.rank) break;
+    word[best] = merges[best].result;
+    --size;
+    for (std::size_t place = best + 1; place < size; ++place) {
+      word[place] = word[place + 1];
+      merges[place] = merges[place + 1];
+    }
+    if (best > 0) look_up(best - 1);
+    if (best + 1 < size) look_up(best);
+  }
+  tokens.resize(begin + size);
+}
+
+/// Joins pairs by a heap of them: a word of n tokens takes n log n steps.
+void BytePairCodec::join_long(std::vector<std::int32_t>& tokens, std::size_t begin) const {
+  struct Link {
+    std::int32_t token;
+    std::ptrdiff_t before, after;  ///< -1 at the ends
+  };
+  std::vector<Link> chain;
+  for (std::size_t place = begin; place < tokens.size(); ++place) {
+    const auto here = static_cast<std::ptrdiff_t>(place - begin);
+    chain.push_back({tokens[place], here - 1, here + 1});
+  }
   chain.back().after = -1;
 
   // Pairs that may be joined, the one learned first on top; of equal ones, the one furthest to the left.
   struct Candidate {
     std::int32_t rank;
     std::ptrdiff_t left;
-    std::int64_t left_token, right_token;
+    std::int32_t left_token, right_token;
     std::int32_t result;
     bool operator<(const Candidate& other) const { return rank != other.rank ? rank > other.rank : left > other.left; }
   };
@@ -304,14 +355,13 @@ std::vector<std::int64_t> BytePairCodec::encode_word(std::string_view word) cons
   const auto consider = [&](std::ptrdiff_t left) {
     if (left < 0 || at(left).after < 0) return;
     const auto left_token = at(left).token, right_token = at(at(left).after).token;
-    const auto merge = merges_.find(pair_key(left_token, right_token));
-    if (merge != merges_.end()) {
-      candidates.push({merge->second.rank, left, left_token, right_token, merge->second.result});
+    if (const Merge* merge = merges_.find(pair_key(left_token, right_token))) {
+      candidates.push({merge->rank, left, left_token, right_token, merge->result});
     }
   };
   for (std::ptrdiff_t place = 0; place < static_cast<std::ptrdiff_t>(chain.size()); ++place) consider(place);
 
-  constexpr std::int64_t kGone = -1;
+  constexpr std::int32_t kGone = -1;
   while (!candidates.empty()) {
     const Candidate best = candidates.top();
     candidates.pop();
@@ -327,9 +377,8 @@ std::vector<std::int64_t> BytePairCodec::encode_word(std::string_view word) cons
     consider(best.left);
   }
 
-  std::vector<std::int64_t> tokens;
+  tokens.resize(begin);
   for (std::ptrdiff_t place = 0; place >= 0; place = at(place).after) tokens.push_back(at(place).token);
-  return tokens;
 }
 
 std::string BytePairCodec::bytes_of(std::int64_t token) const {

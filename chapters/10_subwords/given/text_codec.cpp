@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "05_training/given/checkpoint.h"
 #include "10_subwords/given/byte_pair.h"
 #include "common/base/json.h"
@@ -46,6 +48,24 @@ Beginning look_at(std::string_view text) {
 }
 
 }  // namespace
+
+std::size_t length_of_utf8(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::size_t place = 0;
+  while (place < text.size()) {
+    // Eight bytes at a time, while they are ASCII.
+    std::uint64_t eight = kHighBits;
+    if (place + sizeof(eight) <= text.size()) std::memcpy(&eight, text.data() + place, sizeof(eight));
+    if ((eight & kHighBits) == 0) {
+      place += sizeof(eight);
+      continue;
+    }
+    const auto [kind, length] = look_at(text.substr(place));
+    if (kind != Beginning::whole) return place;
+    place += length;
+  }
+  return place;
+}
 
 std::string TextCodec::decode(const std::vector<std::int64_t>& tokens) const {
   std::string bytes;

@@ -3,6 +3,7 @@
 /// @file
 /// Text to tokens and back, whichever way a model was taught to read: by characters, or by pieces of words.
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -50,6 +51,9 @@ class CharacterCodec : public TextCodec {
  private:
   Tokenizer tokenizer_;
 };
+
+/// How many bytes from the beginning of a text are whole characters of UTF-8: all of them, where it is one.
+std::size_t length_of_utf8(std::string_view text);
 
 /// Text that arrives in pieces which may end within a character: hands on whole characters only.
 class TextStream {

@@ -1,7 +1,8 @@
 #include "10_subwords/given/unicode_classes.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cstddef>
+#include <vector>
 
 namespace verse {
 
@@ -171,20 +172,27 @@ constexpr Range kSpaces[] = {
 };
 // clang-format on
 
-template <std::size_t Count>
-bool contains(const Range (&ranges)[Count], char32_t character) {
-  const auto* range = std::lower_bound(std::begin(ranges), std::end(ranges), character,
-                                       [](const Range& each, char32_t wanted) { return each.last < wanted; });
-  return range != std::end(ranges) && range->first <= character;
+constexpr std::size_t kCodePoints = 0x110000;
+
+/// The class of each code point, looked up in one step.
+std::vector<CharacterClass> every_class() {
+  std::vector<CharacterClass> classes(kCodePoints, CharacterClass::other);
+  const auto mark = [&classes](const auto& ranges, CharacterClass kind) {
+    for (const Range& range : ranges) {
+      std::fill(classes.begin() + range.first, classes.begin() + range.last + 1, kind);
+    }
+  };
+  mark(kLetters, CharacterClass::letter);
+  mark(kNumbers, CharacterClass::number);
+  mark(kSpaces, CharacterClass::space);
+  return classes;
 }
 
 }  // namespace
 
 CharacterClass class_of(char32_t character) {
-  if (contains(kLetters, character)) return CharacterClass::letter;
-  if (contains(kNumbers, character)) return CharacterClass::number;
-  if (contains(kSpaces, character)) return CharacterClass::space;
-  return CharacterClass::other;
+  static const std::vector<CharacterClass> classes = every_class();
+  return character < kCodePoints ? classes[character] : CharacterClass::other;
 }
 
 }  // namespace verse

@@ -3,10 +3,12 @@
 /// @file
 /// What kind of character a code point is, for cutting text into words.
 
+#include <cstdint>
+
 namespace verse {
 
 /// The kinds that GPT-2's cutting of text tells apart.
-enum class CharacterClass {
+enum class CharacterClass : std::uint8_t {
   letter,  ///< Unicode's general category L
   number,  ///< N
   space,   ///< Unicode's White_Space

@@ -14,6 +14,7 @@
 
 #include "05_training/given/checkpoint.h"
 #include "10_subwords/given/text_codec.h"
+#include "10_subwords/given/tokenizer_file.h"
 #include "12_full_gpt/given/training/run_folder.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -171,12 +172,7 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
   std::vector<std::string> left_out;
   const GPTOptions options = read_gpt2_config(load_json(folder / "config.json"), left_out);
   const auto tokenizer_place = folder / "tokenizer.json";
-  if (!fs::exists(tokenizer_place) && fs::exists(folder / "merges.txt")) {
-    throw UsageError(fmt::format(
-        "{} has vocab.json and merges.txt, but no tokenizer.json; GPT2TokenizerFast's save_pretrained() writes one",
-        folder.string()));
-  }
-  const std::string tokenizer = read_file(tokenizer_place);
+  const std::string tokenizer = tokenizer_of_folder(folder);
   const auto codec = read_codec(tokenizer_place, tokenizer);
   if (codec->size() > options.vocabulary_size) {
     throw UsageError(fmt::format("{} has {} tokens, but config.json only {}", tokenizer_place.string(), codec->size(),

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "10_subwords/given/pair_trainer.h"
+#include "10_subwords/given/text_codec.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/training/recipes.h"
@@ -31,6 +33,9 @@ namespace {
 struct Request {
   std::optional<std::filesystem::path> out, from;
   bool resume = false;
+  std::optional<std::string> tokenizer;  ///< characters, bpe, or the place of a tokenizer.json
+  std::optional<std::int64_t> vocabulary;
+  std::optional<std::string> pattern;
   TeamRequest team;
 };
 
@@ -98,6 +103,29 @@ void check_state_size(const RunState& state) {
                   with_commas(static_cast<std::int64_t>(numbers)), shape.layers, shape.width));
 }
 
+/// How the run is to read text, where that is not by the text's own characters. Pairs are learned from the training
+/// split: what validates is not looked at before.
+void choose_tokenizer(const Request& request, const Corpus& corpus, RunIdentity& identity) {
+  const std::string kind = request.tokenizer.value_or("characters");
+  if (kind != "bpe" && (request.vocabulary || request.pattern)) {
+    throw UsageError(
+        fmt::format("--{} is for --tokenizer bpe, which learns pairs", request.vocabulary ? "vocabulary" : "pattern"));
+  }
+  if (kind == "characters") return;
+  if (kind == "bpe") {
+    PairTrainingOptions options;
+    options.vocabulary = request.vocabulary.value_or(options.vocabulary);
+    options.cutting = cutting_named(request.pattern.value_or("gpt2"));
+    options.threads = torch::get_num_threads();
+    identity.tokenizer_file = train_byte_pairs(corpus.train, options);
+  } else {
+    std::filesystem::path place = kind;
+    if (std::filesystem::is_directory(place)) place /= "tokenizer.json";
+    identity.tokenizer_file = read_file(place);
+  }
+  identity.recipe.model.vocabulary_size = read_codec(kind, *identity.tokenizer_file)->size();
+}
+
 /// A new run, by preset and flags.
 std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
                                        Team& team) {
@@ -122,6 +150,7 @@ std::unique_ptr<Training> new_training(const Request& request, const CommandLine
   identity.text_digest = text_digest(corpus.text);
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
+  if (!request.from) choose_tokenizer(request, corpus, identity);
   agree_on_run(team, identity);
   auto training =
       std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device, team, request.team.options());
@@ -197,6 +226,17 @@ std::unique_ptr<Training> resumed_training(const Request& request, const Command
   return training;
 }
 
+/// A run that was begun, or begins from another, has its tokenizer already.
+void refuse_tokenizer(const Request& request, const CommandLine& line) {
+  if (!request.resume && !request.from) return;
+  for (const char* option : {"tokenizer", "vocabulary", "pattern"}) {
+    if (!line.given(option)) continue;
+    throw UsageError(request.resume
+                         ? fmt::format("--{} is for a new run; a run that goes on keeps its tokenizer", option)
+                         : fmt::format("--{} has no place beside --from, which takes that run's tokenizer", option));
+  }
+}
+
 }  // namespace
 
 int train_command(int argc, char** argv) {
@@ -207,11 +247,19 @@ int train_command(int argc, char** argv) {
   line.flag("resume", request.resume, "go on with the run in --out; needs no other option");
   line.option("from", request.from, "begin a new run with the best model of that one, its tokenizer and its shape",
               "RUN");
+  line.option("tokenizer", request.tokenizer,
+              "characters (where none is named), bpe for byte pairs learned from the text, or a tokenizer.json",
+              "KIND");
+  line.option("vocabulary", request.vocabulary, {256, 10'000'000},
+              "with --tokenizer bpe, tokens in all; 1024 where not given");
+  line.choice("pattern", request.pattern, {"gpt2", "gpt4"},
+              "with --tokenizer bpe, whose rule cuts text into words; gpt2 where not given");
   declare_recipe(line, kPreset);
   request.team.declare(line);
   const SharedOptions shared = line.parse(argc, argv);
   catch_interrupts();
   request.team.options();
+  refuse_tokenizer(request, line);
   return with_team(
       request.team, request.resume, line.given("threads"), shared.device, [&](Team& team, bool& has_state) {
         const auto training =

@@ -61,8 +61,15 @@ std::vector<std::int64_t> tokens_of(const TextCodec& codec, const Request& reque
   }
 }
 
-/// Token numbers from standard input, apart by spaces or lines.
-std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
+void declare(CommandLine& line, Request& request) {
+  line.group("Text");
+  line.option("run", request.run, "the run's folder", "RUN");
+  line.option("prompt", request.prompt, "the text; --data takes it from a file", "TEXT");
+}
+
+}  // namespace
+
+std::vector<std::int64_t> read_token_numbers(const TextCodec& codec) {
   constexpr int kLongestWord = 100;  // of a number that is one
   std::vector<std::int64_t> numbers;
   std::string word;
@@ -75,14 +82,6 @@ std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
   }
   return numbers;
 }
-
-void declare(CommandLine& line, Request& request) {
-  line.group("Text");
-  line.option("run", request.run, "the run's folder", "RUN");
-  line.option("prompt", request.prompt, "the text; --data takes it from a file", "TEXT");
-}
-
-}  // namespace
 
 LoadedRun load_run(const std::filesystem::path& folder, bool fused) try {
   LoadedRun run;
@@ -116,7 +115,7 @@ int tokens_command(int argc, char** argv) {
   const SharedOptions shared = line.parse(argc, argv);
   const auto codec = load_codec(run_of(request, "tokens"));
   if (request.decode) {
-    const std::string text = codec->decode(read_numbers(*codec));
+    const std::string text = codec->decode(read_token_numbers(*codec));
     fmt::print("{}", for_standard_output(text));
   } else {
     fmt::print("{}\n", fmt::join(tokens_of(*codec, request, shared, "tokens"), " "));

@@ -3,9 +3,11 @@
 /// @file
 /// A run folder's model, and how it reads text.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "04_blocks/blocks.h"
 #include "10_subwords/given/text_codec.h"
@@ -25,6 +27,9 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused = true);
 /// Where a model begins to speak when nothing is asked of it: at the start of a line. A text without line ends has
 /// none; a model of such a text begins with its own first token.
 std::string starting_text(const TextCodec& codec);
+
+/// Token numbers from standard input, apart by spaces or lines. @throws UsageError for what is no token of the codec's
+std::vector<std::int64_t> read_token_numbers(const TextCodec& codec);
 
 /// `tokens`: shows which tokens a run makes of a text, or the text of tokens. @return the exit status
 int tokens_command(int argc, char** argv);

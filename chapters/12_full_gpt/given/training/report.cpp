@@ -8,6 +8,7 @@
 
 #include "06_loss_stages/given/report.h"
 #include "07_sampling/sampling.h"
+#include "10_subwords/subwords.h"
 #include "12_full_gpt/full_gpt.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/model/loaded_run.h"
@@ -94,6 +95,12 @@ void Training::finish() {
   if (landmarks_ && landmarks_->floor) {
     const double floor = *landmarks_->floor;
     fmt::print(", {:.4f} above the floor of {} at {:.4f}", loss - floor, corpus_.name, floor);
+  }
+  if (codec_->unit() != "character") {
+    // The first token is not predicted.
+    const auto first = codec_->bytes_of(validation_[0].item<std::int64_t>()).size();
+    const auto bytes = static_cast<std::int64_t>(corpus_.validation.size() - first);
+    fmt::print(": {:.4f} bits a byte", bits_per_byte(loss, validation_.size(0) - 1, bytes));
   }
   fmt::print("\n{} steps took {:.1f} s", progress_.step, progress_.seconds);
   if (progress_.step > 0) {
