@@ -243,7 +243,9 @@ def draw(table, folder):
     for run in table.runs:
         file = table.root / FOLDER / f"{run['name']}.json"
         if file.exists():
-            command += [f"{k}={v}" for k, v in run.get("pictures", {}).items()] + [str(file)]
+            names = json.loads(file.read_text(encoding="utf-8")).get("pictures", {})
+            other = {n: "" for n in names if not re.match(r"ch\d\d-", n)}  # a run folder's own, or a report's
+            command += [f"{k}={v}" for k, v in {**other, **run.get("pictures", {})}.items()] + [str(file)]
     return subprocess.run(command).returncode
 
 
@@ -290,6 +292,9 @@ def check(table, again):
             wrong += 1
     for run in table.runs:
         file = table.root / FOLDER / f"{run['name']}.json"
+        if not file.exists() and run.get("pending"):
+            print(f"{run['name']}: is still to be recorded; `make results-{int(run['name'][:2])}` does it")
+            continue
         if not file.exists():
             print(f"{run['name']}: not recorded; `make results-{int(run['name'][:2])}` does it")
             wrong += 1

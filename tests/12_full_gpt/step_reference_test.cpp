@@ -128,6 +128,37 @@ TEST(TrainingStep, IsTheSameInParts) {
   expect_equal_steps(false, 4);
 }
 
+TEST(TrainingStep, InFloat16IsNear) {
+  constexpr int kSteps = 6;
+  const auto losses = [](bool float16, double scale) {
+    GPT model = small_model(true);
+    FusedAdamW optimizer(model->parameters(), AdamWOptions{});
+    Random random(3);
+    StepSettings settings;
+    settings.batch_size = 6;
+    settings.context = 8;
+    settings.float16 = float16;
+    settings.loss_scale.scale = scale;
+    settings.loss_scale.grow_after = 4;
+    TrainingStep step(model, optimizer, text(), settings, random);
+    std::vector<double> result;
+    for (int i = 0; i < kSteps; ++i) result.push_back(step.take(i, 1e-2).loss.item<double>());
+    result.push_back(step.loss_scale().scale);
+    return result;
+  };
+  const auto plain = losses(false, 1), scaled = losses(true, 1024);
+  for (int i = 0; i < kSteps; ++i) {
+    // Numbers of ten bits after the point, in losses near 2.4.
+    EXPECT_NEAR(scaled[static_cast<std::size_t>(i)], plain[static_cast<std::size_t>(i)], 2e-2) << i;
+  }
+  EXPECT_NE(scaled[3], plain[3]) << "something was computed in 16 bits";
+  EXPECT_EQ(scaled.back(), 2048) << "four good steps, and two more";
+
+  // A scale that takes every gradient out of range: no step is taken, and it is halved until one can be.
+  const auto too_large = losses(true, std::pow(2.0, 60));
+  EXPECT_EQ(too_large.back(), std::pow(2.0, 60 - kSteps));
+}
+
 TEST(DeviceAdamW, GoesOnFromAdamWsState) {
   torch::manual_seed(1);
   auto a = torch::randn({4, 3}).requires_grad_();

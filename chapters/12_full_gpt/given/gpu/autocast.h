@@ -5,12 +5,13 @@
 
 namespace verse {
 
-/// Lets LibTorch take matrix products in bfloat16 for as long as it lives; weights and sums stay in float32.
+/// Lets LibTorch take matrix products in 16 bits for as long as it lives; weights and sums stay in float32.
 class Autocast {
  public:
-  Autocast(torch::Device device, bool on) : device_(device.type()), on_(on) {
+  /// @param numbers bfloat16, or float16 for cards that have no other
+  Autocast(torch::Device device, bool on, torch::Dtype numbers = torch::kBFloat16) : device_(device.type()), on_(on) {
     if (!on_) return;
-    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+    at::autocast::set_autocast_dtype(device_, numbers);
     at::autocast::set_autocast_enabled(device_, true);
   }
   ~Autocast() {

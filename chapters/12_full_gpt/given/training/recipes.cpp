@@ -70,7 +70,7 @@ Recipe demo() {
   return recipe;
 }
 
-const std::vector<std::string> kPrecisions = {"auto", "fp32", "bf16"};
+const std::vector<std::string> kPrecisions = {"auto", "fp32", "bf16", "fp16"};
 const std::vector<std::string> kRecorded = {"auto", "no"};
 constexpr std::int64_t kMany = 1'000'000'000;
 
@@ -113,10 +113,17 @@ Recipe recipe_named(const std::string& name) {
 }
 
 bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device) {
-  if (recipe.precision == "bf16" && !device.device.is_cuda()) {
-    throw UsageError("--precision bf16 is for a GPU; training on a processor computes in fp32");
+  const bool short_numbers = recipe.precision == "bf16" || recipe.precision == "fp16";
+  if (short_numbers && !device.device.is_cuda()) {
+    throw UsageError(
+        fmt::format("--precision {} is for a GPU; training on a processor computes in fp32", recipe.precision));
   }
   return recipe.precision == "bf16" || (recipe.precision == "auto" && device.bfloat16);
+}
+
+bool uses_float16(const Recipe& recipe, const DeviceChoice& device) {
+  if (uses_bfloat16(recipe, device) || !device.device.is_cuda()) return false;
+  return recipe.precision == "fp16" || recipe.precision == "auto";
 }
 
 double learning_rate_of(const Recipe& recipe, std::int64_t step) {
@@ -138,7 +145,8 @@ void declare_recipe(CommandLine& line, const std::string& otherwise) {
   line.declare("with", "of chapter 11's model, parts to put in that it does without: squared-relu", "PARTS");
   line.declare("without", "of chapter 11's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...",
                "PARTS");
-  line.declare("precision", kPrecisions, "auto, fp32 or bf16; auto is bf16 on a GPU that has it");
+  line.declare("precision", kPrecisions,
+               "auto, fp32, bf16 or fp16; auto is bf16 on a GPU that has it, and fp16 on one that has not");
   line.declare_flag("deterministic", "on a GPU, only operations that give the same bits each time");
   line.declare("recorded", kRecorded, "auto or no: whether a GPU's steps may be one recording, played back");
   line.declare("stop-at-loss", NumberRange{0, 1e6}, "end early, at a validation loss (whole split) of this or less");

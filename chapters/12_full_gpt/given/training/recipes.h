@@ -28,7 +28,7 @@ struct Recipe {
   double gradient_clip = 1.0;
   std::int64_t evaluate_every = 250;
   std::int64_t evaluate_batches = 0;  ///< of the validation split, for the losses on the way; 0 takes all of it
-  std::string precision = "auto";     ///< auto, fp32 or bf16
+  std::string precision = "auto";     ///< auto, fp32, bf16 or fp16
   std::uint64_t seed = 1;
   bool modern = false;     ///< ModernGPT and its optimizer, instead of chapter 4's and AdamW
   std::set<Part> without;  ///< parts of ModernGPT that are left out
@@ -48,6 +48,10 @@ Recipe recipe_named(const std::string& name);
 /// Whether products are computed in bfloat16. @throws UsageError where that is asked of a processor, which trains in
 /// fp32
 bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device);
+
+/// Whether products are computed in float16 and losses scaled: on a GPU that has no bfloat16 of its own, or where that
+/// is asked for. @throws UsageError as uses_bfloat16() does
+bool uses_float16(const Recipe& recipe, const DeviceChoice& device);
 
 /// The learning rate of a step, as the recipe's schedule has it.
 double learning_rate_of(const Recipe& recipe, std::int64_t step);

@@ -48,9 +48,7 @@ void Training::show_plan() const {
 
 std::string Training::precision() const {
   if (bfloat16_) return "products in bfloat16, the rest in float32";
-  if (device_.is_cuda() && recipe().precision == "auto") {
-    return "float32 (this GPU has no bfloat16 of its own; --precision bf16 asks for it all the same)";
-  }
+  if (float16_) return "products in float16 with the loss scaled, the rest in float32";
   return device_.is_cuda() ? "float32, its products in TF32 where the card has it" : "float32";
 }
 

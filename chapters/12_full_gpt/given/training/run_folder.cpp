@@ -60,6 +60,8 @@ Json describe(const RunState& state, const std::string& metrics) {
       {"row_step", progress.row_step},
       {"row_loss", finite_or_null(progress.row_loss)},
       {"row_seconds", progress.row_seconds},
+      {"loss_scale", progress.loss_scale.scale},
+      {"good_steps", progress.loss_scale.good_steps},
       {"metrics", {{"bytes", metrics.size()}, {"digest", text_digest(metrics)}}},
   };
   if (identity.text_file) json["text"]["file"] = json_of_path(*identity.text_file);
@@ -85,6 +87,8 @@ RunState read_description(const JsonEntry& json) {
   state.progress.row_step = json.at("row_step").whole(0);
   if (json.has("row_loss")) state.progress.row_loss = json.at("row_loss").number();
   state.progress.row_seconds = json.at("row_seconds").number();
+  if (json.has("loss_scale")) state.progress.loss_scale.scale = json.at("loss_scale").number();
+  if (json.has("good_steps")) state.progress.loss_scale.good_steps = json.at("good_steps").whole(0);
   return state;
 }
 

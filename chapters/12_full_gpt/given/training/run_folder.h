@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "12_full_gpt/given/training/recipes.h"
+#include "12_full_gpt/loss_scaling.h"
 #include "common/base/files.h"
 #include "common/base/metrics.h"
 #include "common/safetensors.h"
@@ -40,6 +41,7 @@ struct RunProgress {
   std::int64_t row_step = 0;  ///< where the last line of metrics.csv stands
   double row_loss = 0;        ///< sum of the batch losses since then
   double row_seconds = 0;     ///< where `seconds` stood then
+  LossScale loss_scale;       ///< of the next step, where losses are scaled
 };
 
 /// What the state file holds.

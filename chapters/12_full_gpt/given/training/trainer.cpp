@@ -45,6 +45,7 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
       tokenizer_file_(identity_.tokenizer_file.value_or("")),
       device_(device.device),
       bfloat16_(uses_bfloat16(recipe(), device)),
+      float16_(uses_float16(recipe(), device)),
       random_(recipe().seed) {
   if (device_.is_cuda()) settle_gpu(recipe().model.dropout, recipe().deterministic);
   // A run that begins from another one reads text as that one does.
@@ -129,7 +130,9 @@ void Training::take_steps() {
   settings.gradient_clip = recipe().gradient_clip;
   settings.accumulate = recipe().accumulate;
   settings.bfloat16 = bfloat16_;
-  settings.recorded = device_.is_cuda() && recipe().recorded && team_.alone();
+  settings.float16 = float16_;
+  settings.loss_scale = progress_.loss_scale;
+  settings.recorded = device_.is_cuda() && recipe().recorded && team_.alone() && !float16_;
   settings.by_hand = settings.recorded && bfloat16_ && !recipe().deterministic;
   settings.team = team_options_;
   try {
@@ -138,6 +141,7 @@ void Training::take_steps() {
     bool goes_on = !reached_goal();
     for (std::int64_t step = progress_.step; goes_on && step < recipe().schedule.steps; ++step) {
       const StepReport report = training_step.take(step, learning_rate_of(recipe(), step));
+      progress_.loss_scale = training_step.loss_scale();
       if (const std::string news = training_step.news(); !news.empty() && bar_) bar_->note(news);
       // A processor's answer is at hand; a GPU would have to be waited for.
       const bool looks = device_.is_cpu() || team_.alone() || (step + 1) % kRowEvery == 0;
@@ -152,7 +156,7 @@ void Training::take_steps() {
 //! [take-steps]
 
 double Training::loss_over(Team& team, LanguageModel model, const torch::Tensor& tokens) {
-  const Autocast autocast(device_, bfloat16_);
+  const Autocast autocast(device_, bfloat16_ || float16_, bfloat16_ ? torch::kBFloat16 : torch::kFloat16);
   const std::int64_t most = device_.is_cuda() ? kTokensOnAGpu : kEvaluationTokens;
   const std::int64_t at_a_time = std::min(most, kEvaluationLogits / recipe().model.vocabulary_size);
   return evaluate_together(team, model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));

@@ -107,7 +107,7 @@ class Training {
   std::string tokenizer_file_;
   std::shared_ptr<TextCodec> codec_;
   torch::Device device_;
-  bool bfloat16_;
+  bool bfloat16_, float16_;
   Random random_;
   std::optional<LossLandmarks> landmarks_;  ///< of a text that is read by characters
   torch::Tensor train_, validation_;        ///< [characters], int64, on the device

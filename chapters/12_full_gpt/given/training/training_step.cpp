@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/gpu/autocast.h"
 #include "12_full_gpt/given/gpu/cuda_kernels.h"
 #include "12_full_gpt/given/gpu/flat_adamw.h"
 #include "12_full_gpt/given/gpu/hand_step.h"
@@ -186,10 +187,15 @@ void TrainingStep::work() {
   if (team_.alone()) {
     std::vector<Batch> batches;
     for (const auto& starts : parts) batches.push_back(windows_at(tokens_, starts, settings_.context));
-    const auto loss_of = [this](const Batch& batch) { return fast_batch_loss(model_, batch); };
+    const auto loss_of = [this](const Batch& batch) { return scaled_loss(batch); };
     loss_.copy_(accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16));
   } else {
     loss_.copy_(take_part(parts));
+  }
+  if (settings_.float16) {
+    loss_.div_(settings_.loss_scale.scale);
+    norm_.zero_();
+    if (!unscale_gradients(optimizer_.parameters(), settings_.loss_scale)) return;
   }
 
   const double limit = settings_.gradient_clip > 0 ? settings_.gradient_clip : std::numeric_limits<double>::infinity();
@@ -201,6 +207,13 @@ void TrainingStep::work() {
   }
 }
 //! [work]
+
+/// A batch's loss; for float16, times the scale, so that small gradients do not become 0 on their way.
+torch::Tensor TrainingStep::scaled_loss(const Batch& batch) {
+  if (!settings_.float16) return fast_batch_loss(model_, batch);
+  const Autocast autocast(tokens_.device(), true, torch::kFloat16);
+  return fast_batch_loss(model_, batch).to(torch::kFloat32) * settings_.loss_scale.scale;
+}
 
 //! [take-part]
 /// The gradients of the whole batch, of which this rank works on its rows.
@@ -220,7 +233,7 @@ torch::Tensor TrainingStep::take_part(const std::vector<torch::Tensor>& parts) {
   std::size_t part = 0;
   const auto loss_of = [&](const Batch& batch) {
     const PartOfBatch here(first_rows[part++], batch.inputs.size(0));
-    return fast_batch_loss(model_, batch) * weight;
+    return scaled_loss(batch) * weight;
   };
   const auto loss = accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16);
   average_->finish();

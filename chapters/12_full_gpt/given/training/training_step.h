@@ -15,6 +15,7 @@
 #include "12_full_gpt/data_parallel.h"
 #include "12_full_gpt/full_gpt.h"
 #include "12_full_gpt/given/training/team_gradients.h"
+#include "12_full_gpt/loss_scaling.h"
 #include "common/base/random.h"
 #include "common/device.h"
 
@@ -52,6 +53,8 @@ struct StepSettings {
   std::int64_t context = 64;
   double gradient_clip = 1.0;  ///< 0 for none
   bool bfloat16 = false;
+  bool float16 = false;         ///< products in float16, the loss scaled; such a step is not recorded
+  LossScale loss_scale;         ///< to begin with, for float16
   std::int64_t accumulate = 1;  ///< parts that a batch is cut into, to be gone through one after the other
   bool recorded = false;        ///< one recording played back, where the device can; else step by step
   TeamOptions team;             ///< how gradients are averaged, where several processes train
@@ -85,12 +88,16 @@ class TrainingStep {
   /// Whether somebody of the team was asked to stop before the last step ended; the same answer for all of them.
   bool asked_to_stop() const;
 
+  /// How the loss is scaled in the next step, where it is.
+  const LossScale& loss_scale() const { return settings_.loss_scale; }
+
   /// What there is to say about the recording, once: that it works, or why it does not. Empty otherwise.
   std::string news();
 
  private:
   void work();
   void record();
+  torch::Tensor scaled_loss(const Batch& batch);
   torch::Tensor take_part(const std::vector<torch::Tensor>& parts);
   void try_by_hand();
 
