@@ -182,7 +182,7 @@ def readmes(root):
     verdict("and what was printed", "-->\n```text\n  loss  2.482\n```\n<!--@end-->" in text, text)
     front.write_text(text + "\nAnd 1.216 elsewhere.\n", encoding="utf-8")
     code, output = command()
-    verdict("a number typed into it is told", code != 0 and "README.md:9: 1.216 is typed by hand" in output, output)
+    verdict("a number typed into it is told", code != 0 and "README.md:10: 1.216 is typed by hand" in output, output)
     front.unlink()
     append(CHAPTER, "One more sentence.")(root)
     code, output = command("--check")
@@ -195,6 +195,9 @@ def readmes(root):
             if not re.match(r"(?:https?|mailto):", target) and not (readme.parent / target).exists():
                 broken.append(f"{readme.parent.name}: {target}")
     verdict("every link and picture of the chapters' READMEs leads somewhere", not broken, broken[:5])
+    bare = [f"{p.parent.name}: {line}" for p in Path(BOOK.parent, "chapters").glob("*/README.md")
+            for line in p.read_text(encoding="utf-8").split("\n") if line.startswith("@")]
+    verdict("no element of the book is left in any chapter's README", not bare, bare[:5])
 
 
 def recording():

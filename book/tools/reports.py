@@ -36,6 +36,8 @@ def read(text):
         elif m := re.match(r"\| tests of chapter (\d+) on the GPU \|[^|]*\| (\d+) passed, (\d+) failed, (\d+) skipped, (\d+) crashed", line):
             for what, count in zip(("passed", "failed", "skipped", "crashed"), m.groups()[1:]):
                 scalars[f"tests_{int(m[1])}_{what}"] = {"value": int(count)}
+        elif m := re.match(r"\| own kernels: (\w+) \|[^|]*\| (\d+) right, (\d+) wrong", line):
+            scalars[f"kernels_{m[1]}_right"], scalars[f"kernels_{m[1]}_wrong"] = {"value": int(m[2])}, {"value": int(m[3])}
     card = facts.get("card", "").split(", ")
     machine = f"{card[0]} (driver {card[1]}), {facts.get('cores', '?')} processor cores, LibTorch {facts.get('libtorch', '?')}"
     return scalars, tables, machine

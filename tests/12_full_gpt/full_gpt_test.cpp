@@ -196,8 +196,11 @@ Accumulate adding_wrongly(const Adding& adding) {
     exercise<Accumulate>("12.3", accumulate_gradients)
         .check("uneven_batches",
                [](const Accumulate& accumulate, Answers& answers) {
-                 // Products of bfloat16 keep three digits, and are rounded alike wherever they are taken.
-                 constexpr Tolerance sixteen{1e-5, 1e-3, "a product in bfloat16 may be summed in another order"};
+                 // Products of bfloat16 keep three digits. A processor rounds them alike wherever they are taken; a GPU
+                 // computes more of a loss in 16 bits than a processor does.
+                 constexpr Tolerance on_a_processor{1e-5, 1e-3, "a product in bfloat16 may be summed in another order"};
+                 constexpr Tolerance on_a_gpu{3e-3, 1e-2, "a GPU takes other operations in bfloat16 than a processor"};
+                 const Tolerance& sixteen = test_device().is_cpu() ? on_a_processor : on_a_gpu;
                  for (const bool bfloat16 : {false, true}) {
                    auto table = normal_input({7, 16}, 71).requires_grad_();
                    auto matrix = normal_input({7, 16}, 72).requires_grad_();
