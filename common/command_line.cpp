@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/files.h"
 #include "common/base/text.h"
 #include "common/program.h"
 #include "common/results.h"
@@ -67,12 +68,6 @@ void check_word(const std::string& name, const std::string& written, const std::
   throw UsageError(fmt::format("--{} must be {}, not \"{}\"", name, one_of(words), written));
 }
 
-void make_folder(const std::string& name, const std::string& written) {
-  std::error_code failure;
-  std::filesystem::create_directories(written, failure);
-  if (failure) throw UsageError(fmt::format("--{} {}: {}", name, written, failure.message()));
-}
-
 }  // namespace
 
 /// What cxxopts needs, and the checks of each option in the order in which they were declared.
@@ -88,7 +83,7 @@ struct CommandLine::Parser {
   cxxopts::ParseResult result;
   std::string heading = "Shared";
   std::vector<Declared> declared;
-  std::vector<std::pair<std::string, std::string>> folders;  ///< made last, when nothing else is wrong
+  std::vector<std::filesystem::path> folders;  ///< made last, when nothing else is wrong
 
   // What every program takes.
   std::optional<std::filesystem::path> data, record;
@@ -179,9 +174,9 @@ void CommandLine::choice(const std::string& name, std::optional<std::string>& va
 
 void CommandLine::folder(const std::string& name, std::optional<std::filesystem::path>& value,
                          const std::string& help) {
-  add(name, help, "FOLDER", {}, {}, [this_parser = parser_.get(), name, &value](const std::string& text) {
+  add(name, help, "FOLDER", {}, {}, [this_parser = parser_.get(), &value](const std::string& text) {
     value = text;
-    this_parser->folders.emplace_back(name, text);
+    this_parser->folders.emplace_back(text);
   });
 }
 
@@ -255,7 +250,7 @@ SharedOptions CommandLine::parse(int argc, char** argv) {
   shared.device = choose_device(parser.device);
   if (shared.threads > 0) torch::set_num_threads(shared.threads);
   torch::manual_seed(shared.seed);
-  for (const auto& [name, folder] : parser.folders) make_folder(name, folder);
+  for (const auto& folder : parser.folders) make_folder(folder);
   if (parser.record) {
     record_to(*parser.record, {std::vector<std::string>(argv, argv + argc),
                                machine_in_words(shared.device.device.is_cuda()),

@@ -6,6 +6,7 @@
 
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -13,6 +14,7 @@ namespace verse {
 namespace {
 
 constexpr std::uint64_t kPlaySeed = 1;
+constexpr std::size_t kLongestName = 100;  ///< characters of a file's name in titles
 
 /// The byte at which a text's character with the given number begins.
 std::size_t byte_of_character(const std::string& text, std::size_t character) {
@@ -46,10 +48,10 @@ Corpus load_corpus(const std::optional<std::filesystem::path>& path) {
     corpus.floor = floor;
     return corpus;
   }
-  std::string text = read_file(*path);
+  std::string text = read_input(*path);
   if (text.empty()) throw UsageError(fmt::format("{} is empty", path->string()));
   try {
-    return make_corpus(path->filename().string(), std::move(text));
+    return make_corpus(one_line(path->filename().string(), kLongestName), std::move(text));
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{}: {}", path->string(), error.what()));
   }

@@ -18,6 +18,7 @@
 #include <stdexcept>
 
 #include "common/base/files.h"
+#include "common/base/shown.h"
 
 extern char** environ;
 
@@ -91,7 +92,8 @@ std::string run_gnuplot(const std::string& script) {
 /// A string for a gnuplot script: between single quotes nothing but the quote itself has a meaning.
 std::string quote(const std::string& text) {
   std::string quoted = "'";
-  for (const char character : text) {
+  const std::string shown = harmless(text);
+  for (const char character : shown) {
     if (static_cast<unsigned char>(character) < 0x20) {
       quoted += ' ';
     } else {
@@ -100,20 +102,6 @@ std::string quote(const std::string& text) {
     }
   }
   return quoted + "'";
-}
-
-std::string escape_xml(const std::string& text) {
-  std::string escaped;
-  for (const char character : text) {
-    if (character == '&') {
-      escaped += "&amp;";
-    } else if (character == '<') {
-      escaped += "&lt;";
-    } else {
-      escaped += character;
-    }
-  }
-  return escaped;
 }
 
 /// The smallest and largest value there is to draw, as far as they can be drawn.
@@ -238,6 +226,11 @@ std::string join_cells(const std::string& svg) {
   return rest;
 }
 
+/// A text as std::regex_replace() is to put it in: there a dollar sign has a meaning.
+std::string literally(const std::string& text) {
+  return std::regex_replace(text, std::regex("\\$"), "$$$$");
+}
+
 /// Takes from gnuplot's SVG what a page has no use for, and lets black be the text colour of the page around it.
 std::string tidy(std::string svg, const std::string& title) {
   const auto replace = [&svg](const char* pattern, const std::string& with) {
@@ -254,7 +247,7 @@ std::string tidy(std::string svg, const std::string& title) {
         points ? "<defs><circle id='gpPt6' fill='currentColor' stroke='none' cx='0' cy='0' r='1'/></defs>" : "");
   }
 
-  replace("<title>Gnuplot</title>\\s*<desc>[^<]*</desc>", "<title>" + escape_xml(title) + "</title>");
+  replace("<title>Gnuplot</title>\\s*<desc>[^<]*</desc>", "<title>" + literally(escape_markup(title)) + "</title>");
   replace("<title>gnuplot_plot[^<]*</title>", "");
   replace("<rect x=\"0\" y=\"0\"[^>]*fill=\"none\"/>", "");
   replace(" id=\"gnuplot_[a-z]+(_[0-9]+)?\"", "");
@@ -270,10 +263,14 @@ std::string tidy(std::string svg, const std::string& title) {
   return svg;
 }
 
-void write_svg(const std::filesystem::path& path, const std::string& script, const PlotText& text) {
+std::string draw_svg(const std::string& script, const PlotText& text) {
   const std::string svg = run_gnuplot(script);
   if (svg.find("</svg>") == std::string::npos) throw std::runtime_error("gnuplot drew nothing");
-  write_file_atomically(path, tidy(svg, text.title));
+  return tidy(svg, text.title);
+}
+
+void write_svg(const std::filesystem::path& path, const std::string& script, const PlotText& text) {
+  write_file_atomically(path, draw_svg(script, text));
 }
 
 /// Labels beside a row or below a column of cells.
@@ -290,13 +287,17 @@ std::string tics(const char* axis, const std::vector<std::string>& labels, const
 
 void plot_lines(const std::filesystem::path& svg, const PlotText& text, const std::vector<Series>& series,
                 const std::vector<Level>& levels) {
+  write_file_atomically(svg, lines_as_svg(text, series, levels));
+}
+
+std::string lines_as_svg(const PlotText& text, const std::vector<Series>& series, const std::vector<Level>& levels) {
   const std::string script = fmt::format(
       "set encoding utf8\nset terminal svg noenhanced size 720,450 dynamic font 'sans-serif,13'\n"
       "set border 3 linewidth 0.8\nset tics nomirror scale 0.5\nset key below center horizontal\nset xlabel offset "
       "0,0.7\n"
       "set grid linecolor rgb '{}' linewidth 0.3 dashtype solid\n",
       kQuiet);
-  write_svg(svg, script + line_script(text, series, levels, false), text);
+  return draw_svg(script + line_script(text, series, levels, false), text);
 }
 
 std::string plot_lines_in_terminal(const PlotText& text, const std::vector<Series>& series,

@@ -34,6 +34,10 @@ struct PlotText {
 void plot_lines(const std::filesystem::path& svg, const PlotText& text, const std::vector<Series>& series,
                 const std::vector<Level>& levels = {});
 
+/// The same, without a file. @return the picture, as SVG
+std::string lines_as_svg(const PlotText& text, const std::vector<Series>& series,
+                         const std::vector<Level>& levels = {});
+
 /// The same, as characters for a terminal. @return the picture
 std::string plot_lines_in_terminal(const PlotText& text, const std::vector<Series>& series,
                                    const std::vector<Level>& levels = {});

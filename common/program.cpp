@@ -3,31 +3,41 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "common/base/error.h"
+#include "common/base/memory.h"
+#include "common/base/shown.h"
 #include "common/results.h"
 
 namespace verse {
 
 namespace {
 
-std::string one_line(std::string message) {
-  while (!message.empty() && std::isspace(static_cast<unsigned char>(message.back()))) message.pop_back();
-  for (char& character : message) {
-    if (character == '\n' || character == '\r') character = ' ';
-  }
-  return message;
+/// A message's length, in characters: file names and what files say may be of any.
+constexpr std::size_t kLongestMessage = 1500;
+
+/// What LibTorch says of memory that the system did not give, in one line of ours.
+std::string out_of_memory_on_cpu(const std::string& message) {
+  // "... you tried to allocate 4096000000 bytes. Error code 12 ..."
+  constexpr std::string_view kBefore = "allocate ";
+  const std::size_t place = message.find(kBefore);
+  const auto asked = place == std::string::npos ? 0.0 : std::strtod(message.c_str() + place + kBefore.size(), nullptr);
+  return fmt::format(
+      "out of memory: {} were asked for at one go, and this machine has {}; a smaller batch, context or "
+      "model asks for less",
+      asked > 0 ? show_bytes(asked) : "more bytes than there are", show_bytes(machine_memory()));
 }
 
 int report(const std::string& message, int status) {
   std::cout.flush();
-  fmt::print(stderr, "{}: {}\n", program_invocation_short_name, one_line(message));
+  fmt::print(stderr, "{}: {}\n", program_invocation_short_name, one_line(message, kLongestMessage));
   return status;
 }
 
@@ -49,10 +59,11 @@ int run_program(const std::function<int()>& body) {
   } catch (const c10::Error& error) {
     // LibTorch adds where in its own code it happened, over many lines.
     std::string message = error.what_without_backtrace();
+    if (message.find("alloc_cpu") != std::string::npos) return report(out_of_memory_on_cpu(message), 1);
     for (const char* end : {"\n", " Exception raised from"}) message = message.substr(0, message.find(end));
     return report(message, 1);
   } catch (const std::bad_alloc&) {
-    return report("out of memory", 1);
+    return report(fmt::format("out of memory; this machine has {}", show_bytes(machine_memory())), 1);
   } catch (const std::exception& error) {
     return report(error.what(), 1);
   }

@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
+#include "common/base/shown.h"
 
 namespace verse {
 
@@ -35,6 +36,8 @@ constexpr std::array<NamedType, 10> kTypes{{{"F64", torch::kFloat64},
                                             {"BOOL", torch::kBool}}};
 
 constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kMostSizes = 16;     ///< of a tensor; those of a model have one to four
+constexpr std::size_t kLongestName = 100;  ///< characters of a tensor's name in a message
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kDigest = "verse.digest";
 
@@ -58,14 +61,15 @@ struct Entry {
   throw UsageError(what);
 }
 
-Entry read_entry(const std::string& name, const JsonEntry& json) {
+Entry read_entry(const std::string& full_name, const JsonEntry& json) {
   Entry entry;
-  entry.name = name;
+  entry.name = full_name;
+  const std::string name = one_line(full_name, kLongestName);  // in messages
   const auto type_name = json.at("dtype").text();
   const auto* const known =
       std::find_if(kTypes.begin(), kTypes.end(), [&](const NamedType& type) { return type_name == type.name; });
   if (known == kTypes.end())
-    damaged(fmt::format("tensor {} has the type {}, which is not known here", name, type_name));
+    damaged(fmt::format("tensor {} has the type {}, which is not known here", name, one_line(type_name, kLongestName)));
   entry.type = known->type;
   for (const JsonEntry& size : json.at("shape").list()) entry.shape.push_back(size.whole());
   const auto offsets = json.at("data_offsets").list();
@@ -82,11 +86,24 @@ Entry read_entry(const std::string& name, const JsonEntry& json) {
       damaged(fmt::format("tensor {} is too large", name));
     bytes *= static_cast<std::size_t>(size);
   }
+  if (entry.shape.size() > kMostSizes) damaged(fmt::format("tensor {} has {} sizes", name, entry.shape.size()));
   if (bytes != entry.end - entry.begin) damaged(fmt::format("tensor {} does not fill its place", name));
   return entry;
 }
 
-TensorFile parse(std::string_view bytes) {
+/// Other kinds of files in which models are kept, by how they begin.
+void refuse_other_kinds(std::string_view bytes) {
+  if (bytes.starts_with(kLargeFilePointer)) damaged(std::string("it") + kFetchLargeFile);
+  if (bytes.starts_with("GGUF")) damaged("it is a GGUF file of llama.cpp, and should be a safetensors file");
+  if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("\x80\x02")) {
+    damaged("it is a pickled file of PyTorch, and should be a safetensors file");
+  }
+}
+
+}  // namespace
+
+TensorFile parse_tensors(std::string_view bytes) {
+  refuse_other_kinds(bytes);
   if (bytes.size() < kLengthBytes) damaged("it is shorter than any safetensors file");
   std::uint64_t header_length = 0;
   std::memcpy(&header_length, bytes.data(), kLengthBytes);
@@ -110,7 +127,8 @@ TensorFile parse(std::string_view bytes) {
   });
   std::size_t reached = 0;
   for (const Entry& entry : entries) {
-    if (entry.begin != reached) damaged(fmt::format("tensor {} leaves a gap or overlaps", entry.name));
+    if (entry.begin != reached)
+      damaged(fmt::format("tensor {} leaves a gap or overlaps", one_line(entry.name, kLongestName)));
     reached = entry.end;
   }
   if (reached > data.size()) damaged("it is cut short");
@@ -135,8 +153,6 @@ TensorFile parse(std::string_view bytes) {
   return file;
 }
 
-}  // namespace
-
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata) {
   // The header says where each tensor will lie; all of them are brought to the CPU, one after the other.
@@ -155,6 +171,7 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
   }
 
   const auto bytes_of = [](const torch::Tensor& tensor) {
+    if (tensor.nbytes() == 0) return std::string_view();  // an empty tensor points nowhere
     return std::string_view(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
   };
   Digest digest;
@@ -170,13 +187,22 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
   file.reserve(kLengthBytes + text.size() + place);
   file.append(reinterpret_cast<const char*>(&length), kLengthBytes).append(text);
   for (const auto& tensor : on_cpu) file.append(bytes_of(tensor));
-  write_file_atomically(path, file);
+  write_file_atomically(path, file, Links::replace);
+}
+
+void refuse_non_numbers(const NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    if (!torch::isFloatingType(tensor.scalar_type()) || torch::isfinite(tensor).all().item<bool>()) continue;
+    const auto strange = tensor.numel() - torch::isfinite(tensor).sum().item<std::int64_t>();
+    throw UsageError(fmt::format("the tensor {} has {} of {} values that are no finite numbers",
+                                 one_line(name, kLongestName), strange, tensor.numel()));
+  }
 }
 
 TensorFile load_tensors(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
   try {
-    return parse(bytes);
+    return parse_tensors(bytes);
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{} cannot be used: {}", path.string(), error.what()));
   }

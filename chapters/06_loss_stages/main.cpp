@@ -23,10 +23,13 @@
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
 #include "06_loss_stages/loss_stages.h"
+#include "common/base/digest.h"
 #include "common/base/error.h"
+#include "common/base/files.h"
 #include "common/base/interrupt.h"
 #include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
@@ -150,13 +153,22 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
   const auto found = metadata.find("run");
   if (found == metadata.end()) return load_corpus({});
   const JsonEntry text = parse_json(found->second, state.string()).at("text");
+  if (text.has("pipe")) {
+    throw UsageError(fmt::format("{} has learned from a text that came by a pipe: name it by --data", folder.string()));
+  }
   if (!text.has("file")) return load_corpus({});
   const std::filesystem::path file = text.at("file").path();
-  if (!std::filesystem::exists(file)) {
-    throw UsageError(
-        fmt::format("{} has learned from {}, which is gone: name that text by --data", folder.string(), file.string()));
+  if (!is_file(file)) {
+    throw UsageError(fmt::format("{} has learned from {}, which is gone or no file: name that text by --data",
+                                 folder.string(), file.string()));
   }
-  return load_corpus(file);
+  // The folder may come from elsewhere: only the text itself is opened for it, and no other file of that name.
+  Corpus corpus = load_corpus(file);
+  if (text_digest(corpus.text) != text.at("digest").text()) {
+    throw UsageError(fmt::format("{} has learned from {}, which has changed since: name that text by --data",
+                                 folder.string(), file.string()));
+  }
+  return corpus;
 }
 
 /// What the program is asked for.
@@ -195,7 +207,7 @@ void show_run(const Request& request, const Corpus& corpus, const SharedOptions&
     fmt::print("\n");
     show_model(folder, corpus, run.landmarks, shared);
   }
-  fmt::print("\nIt writes\n{}\n", first_characters(run.sample, 300));
+  fmt::print("\nIt writes\n{}\n", for_standard_output(first_characters(run.sample, 300)));
   write_report(page, run, report);
   fmt::print(stderr, "wrote {}\n", page.string());
 }

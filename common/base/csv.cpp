@@ -37,16 +37,19 @@ void CsvRow::refuse(const std::string& why) const {
 }
 
 std::vector<CsvRow> parse_csv(std::string_view text, std::string_view header, const std::string& place) {
-  if (text.substr(0, header.size()) != header || text.substr(header.size(), 1) != "\n") {
-    throw UsageError(fmt::format("{}:1: the header was expected, \"{}\"", place, header));
-  }
-  text.remove_prefix(header.size() + 1);
+  // Spreadsheets put a byte-order mark before it all, and Windows a carriage return before each line end.
+  text = without_mark(text);
   const auto columns = split(header, ',');
   std::vector<CsvRow> rows;
-  for (std::size_t line = 2; !text.empty(); ++line) {
+  for (std::size_t line = 1; line == 1 || !text.empty(); ++line) {
     const std::size_t end = text.find('\n');
+    std::string_view row = text.substr(0, end);
+    if (end != std::string_view::npos && row.ends_with('\r')) row.remove_suffix(1);
+    if (line == 1 && (row != header || end == std::string_view::npos)) {
+      throw UsageError(fmt::format("{}:1: the header was expected, \"{}\"", place, header));
+    }
     if (end == std::string_view::npos) throw UsageError(fmt::format("{}:{}: it is cut short", place, line));
-    rows.emplace_back(place, line, split(text.substr(0, end), ','), columns);
+    if (line > 1) rows.emplace_back(place, line, split(row, ','), columns);
     text.remove_prefix(end + 1);
   }
   return rows;

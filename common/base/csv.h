@@ -31,7 +31,8 @@ class CsvRow {
   std::vector<std::string> columns_;
 };
 
-/// Reads a table. @param header the first line that it must have, without its line end @param place its file's name,
+/// Reads a table. A byte-order mark before it and carriage returns at its line ends are passed over.
+/// @param header the first line that it must have, without its line end @param place its file's name,
 /// for messages
 /// @throws UsageError for another header, a line with more or fewer fields, or one without its line end.
 std::vector<CsvRow> parse_csv(std::string_view text, std::string_view header, const std::string& place);

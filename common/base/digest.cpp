@@ -19,7 +19,7 @@ void Digest::add_by_words(std::string_view bytes) {
     add_word(word);
   }
   word = 0;
-  std::memcpy(&word, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(&word, bytes.data(), bytes.size());  // an empty view may point nowhere
   add_word(word);
   add_word(bytes.size());
 }

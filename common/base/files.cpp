@@ -13,6 +13,8 @@
 #include <stdexcept>
 
 #include "common/base/error.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -74,37 +76,76 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
-}  // namespace
+/// What may be read, besides regular files.
+enum class Other { nothing, pipes };
 
-std::string read_file(const std::filesystem::path& path) {
-  auto bytes = read_file_if_there(path);
-  if (!bytes) throw UsageError(fmt::format("there is no file {}", path.string()));
-  return *std::move(bytes);
-}
-
-std::optional<std::string> read_file_if_there(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+std::optional<std::string> read_if_there(const std::filesystem::path& path, Other other) {
+  // Without waiting, opening a pipe that nobody writes to does not hang.
+  const int waiting = other == Other::pipes ? 0 : O_NONBLOCK;
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting));
+  const auto fail = [&path] { throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason())); };
   if (!file.is_open()) {
     if (errno == ENOENT) return std::nullopt;
-    throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason()));
+    fail();
   }
   struct stat about {};
-  if (::fstat(file.number(), &about) != 0) throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason()));
+  if (::fstat(file.number(), &about) != 0) fail();
   if (S_ISDIR(about.st_mode)) throw UsageError(fmt::format("{} is a folder, not a file", path.string()));
+  const bool pipe = S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || ::isatty(file.number()) == 1;
+  if (!S_ISREG(about.st_mode) && !(pipe && other == Other::pipes)) {
+    throw UsageError(fmt::format("{} is no regular file, but {}", path.string(), pipe ? "a pipe" : "a device"));
+  }
+  need_memory(static_cast<double>(about.st_size), fmt::format("reading {}", path.string()));
 
   // The size is a first guess: a pipe has none, and a file may grow while it is read.
   std::string bytes(static_cast<std::size_t>(about.st_size) + 1, '\0');
   std::size_t filled = 0;
   while (true) {
-    if (filled == bytes.size()) bytes.resize(2 * bytes.size());
+    if (filled == bytes.size()) {
+      need_memory(2.0 * static_cast<double>(bytes.size()), fmt::format("reading {}", path.string()));
+      bytes.resize(2 * bytes.size());
+    }
     const ssize_t got = ::read(file.number(), bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason()));
+    if (got < 0) fail();
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
   }
   bytes.resize(filled);
   return bytes;
+}
+
+constexpr std::string_view kUnfinished = ".partial-";
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  auto bytes = read_if_there(path, Other::nothing);
+  if (!bytes) throw UsageError(fmt::format("there is no file {}", path.string()));
+  return *std::move(bytes);
+}
+
+std::optional<std::string> read_file_if_there(const std::filesystem::path& path) {
+  return read_if_there(path, Other::nothing);
+}
+
+std::string read_input(const std::filesystem::path& path) {
+  auto bytes = read_if_there(path, Other::pipes);
+  if (!bytes) throw UsageError(fmt::format("there is no file {}", path.string()));
+  return *std::move(bytes);
+}
+
+bool is_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+bool is_unfinished_name(std::string_view name) {
+  const auto place = name.rfind(kUnfinished);
+  if (place == std::string_view::npos) return false;
+  const auto numbers = split(name.substr(place + kUnfinished.size()), '-');
+  const auto is_number = [](const std::string& text) { return is_whole_number(text) && text[0] != '-'; };
+  return numbers.size() == 2 && is_number(numbers[0]) && is_number(numbers[1]);
 }
 
 void throw_write_error(const std::filesystem::path& path, int error) {
@@ -113,23 +154,30 @@ void throw_write_error(const std::filesystem::path& path, int error) {
   throw std::runtime_error(message);
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Links links) {
   // A file-size limit announces itself by a signal that ends the process; ignored, it is an error like any other.
   [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
   const auto fail = [&path](int error) { throw_write_error(path, error); };
 
-  // What a link points to is replaced, and not the link.
-  std::error_code none;
-  const auto real = std::filesystem::canonical(path, none);
+  std::error_code none = std::make_error_code(std::errc::no_such_file_or_directory);
+  const auto real = links == Links::follow ? std::filesystem::canonical(path, none) : path;
   const std::filesystem::path& target = none ? path : real;
   struct stat old {};
-  const bool replaces = ::stat(target.c_str(), &old) == 0;
+  const bool replaces = ::lstat(target.c_str(), &old) == 0 && S_ISREG(old.st_mode);
 
   // Everything goes into a temporary file beside the old one, and reaches the disk before anything else happens.
+  // A name that is there already, a link laid in the way among them, is left to whoever made it.
   static std::atomic<unsigned> count = 0;
-  const std::filesystem::path place = fmt::format("{}.partial-{}-{}", target.string(), ::getpid(), count++);
-  Descriptor file(::open(place.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file.is_open()) fail(errno);
+  constexpr int kNames = 1000;
+  std::filesystem::path place;
+  int descriptor = -1;
+  for (int i = 0; i < kNames && descriptor < 0; ++i) {
+    place = fmt::format("{}{}{}-{}", target.string(), kUnfinished, ::getpid(), count++);
+    descriptor = ::open(place.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (descriptor < 0 && errno != EEXIST) fail(errno);
+  }
+  if (descriptor < 0) fail(errno);
+  Descriptor file(descriptor);
   TemporaryFile temporary(place);
   if (replaces) ::fchmod(file.number(), old.st_mode & 07777);  // where a file system has modes
   if (!write_all(file.number(), bytes) || ::fsync(file.number()) != 0 || !file.close()) fail(errno);
@@ -142,10 +190,29 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   if (folder_descriptor.is_open()) ::fsync(folder_descriptor.number());
 }
 
+void make_folder(const std::filesystem::path& path) {
+  std::error_code failure, ignored;
+  std::filesystem::create_directories(path, failure);
+  if (!failure && std::filesystem::is_directory(path, ignored)) return;
+  // The system names no part of a path.
+  for (auto part = path; !part.empty(); part = part.parent_path()) {
+    if (std::filesystem::is_symlink(part, ignored) && !std::filesystem::exists(part, ignored)) {
+      throw UsageError(fmt::format("cannot make the folder {}: {} is a link to {}, which is not there", path.string(),
+                                   part.string(), std::filesystem::read_symlink(part, ignored).string()));
+    }
+    if (std::filesystem::exists(part, ignored) && !std::filesystem::is_directory(part, ignored)) {
+      throw UsageError(fmt::format("cannot make the folder {}: {} is a file", path.string(), part.string()));
+    }
+    if (part == part.parent_path()) break;
+  }
+  throw UsageError(fmt::format("cannot make the folder {}: {}", path.string(), failure.message()));
+}
+
 FolderLock::FolderLock(const std::filesystem::path& folder, WhenTaken when_taken) {
   const auto place = folder / ".lock";
-  descriptor_ = ::open(place.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  descriptor_ = ::open(place.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
+    if (errno == ELOOP) throw UsageError(fmt::format("{} is a link, and should be a file of its own", place.string()));
     throw std::runtime_error(fmt::format("cannot lock the folder {}: {}", folder.string(), reason()));
   }
   const int how = when_taken == WhenTaken::wait ? LOCK_EX : LOCK_EX | LOCK_NB;

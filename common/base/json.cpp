@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -45,12 +46,14 @@ bool find_way(const Json& from, const Json* to, Way& way) {
   return false;
 }
 
+constexpr std::size_t kLongestName = 60;  ///< characters of an entry's name in a message
+
 /// A way as a message names it: `model.vocab`, `merges[3]`.
 std::string show_way(const Way& way) {
   std::string shown;
   for (const auto& step : way) {
     if (const auto* name = std::get_if<std::string>(&step)) {
-      shown += (shown.empty() ? "" : ".") + *name;
+      shown += (shown.empty() ? "" : ".") + one_line(*name, kLongestName);
     } else {
       shown += fmt::format("[{}]", std::get<std::size_t>(step));
     }
@@ -149,6 +152,89 @@ std::optional<std::size_t> find_too_deep(std::string_view text) {
   return std::nullopt;
 }
 
+/// Builds a value from what the library reads. The library's own way looks through a table's entries for every new one,
+/// which a vocabulary of a hundred thousand tokens cannot wait for.
+class Builder : public Json::json_sax_t {
+ public:
+  /// What is wrong with the text: nothing, that it is no JSON, or a number's size.
+  enum class Problem { none, no_json, large_number, twice };
+
+  Problem problem = Problem::none;
+  std::size_t at = 0;  ///< the byte, from 1, where it is no JSON
+  std::string name;    ///< of an entry that is there twice
+  Json root;
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(Json::number_integer_t value) override { return add(value); }
+  bool number_unsigned(Json::number_unsigned_t value) override { return add(value); }
+  bool number_float(Json::number_float_t value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(Json::binary_t&) override { return false; }  // JSON has none
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+
+  bool key(std::string& value) override {
+    name_ = std::move(value);
+    return true;
+  }
+
+  bool end_object() override {
+    std::vector<std::string_view> names;
+    for (const auto& [entry, value] : open_.back()->get_ref<const Json::object_t&>()) names.emplace_back(entry);
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
+      problem = Problem::twice;
+      name = *twice;
+      return false;
+    }
+    open_.pop_back();
+    return true;
+  }
+
+  bool end_array() override {
+    open_.pop_back();
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
+    problem = dynamic_cast<const Json::parse_error*>(&error) != nullptr ? Problem::no_json : Problem::large_number;
+    at = position;
+    return false;
+  }
+
+ private:
+  bool add(Json value) {
+    put(std::move(value));
+    return true;
+  }
+
+  bool open(Json value) {
+    open_.push_back(put(std::move(value)));
+    return true;
+  }
+
+  /// Puts a value where the text is. What is open stays in its place: its parents do not grow before it is closed.
+  Json* put(Json value) {
+    if (open_.empty()) {
+      root = std::move(value);
+      return &root;
+    }
+    if (open_.back()->is_array()) {
+      auto& list = open_.back()->get_ref<Json::array_t&>();
+      list.push_back(std::move(value));
+      return &list.back();
+    }
+    auto& table = open_.back()->get_ref<Json::object_t&>();
+    using Entries = std::vector<std::pair<const std::string, Json>>;
+    static_cast<Entries&>(table).emplace_back(std::move(name_), std::move(value));
+    return &table.back().second;
+  }
+
+  std::vector<Json*> open_;
+  std::string name_;
+};
+
 /// A piece of a text for a message: not too long, on one line, and UTF-8.
 std::string excerpt(std::string_view text) {
   constexpr std::size_t kCharacters = 30;
@@ -215,6 +301,12 @@ double JsonEntry::number() const {
   return value_->get<double>();
 }
 
+double JsonEntry::number(double least, double most) const {
+  const double value = number();
+  if (value < least || value > most) refuse(fmt::format("a number from {} to {}", least, most));
+  return value;
+}
+
 std::int64_t JsonEntry::whole(std::int64_t least, std::int64_t most) const {
   if (!value_->is_number_integer()) refuse("a whole number");
   const bool too_large = value_->is_number_unsigned() && value_->get<std::uint64_t>() > INT64_MAX;
@@ -271,23 +363,27 @@ void JsonEntry::refuse(const std::string& expected) const {
 }
 
 JsonEntry parse_json(std::string_view text, const std::string& place) {
+  if (text.starts_with(kLargeFilePointer)) throw UsageError(place + kFetchLargeFile);
   if (const auto deep = find_too_deep(text)) {
     refuse_text(text, place, *deep, fmt::format("lists and tables lie more than {} deep in each other", kDeepestJson));
   }
   auto source = std::make_shared<JsonEntry::Source>();
   source->place = place;
   source->text = text;
-  try {
-    source->root = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    const std::size_t at = error.byte == 0 ? 0 : error.byte - 1;
+  Builder builder;
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
+    using Problem = Builder::Problem;
+    if (builder.problem == Problem::twice) {
+      throw UsageError(fmt::format("{}: the entry {} is there twice in one table", place, excerpt(builder.name)));
+    }
+    if (builder.problem == Problem::large_number) refuse_text(text, place, 0, "one of its numbers is too large");
+    const std::size_t at = builder.at == 0 ? 0 : builder.at - 1;
     if (trimmed(text.substr(std::min(at, text.size()))).empty()) {
       refuse_text(text, place, text.size(), "it is cut short, or no JSON: it ends in the middle");
     }
     refuse_text(text, place, at, fmt::format("it is no JSON: none goes on with {}", excerpt(text.substr(at))));
-  } catch (const Json::exception&) {
-    refuse_text(text, place, 0, "one of its numbers is too large");
   }
+  source->root = std::move(builder.root);
   const Json* root = &source->root;
   return {std::move(source), root};
 }

@@ -34,6 +34,9 @@ class JsonEntry {
   bool flag() const;      ///< true or false
   double number() const;  ///< a finite one
 
+  /// A number. @throws UsageError outside [least, most]
+  double number(double least, double most) const;
+
   /// A whole number. @throws UsageError for a fraction (2.0 too is written as one), and outside [least, most].
   std::int64_t whole(std::int64_t least = INT64_MIN, std::int64_t most = INT64_MAX) const;
 
@@ -66,8 +69,14 @@ class JsonEntry {
 /// How deeply lists and tables may lie in each other. What people and programs mean is a few levels deep.
 inline constexpr std::size_t kDeepestJson = 100;
 
+/// How the small file begins that Git LFS keeps in a large one's place, and what a message says of it.
+inline constexpr const char* kLargeFilePointer = "version https://git-lfs.github.com/spec/";
+inline constexpr const char* kFetchLargeFile =
+    " is a pointer of Git LFS and not the file itself; `git lfs pull` in its folder fetches that";
+
 /// Reads a JSON text. @param place its file's name, for messages
-/// @throws UsageError with the line, where it is no JSON, not UTF-8, or nested more deeply than kDeepestJson.
+/// @throws UsageError with the line, where it is no JSON, not UTF-8, nested more deeply than kDeepestJson, or has a
+/// table with two entries of one name.
 JsonEntry parse_json(std::string_view text, const std::string& place);
 
 /// Reads a file of JSON. @throws UsageError as read_file() and parse_json()

@@ -29,6 +29,9 @@ std::string_view first_characters(std::string_view text, std::size_t count);
 /// The lines of a text without their line ends; "\r\n" counts as one.
 std::vector<std::string_view> lines_of(std::string_view text);
 
+/// Without the byte-order mark (U+FEFF) with which some programs begin a text.
+std::string_view without_mark(std::string_view text);
+
 /// Without the blanks, tabs and line ends around it.
 std::string_view trimmed(std::string_view text);
 

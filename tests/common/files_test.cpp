@@ -1,7 +1,9 @@
 #include "common/base/files.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +109,82 @@ TEST(Files, KeepTheirModeAndWhatALinkPointsTo) {
   EXPECT_EQ(std::filesystem::status(folder / "file").permissions(), std::filesystem::perms(0751));
   EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
   EXPECT_EQ(read_file(folder / "file"), "new");
+}
+
+TEST(Files, InAFolderFromElsewhereNoLinkIsFollowed) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "run");
+  write_file_atomically(folder / "victim", "mine");
+  std::filesystem::create_symlink(folder / "victim", folder / "run" / "metrics.csv");
+  write_file_atomically(folder / "run" / "metrics.csv", "new", Links::replace);
+  EXPECT_EQ(read_file(folder / "victim"), "mine");
+  EXPECT_FALSE(std::filesystem::is_symlink(folder / "run" / "metrics.csv"));
+
+  // Links under the names that the temporary file would have next: it takes another.
+  for (int i = 0; i < 500; ++i) {
+    std::filesystem::create_symlink(folder / "victim",
+                                    folder / "run" / fmt::format("page.partial-{}-{}", ::getpid(), i));
+  }
+  write_file_atomically(folder / "run" / "page", "written");
+  EXPECT_EQ(read_file(folder / "run" / "page"), "written");
+  EXPECT_EQ(read_file(folder / "victim"), "mine");
+
+  std::filesystem::create_symlink(folder / "made", folder / "run" / ".lock");
+  const auto message = message_of<UsageError>([&] { FolderLock lock(folder / "run"); });
+  EXPECT_NE(message.find(".lock is a link"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(folder / "made"));
+}
+
+TEST(Files, NamesOfWhatIsUnfinished) {
+  for (const char* name : {"metrics.csv.partial-12-0", "a.partial-b.partial-1-2"})
+    EXPECT_TRUE(is_unfinished_name(name));
+  for (const char* name : {"notes.partial-1.txt", "x.partial-", "x.partial-1", "x.partial-1-", "x.partial--1-2", "x"}) {
+    EXPECT_FALSE(is_unfinished_name(name)) << name;
+  }
+}
+
+TEST(Files, NothingEndlessIsRead) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const auto message = [](const std::filesystem::path& path) {
+    return message_of<UsageError>([&] { read_file(path); });
+  };
+  EXPECT_NE(message(folder / "pipe").find("is no regular file, but a pipe"), std::string::npos);
+  EXPECT_NE(message("/dev/zero").find("is no regular file, but a device"), std::string::npos);
+  EXPECT_NE(message_of<UsageError>([] { read_input("/dev/zero"); }).find("a device"), std::string::npos);
+  EXPECT_FALSE(is_file(folder / "pipe"));
+
+  // A file that claims more than there is memory: nothing of it is read.
+  write_file_atomically(folder / "sparse", "");
+  if (::truncate((folder / "sparse").c_str(), std::int64_t{1} << 42) == 0) {
+    EXPECT_NE(message(folder / "sparse").find("needs at least 4.4 TB of memory"), std::string::npos);
+  }
+
+  // What a user names may be a pipe.
+  std::thread writer([&] {
+    std::ofstream pipe(folder / "pipe");
+    pipe << std::string(100'000, 'x');
+  });
+  EXPECT_EQ(read_input(folder / "pipe").size(), 100'000U);
+  writer.join();
+}
+
+TEST(Files, SaysWhatStandsInAFoldersWay) {
+  const TemporaryFolder folder;
+  const auto message = [](const std::filesystem::path& path) {
+    return message_of<UsageError>([&] { make_folder(path); });
+  };
+  EXPECT_EQ(message(folder / "a" / "b"), "");
+  EXPECT_EQ(message(folder / "a" / "b"), "");
+  EXPECT_EQ(message(folder / "a" / "b" / ""), "");
+  write_file_atomically(folder / "file", "");
+  EXPECT_NE(message(folder / "file").find("file is a file"), std::string::npos);
+  EXPECT_NE(message(folder / "file" / "below").find("file is a file"), std::string::npos);
+  std::filesystem::create_symlink(folder / "nowhere", folder / "link");
+  EXPECT_NE(message(folder / "link").find("link is a link to"), std::string::npos);
+  EXPECT_NE(message(folder / "link" / "below").find("which is not there"), std::string::npos);
+  std::filesystem::create_directory_symlink(folder / "a", folder / "fine");
+  EXPECT_EQ(message(folder / "fine"), "");
 }
 
 TEST(Files, AFolderCanBeNoFile) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "common/base/error.h"
 #include "tests/common/temporary_folder.h"
@@ -96,6 +98,34 @@ TEST(Json, RefusesNestingThatWouldEndTheProcess) {
             "");
   const std::string deep = std::string(kDeepestJson, '[') + std::string(kDeepestJson, ']');
   EXPECT_EQ(complaint(deep, [](const JsonEntry&) {}), "");
+}
+
+TEST(Json, RefusesATableThatSaysOneThingTwice) {
+  EXPECT_EQ(complaint(R"({"a": 1, "b": {"c": 1, "d": 2, "c": 3}})", [](const JsonEntry&) {}),
+            "a.json: the entry \"c\" is there twice in one table");
+  EXPECT_EQ(complaint(R"({"a": {"a": 1}, "b": {"a": 1}})", [](const JsonEntry&) {}), "");
+}
+
+TEST(Json, NamesAPointerOfGitLargeFileStorage) {
+  EXPECT_NE(complaint("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", [](const JsonEntry&) {})
+                .find("`git lfs pull`"),
+            std::string::npos);
+}
+
+TEST(Json, ALongNameMakesNoLongMessage) {
+  const std::string name(1'000'000, 'n');
+  EXPECT_LT(complaint("{\"" + name + "\": 1}", [&](const JsonEntry& root) { root.at(name).text(); }).size(), 200U);
+  EXPECT_LT(complaint("[\"" + name + "\"]", [&](const JsonEntry& root) { root.list()[0].whole(); }).size(), 200U);
+}
+
+// The time that a table takes grows with its entries and not with their square: 200,000 of them took 130 s.
+TEST(Json, ReadsALargeTableInNoTime) {
+  std::string text = "{";
+  for (int i = 0; i < 200'000; ++i)
+    text += (i == 0 ? "\"token" : ",\"token") + std::to_string(i) + "\":" + std::to_string(i);
+  const std::clock_t start = std::clock();
+  EXPECT_EQ(parse_json(text + "}", "a.json").size(), 200'000U);
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 5.0);
 }
 
 TEST(Json, WritesBytesThatAreNotUtf8) {

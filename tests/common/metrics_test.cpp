@@ -61,5 +61,18 @@ TEST(Metrics, NamesTheFile) {
   }
 }
 
+TEST(Metrics, ReadsWhatASpreadsheetHasSaved) {
+  const std::string text = std::string(kMetricsHeader) + "10,960,0.500,0.001,4.2,4.1,1.5,1900\n20,1920,1.000,,,,,\n";
+  std::string windows = "\xEF\xBB\xBF";
+  for (const char letter : text) windows += letter == '\n' ? "\r\n" : std::string(1, letter);
+  const auto rows = parse_metrics(windows);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].tokens_per_second, 1900);
+  EXPECT_EQ(rows[1].tokens_per_second, std::nullopt);
+  EXPECT_NE(
+      message_of<UsageError>([&] { parse_metrics(windows.substr(0, windows.size() - 1)); }).find(":3: it is cut short"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace verse

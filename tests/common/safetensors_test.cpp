@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include <cstdint>
 #include <cstring>
 
@@ -116,6 +118,39 @@ TEST(Safetensors, RefusesImpossibleHeaders) {
     EXPECT_THROW(load_tensors(folder / "file"), UsageError) << bytes;
   }
   EXPECT_THROW(load_tensors(folder / "missing"), UsageError);
+}
+
+TEST(Safetensors, AnEmptyTensorIsSavedAsAnyOther) {
+  const TemporaryFolder folder;
+  save_tensors(folder / "file", {{"none", torch::empty({0, 3})}, {"one", torch::ones({1})}});
+  const auto file = load_tensors(folder / "file");
+  ASSERT_EQ(file.tensors.size(), 2U);
+  EXPECT_EQ(file.tensors[0].second.sizes(), (torch::IntArrayRef{0, 3}));
+  EXPECT_EQ(file.tensors[1].second.item<float>(), 1.0F);
+}
+
+TEST(Safetensors, TellsOtherKindsOfFilesApart) {
+  const auto complaint = [](const std::string& bytes) { return message_of<UsageError>([&] { parse_tensors(bytes); }); };
+  EXPECT_NE(complaint("version https://git-lfs.github.com/spec/v1\noid sha256:1\n").find("`git lfs pull`"),
+            std::string::npos);
+  EXPECT_NE(complaint("GGUF\x03").find("GGUF"), std::string::npos);
+  EXPECT_NE(complaint("PK\x03\x04 and more").find("pickled"), std::string::npos);
+  EXPECT_NE(complaint(std::string("\x80\x02") + "}").find("pickled"), std::string::npos);
+  EXPECT_NE(complaint("short").find("shorter"), std::string::npos);
+}
+
+TEST(Safetensors, ValuesThatAreNoNumbersAreNamed) {
+  auto values = torch::ones({2, 3});
+  EXPECT_EQ(message_of<UsageError>([&] {
+              refuse_non_numbers({{"w", values}, {"n", torch::ones({2}, torch::kInt64)}});
+            }),
+            "");
+  values[0][1] = std::numeric_limits<float>::quiet_NaN();
+  values[1][1] = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(message_of<UsageError>([&] {
+              refuse_non_numbers({{"fine", torch::ones({1})}, {"w", values}});
+            }),
+            "the tensor w has 2 of 6 values that are no finite numbers");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 #include "common/safetensors.h"
 #include "common/unset_projections.h"
@@ -148,7 +149,7 @@ GPTOptions options_from(const JsonEntry& config) {
   options.layers = config.at("n_layer").whole(1, kMost);
   options.heads = config.at("n_head").whole(1, kMost);
   options.width = config.at("n_embd").whole(1, kMost);
-  options.dropout = config.at("resid_pdrop").number();
+  options.dropout = config.at("resid_pdrop").number(0, 1);
   options.exact_gelu = activation.text() == "gelu";
   return options;
 }
@@ -162,7 +163,7 @@ Tokenizer tokenizer_from(const JsonEntry& file) {
   for (const auto& [text, number] : vocabulary) {
     const auto character = decode_utf8(text);
     if (character.size() != 1)
-      throw UsageError(fmt::format("{}: \"{}\" is not a single character", number.place(), text));
+      throw UsageError(fmt::format("{}: \"{}\" is not a single character", number.place(), one_line(text, 30)));
     const auto token = number.whole(0, static_cast<std::int64_t>(characters.size()) - 1);
     if (!seen.insert(token).second) throw UsageError(fmt::format("{}: {} is given twice", number.place(), token));
     characters[static_cast<std::size_t>(token)] = character[0];
@@ -179,27 +180,92 @@ void check_is_folder(const std::filesystem::path& folder) {
     throw UsageError(fmt::format("{} is not a folder with a trained model", folder.string()));
 }
 
-/// Compares the tables' shapes and the number of tensors with the configuration before a model of that size is built:
-/// a damaged configuration may ask for more memory than there is.
-void check_sizes(const GPTOptions& options, const NamedTensors& tensors) {
-  const auto check = [&tensors](const char* name, std::int64_t rows, std::int64_t columns) {
-    const auto found =
-        std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
-    if (found == tensors.end()) throw UsageError(fmt::format("{} is missing", name));
-    if (!found->second.sizes().equals({rows, columns}))
-      throw UsageError(fmt::format("{} is {}, but config.json asks for [{}, {}]", name,
-                                   show_shape(found->second.sizes()), rows, columns));
-  };
-  check("wte.weight", options.vocabulary_size, options.width);
-  check("wpe.weight", options.context, options.width);
-  const auto parts = static_cast<std::int64_t>(std::size(kBlockParts));
-  const auto expected = 4 + 2 * parts * std::clamp<std::int64_t>(options.layers, 0, 1'000'000);
-  if (static_cast<std::int64_t>(tensors.size()) != expected)
-    throw UsageError(
-        fmt::format("{} tensors, but config.json's {} layers have {}", tensors.size(), options.layers, expected));
+/// The shape of every tensor that a model of these sizes has in GPT-2's layout, by its name.
+std::map<std::string, std::vector<std::int64_t>> gpt2_shapes(const GPTOptions& options) {
+  const std::int64_t width = options.width;
+  std::map<std::string, std::vector<std::int64_t>> shapes = {{"wte.weight", {options.vocabulary_size, width}},
+                                                             {"wpe.weight", {options.context, width}},
+                                                             {"ln_f.weight", {width}},
+                                                             {"ln_f.bias", {width}}};
+  for (std::int64_t layer = 0; layer < options.layers; ++layer) {
+    const auto add = [&](const char* part, std::vector<std::int64_t> weight, std::int64_t bias) {
+      shapes[fmt::format("h.{}.{}.weight", layer, part)] = std::move(weight);
+      shapes[fmt::format("h.{}.{}.bias", layer, part)] = {bias};
+    };
+    add("ln_1", {width}, width);
+    add("attn.c_attn", {width, 3 * width}, 3 * width);
+    add("attn.c_proj", {width, width}, width);
+    add("ln_2", {width}, width);
+    add("mlp.c_fc", {width, 4 * width}, 4 * width);
+    add("mlp.c_proj", {4 * width, width}, width);
+  }
+  return shapes;
 }
 
 }  // namespace
+
+void check_gpt2_shapes(const GPTOptions& options, const NamedTensors& tensors) {
+  // First how many: a configuration may speak of any number of layers.
+  const auto parts = static_cast<std::int64_t>(std::size(kBlockParts));
+  const auto expected = 4 + 2 * parts * std::clamp<std::int64_t>(options.layers, 0, 1'000'000);
+  const std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
+  for (const char* table : {"wte.weight", "wpe.weight"}) {
+    if (given.count(table) == 0) throw UsageError(fmt::format("the tensor {} is missing", table));
+  }
+  if (static_cast<std::int64_t>(given.size()) < expected)
+    throw UsageError(
+        fmt::format("{} tensors, but config.json's {} layers have {}", given.size(), options.layers, expected));
+
+  for (const auto& [name, shape] : gpt2_shapes(options)) {
+    const auto found = given.find(name);
+    if (found == given.end()) throw UsageError(fmt::format("the tensor {} is missing", name));
+    if (!found->second.sizes().equals(shape))
+      throw UsageError(fmt::format("the tensor {} is {}, but config.json asks for [{}]", name,
+                                   show_shape(found->second.sizes()), fmt::join(shape, ", ")));
+  }
+  if (static_cast<std::int64_t>(given.size()) > expected)
+    throw UsageError(
+        fmt::format("{} tensors, but config.json's {} layers have {}: more layers, or parts that GPT-2 has "
+                    "not",
+                    given.size(), options.layers, expected));
+}
+
+std::string folder_hint(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::is_regular_file(folder, ignored))
+    return fmt::format("; the folder around it is meant, {}",
+                       shell_quoted((folder.has_parent_path() ? folder.parent_path() : fs::path(".")).string()));
+  if (!fs::is_directory(folder, ignored)) return "";
+  const auto has = [&folder, &ignored](const char* name) { return fs::exists(folder / name, ignored); };
+  if (!has("config.json") && !has("model.safetensors")) {
+    // A folder too high: what is meant is said where there is but one that can be.
+    std::vector<fs::path> below;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      if (fs::exists(entry.path() / "model.safetensors", ignored)) below.push_back(entry.path());
+    }
+    if (below.size() == 1) return fmt::format("; there is one in it, {}", shell_quoted(below[0].string()));
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == ".gguf") return "; it holds a GGUF file of llama.cpp, which is not read";
+    }
+    return "";
+  }
+  bool ours = has("state.safetensors");
+  try {
+    ours = ours || load_tensors(folder / "model.safetensors").metadata.count(kCompanions) > 0;
+  } catch (const UsageError&) {
+    // What is wrong with it has been said.
+  }
+  if (ours) return "";
+  const bool of_hugging_face = has("vocab.json") || has("merges.txt") || has("generation_config.json") ||
+                               has("model.safetensors.index.json") || has("pytorch_model.bin") ||
+                               has("tokenizer_config.json") || has("model.safetensors");
+  if (!of_hugging_face) return "";
+  return fmt::format(
+      "; it is no run of this course: of a GPT-2 in Hugging Face's layout, `build/gpt import-gpt2 {} --out RUN` makes "
+      "one",
+      shell_quoted(folder.string()));
+}
 
 std::vector<std::pair<std::string, torch::Tensor>> gpt2_tensors(GPTImpl& model) {
   NamedTensors tensors;
@@ -240,17 +306,20 @@ void save_model(const std::filesystem::path& folder, GPTImpl& model, const Token
   save_model(folder, model, tokenizer_text(tokenizer));
 }
 
-void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file) {
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file,
+                const std::map<std::string, std::string>& notes) {
   const auto tensors = gpt2_tensors(model);
   const auto config_text = json_text(config_json(model.options), 2) + "\n";
-  std::filesystem::create_directories(folder);
-  write_file_atomically(folder / "config.json", config_text);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_file);
-  save_tensors(folder / "model.safetensors", tensors,
-               {{"format", "pt"}, {kCompanions, text_digest(config_text + tokenizer_file)}});
+  std::map<std::string, std::string> metadata = notes;
+  metadata["format"] = "pt";
+  metadata[kCompanions] = text_digest(config_text + tokenizer_file);
+  make_folder(folder);
+  write_file_atomically(folder / "config.json", config_text, Links::replace);
+  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
+  save_tensors(folder / "model.safetensors", tensors, metadata);
 }
 
-TrainedModel load_model(const std::filesystem::path& folder, bool fused) {
+TrainedModel load_model(const std::filesystem::path& folder, bool fused) try {
   check_is_folder(folder);
   auto tokenizer = read_tokenizer(folder / "tokenizer.json", read_file(folder / "tokenizer.json"));
   GPT model = load_gpt(folder, fused);
@@ -258,6 +327,8 @@ TrainedModel load_model(const std::filesystem::path& folder, bool fused) {
     throw UsageError(fmt::format("{}: config.json speaks of {} tokens, tokenizer.json of {}", folder.string(),
                                  model->options.vocabulary_size, tokenizer.size()));
   return {model, std::move(tokenizer)};
+} catch (const UsageError& error) {
+  throw UsageError(error.what() + folder_hint(folder));
 }
 
 GPT load_gpt(const std::filesystem::path& folder, bool fused) {
@@ -273,7 +344,8 @@ GPT load_gpt(const std::filesystem::path& folder, bool fused) {
     if (companions != file.metadata.end() &&
         companions->second != text_digest(config_text + read_file(folder / "tokenizer.json")))
       throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
-    check_sizes(options, file.tensors);
+    check_gpt2_shapes(options, file.tensors);
+    refuse_non_numbers(file.tensors);
     // Every parameter comes from the file: first values would be drawn for nothing.
     auto unset = options;
     unset.initialise = false;

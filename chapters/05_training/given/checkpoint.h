@@ -4,6 +4,7 @@
 /// Chapter 5: a trained model on disk. Given, not an exercise.
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,11 +29,21 @@ std::vector<std::pair<std::string, torch::Tensor>> gpt2_tensors(GPTImpl& model);
 /// another shape.
 void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
 
+/// Compares every tensor's name and shape with what a model of these sizes has, before one is built: a configuration
+/// may ask for more memory than there is. @throws UsageError that names the first difference
+void check_gpt2_shapes(const GPTOptions& options, const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
+
+/// What a folder may be that is no run, where people often name it for one: the end of a message, such as "; there is
+/// one in it, runs/demo". Empty where nothing is known.
+std::string folder_hint(const std::filesystem::path& folder);
+
 /// Writes `model.safetensors`, `config.json` and `tokenizer.json` into a folder, each by rename, the model last.
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer);
 
 /// The same beside a tokenizer.json of another kind. @param tokenizer_file its text, see tokenizer_text()
-void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file);
+/// @param notes kept with the tensors, in their file's metadata
+void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file,
+                const std::map<std::string, std::string>& notes = {});
 
 /// Reads what save_model() wrote; the model is on the CPU and in evaluation mode. @throws UsageError for a folder that
 /// is missing, incomplete, cut short or altered.

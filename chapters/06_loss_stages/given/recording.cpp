@@ -17,6 +17,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/random.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -202,7 +203,7 @@ void read_evidence(const std::filesystem::path& file, RunRecord& run) {
   };
   const auto entropies = evidence.at("entropies").list();
   if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
-  run.text_name = evidence.at("text").text();
+  run.text_name = one_line(evidence.at("text").text(), 100);
   run.training_characters = evidence.at("training_characters").whole(0);
   run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
                    number("floor")};
@@ -269,7 +270,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
 }
 
 void save_record(const std::filesystem::path& folder, const RunRecord& record) {
-  std::filesystem::create_directories(folder);
+  make_folder(folder);
   std::string metrics = kMetricsHeader;
   for (const Metrics& row : record.rows) metrics += format_metrics(row);
   const Json evidence = {
@@ -280,9 +281,9 @@ void save_record(const std::filesystem::path& folder, const RunRecord& record) {
       {"floor", optional_number(record.landmarks.floor)},
       {"future_influence", optional_number(record.future_influence)},
   };
-  write_file_atomically(folder / "metrics.csv", metrics);
-  write_file_atomically(folder / "sample.txt", record.sample);
-  write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n");
+  write_file_atomically(folder / "metrics.csv", metrics, Links::replace);
+  write_file_atomically(folder / "sample.txt", record.sample, Links::replace);
+  write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n", Links::replace);
 }
 
 }  // namespace verse

@@ -11,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/plot.h"
 
 namespace verse {
@@ -31,22 +32,6 @@ std::optional<double> last_loss(const RunRecord& run, std::optional<double> Metr
     if ((*row).*loss) return (*row).*loss;
   }
   return std::nullopt;
-}
-
-std::string escape(const std::string& text) {
-  std::string escaped;
-  for (const char letter : text) {
-    if (letter == '&') {
-      escaped += "&amp;";
-    } else if (letter == '<') {
-      escaped += "&lt;";
-    } else if (letter == '>') {
-      escaped += "&gt;";
-    } else {
-      escaped += letter;
-    }
-  }
-  return escaped;
 }
 
 /// Runs of letters and apostrophes, in small letters.
@@ -150,10 +135,10 @@ void write_report(const std::filesystem::path& file, const RunRecord& run, const
   const auto add_row = [&rows](const std::string& question, Finding finding, const std::string& because,
                                const std::string& remedy) {
     const std::string what_to_try =
-        finding == Finding::yes && !remedy.empty() ? "<br><b>" + escape(remedy) + "</b>" : "";
+        finding == Finding::yes && !remedy.empty() ? "<br><b>" + escape_markup(remedy) + "</b>" : "";
     rows += fmt::format("<tr class=\"{0}\"><td>{1}</td><td>{2}</td><td>{3}{4}</td></tr>\n",
-                        finding == Finding::yes ? "yes" : "no", escape(question), word_for(finding), escape(because),
-                        what_to_try);
+                        finding == Finding::yes ? "yes" : "no", escape_markup(question), word_for(finding),
+                        escape_markup(because), what_to_try);
   };
   for (const Answered& fault : report.faults) add_row(fault.question, fault.finding, fault.because, fault.remedy);
   add_row("Overfitting?", report.overfitting.found,
@@ -167,20 +152,16 @@ void write_report(const std::filesystem::path& file, const RunRecord& run, const
   for (const Metrics& row : run.rows) {
     if (!row.validation_loss) continue;
     const std::string stage = describe(stage_of(*row.validation_loss, run.landmarks));
-    if (!stages.empty() && stages.find(escape(stage)) != std::string::npos) continue;
-    stages +=
-        fmt::format("<tr><td>{}</td><td>{:.3f}</td><td>{}</td></tr>\n", row.step, *row.validation_loss, escape(stage));
+    if (!stages.empty() && stages.find(escape_markup(stage)) != std::string::npos) continue;
+    stages += fmt::format("<tr><td>{}</td><td>{:.3f}</td><td>{}</td></tr>\n", row.step, *row.validation_loss,
+                          escape_markup(stage));
   }
 
-  // The curve is drawn beside the page, and moves into it.
-  const std::filesystem::path picture = file.string() + ".svg";
   std::string curve;
   if (std::any_of(run.rows.begin(), run.rows.end(),
                   [](const Metrics& row) { return row.train_loss || row.validation_loss; })) {
-    plot_run(picture, run);
-    curve = read_file(picture);
+    curve = run_as_svg(run);
     curve.erase(0, curve.find("<svg"));
-    std::filesystem::remove(picture);
   }
 
   const std::string page = fmt::format(
@@ -212,13 +193,17 @@ pre {{ white-space: pre-wrap; font: .9rem/1.4 ui-monospace, monospace; backgroun
 <pre>{sample}</pre>
 </body></html>
 )",
-      fmt::arg("text", escape(run.text_name)), fmt::arg("verdict", escape(report.verdict)), fmt::arg("curve", curve),
-      fmt::arg("rows", rows), fmt::arg("stages", stages),
-      fmt::arg("sample", run.sample.empty() ? "No sample was recorded." : escape(run.sample)));
+      fmt::arg("text", escape_markup(run.text_name)), fmt::arg("verdict", escape_markup(report.verdict)),
+      fmt::arg("curve", curve), fmt::arg("rows", rows), fmt::arg("stages", stages),
+      fmt::arg("sample", run.sample.empty() ? "No sample was recorded." : escape_markup(run.sample)));
   write_file_atomically(file, page);
 }
 
 void plot_run(const std::filesystem::path& svg, const RunRecord& run) {
+  write_file_atomically(svg, run_as_svg(run));
+}
+
+std::string run_as_svg(const RunRecord& run) {
   Series training{"training", {}}, validation{"validation", {}};
   for (const Metrics& row : run.rows) {
     const auto add = [&row](Series& series, const std::optional<double>& loss) {
@@ -237,7 +222,7 @@ void plot_run(const std::filesystem::path& svg, const RunRecord& run) {
                                {"two characters", run.landmarks.pairs},
                                {"three characters", run.landmarks.triples}};
   if (run.landmarks.floor) levels.push_back({"floor", *run.landmarks.floor});
-  plot_lines(svg, {"Loss on " + run.text_name, "step", "nats a character"}, curves, levels);
+  return lines_as_svg({"Loss on " + run.text_name, "step", "nats a character"}, curves, levels);
 }
 
 void plot_runs(const std::filesystem::path& svg, const std::vector<std::pair<std::string, RunRecord>>& runs) {

@@ -40,6 +40,7 @@ void write_report(const std::filesystem::path& file, const RunRecord& run, const
 /// Draws both losses over the steps, with the landmarks of the text, as SVG. @throws UsageError where no loss is
 /// recorded
 void plot_run(const std::filesystem::path& svg, const RunRecord& run);
+std::string run_as_svg(const RunRecord& run);  ///< the same, without a file
 
 /// Draws the validation losses of several runs on one text, each under its name, as SVG.
 void plot_runs(const std::filesystem::path& svg, const std::vector<std::pair<std::string, RunRecord>>& runs);

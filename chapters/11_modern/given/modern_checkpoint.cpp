@@ -36,7 +36,49 @@ Json config_of(const ModernGPTImpl& model) {
   };
 }
 
-ModernGPT build(const JsonEntry& config, bool fused) {
+/// The shape of every parameter that a model of these sizes and parts has, by its name.
+std::map<std::string, std::vector<std::int64_t>> shapes_of(const GPTOptions& options, const std::set<Part>& without) {
+  const auto has = [&without](Part part) { return without.count(part) == 0; };
+  const std::int64_t width = options.width;
+  std::map<std::string, std::vector<std::int64_t>> shapes = {{"token_embedding", {options.vocabulary_size, width}}};
+  if (has(Part::own_head)) shapes["own_head"] = {options.vocabulary_size, width};
+  if (!has(Part::rotary)) shapes["position_embedding"] = {options.context, width};
+  for (std::int64_t layer = 0; layer < options.layers; ++layer) {
+    const std::string name = fmt::format("layers.{}.", layer);
+    shapes[name + "query_key_value"] = {3, width, width};
+    shapes[name + "output"] = {width, width};
+    shapes[name + "expand"] = {4 * width, width};
+    shapes[name + "contract"] = {width, 4 * width};
+    if (!has(Part::token_shift)) continue;
+    shapes[name + "attention_shift"] = {width};
+    shapes[name + "mlp_shift"] = {width};
+  }
+  return shapes;
+}
+
+/// Compares every tensor with what the configuration asks for, before a model of that size is built: it may ask for
+/// more memory than there is.
+void check_shapes(const GPTOptions& options, const std::set<Part>& without, const NamedTensors& tensors) {
+  // A layer has at least four tensors.
+  if (4 * options.layers > static_cast<std::int64_t>(tensors.size())) {
+    throw UsageError(fmt::format("{} tensors are too few for config.json's {} layers", tensors.size(), options.layers));
+  }
+  const std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
+  const auto shapes = shapes_of(options, without);
+  for (const auto& [name, shape] : shapes) {
+    const auto found = given.find(name);
+    if (found == given.end()) throw UsageError(fmt::format("the tensor {} is missing", name));
+    if (!found->second.sizes().equals(shape)) {
+      throw UsageError(fmt::format("the tensor {} is [{}], but config.json asks for [{}]", name,
+                                   fmt::join(found->second.sizes(), ", "), fmt::join(shape, ", ")));
+    }
+  }
+  if (given.size() != shapes.size()) {
+    throw UsageError(fmt::format("{} tensors, but the model has {}", given.size(), shapes.size()));
+  }
+}
+
+ModernGPT build(const JsonEntry& config, bool fused, const NamedTensors& tensors) {
   constexpr std::int64_t kMost = 1'000'000;  // a damaged file may ask for more memory than there is
   GPTOptions options;
   options.vocabulary_size = config.at("vocab_size").whole(1, kMost);
@@ -44,10 +86,12 @@ ModernGPT build(const JsonEntry& config, bool fused) {
   options.width = config.at("n_embd").whole(1, kMost);
   options.layers = config.at("n_layer").whole(1, kMost);
   options.heads = config.at("n_head").whole(1, kMost);
-  options.dropout = config.at("dropout").number();
+  options.dropout = config.at("dropout").number(0, 1);
   options.fused = fused;
   std::set<Part> without;
   for (const JsonEntry& name : config.at("without").list()) without.insert(part_named(name.text()));
+  check_shapes(options, without, tensors);
+  refuse_non_numbers(tensors);
   // Every parameter comes from the file: first values would be drawn for nothing.
   auto unset = options;
   unset.initialise = false;
@@ -56,7 +100,7 @@ ModernGPT build(const JsonEntry& config, bool fused) {
   return model;
 }
 
-/// Fills every parameter, after all have been compared.
+/// Fills every parameter.
 void fill(ModernGPTImpl& model, const NamedTensors& tensors) {
   const std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
   const auto parameters = model.named_parameters();
@@ -91,23 +135,27 @@ const std::string& name_of(Part part) {
       ->second;
 }
 
-void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file) {
+void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file,
+                 const std::map<std::string, std::string>& notes) {
   NamedTensors tensors;
   for (const auto& parameter : model.named_parameters()) {
     tensors.emplace_back(parameter.key(), parameter.value().detach().to(torch::kCPU, torch::kFloat32).contiguous());
   }
   const std::string config = json_text(config_of(model), 2) + "\n";
-  std::filesystem::create_directories(folder);
-  write_file_atomically(folder / "config.json", config);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_file);
-  save_tensors(folder / "model.safetensors", tensors, {{kCompanions, text_digest(config + tokenizer_file)}});
+  std::map<std::string, std::string> metadata = notes;
+  metadata[kCompanions] = text_digest(config + tokenizer_file);
+  make_folder(folder);
+  write_file_atomically(folder / "config.json", config, Links::replace);
+  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
+  save_tensors(folder / "model.safetensors", tensors, metadata);
 }
 
-void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file) {
+void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes) {
   if (auto* modern = dynamic_cast<ModernGPTImpl*>(&model)) {
-    save_modern(folder, *modern, tokenizer_file);
+    save_modern(folder, *modern, tokenizer_file, notes);
   } else if (auto* gpt = dynamic_cast<GPTImpl*>(&model)) {
-    save_model(folder, *gpt, tokenizer_file);
+    save_model(folder, *gpt, tokenizer_file, notes);
   } else {
     throw std::invalid_argument("no format for this kind of model");
   }
@@ -127,7 +175,7 @@ LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused) {
     if (digest == file.metadata.end() || digest->second != text_digest(text + read_file(folder / "tokenizer.json"))) {
       throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
     }
-    ModernGPT model = build(config, fused);
+    ModernGPT model = build(config, fused, file.tensors);
     fill(*model, file.tensors);
     model->eval();
     return model;

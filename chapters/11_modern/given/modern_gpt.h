@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -135,11 +136,13 @@ std::unique_ptr<Optimizer> modern_optimizer(ModernGPTImpl& model, const AdamWOpt
 double falling_learning_rate(std::int64_t step, const Schedule& schedule, double falling);
 
 /// Writes a ModernGPT as `model.safetensors`, `config.json` (another model_type than GPT-2's) and `tokenizer.json`.
-/// @param tokenizer_file the text of tokenizer.json
-void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file);
+/// @param tokenizer_file the text of tokenizer.json @param notes kept with the tensors, in their file's metadata
+void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file,
+                 const std::map<std::string, std::string>& notes = {});
 
 /// Writes a GPT or a ModernGPT in its own format. @throws std::invalid_argument for a model of another kind
-void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file);
+void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes = {});
 
 /// Reads the model of any run folder: as load_gpt() where it is a GPT-2, a ModernGPT where config.json says so.
 /// @throws UsageError as load_gpt()

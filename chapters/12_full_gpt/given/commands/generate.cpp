@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
@@ -16,8 +17,8 @@
 #include "common/base/files.h"
 #include "common/base/interrupt.h"
 #include "common/base/random.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
-#include "common/corpus.h"
 #include "common/program.h"
 
 namespace verse {
@@ -26,8 +27,14 @@ namespace {
 
 /// From here on it is worth a few tokens to find out how many threads are best.
 constexpr std::int64_t kTokensWorthProbing = 64;
+constexpr std::int64_t kProbedTexts = 64;  ///< at most, where that is found out
 
 constexpr std::int64_t kMostSamples = 4096;
+constexpr std::int64_t kMostTexts = 1'000'000;
+
+/// Texts of one length grow together, as many as have room for their keys and values in so many bytes.
+constexpr double kCacheBytes = 256e6;
+constexpr double kMostTogether = 1024;
 
 /// What the command is asked for.
 struct Request {
@@ -39,34 +46,63 @@ struct Request {
   bool no_cache = false, timing = false;
 };
 
-/// What is to be continued: the one prompt or each line of a file, as often as there are to be samples.
-std::vector<std::string> read_prompts(const Request& request) {
-  std::vector<std::string> once;
+/// A text to be gone on with, and where it stands, for messages.
+struct Prompt {
+  std::string text;
+  std::string place;
+};
+
+/// What is to be continued: the one prompt or each line of a file. None where the model is to begin by itself.
+std::vector<Prompt> read_prompts(const Request& request) {
+  std::vector<Prompt> once;
   if (request.prompts) {
     if (request.prompt) throw UsageError("--prompt and --prompts exclude each other");
-    const std::string file = read_file(*request.prompts);
-    for (const std::string_view prompt : lines_of(file)) {
-      if (!prompt.empty()) once.emplace_back(prompt);
+    const std::string file = read_input(*request.prompts);
+    std::size_t line = 0;
+    for (const std::string_view prompt : lines_of(without_mark(file))) {
+      ++line;
+      if (!prompt.empty()) once.push_back({std::string(prompt), fmt::format("{}:{}", request.prompts->string(), line)});
     }
     if (once.empty())
       throw UsageError(fmt::format("--prompts {} has no line with a prompt", request.prompts->string()));
-  } else {
-    once.push_back(request.prompt.value_or(kPrompt));
-    if (once.front().empty()) throw UsageError("--prompt needs at least one character");
+  } else if (request.prompt) {
+    if (request.prompt->empty()) throw UsageError("--prompt needs at least one character");
+    once.push_back({*request.prompt, "--prompt"});
   }
-  std::vector<std::string> prompts;
-  for (const auto& prompt : once) prompts.insert(prompts.end(), static_cast<std::size_t>(request.samples), prompt);
-  return prompts;
+  if (static_cast<std::int64_t>(once.size()) > kMostTexts / request.samples) {
+    throw UsageError(fmt::format("{} prompts with {} samples each are more than {} texts", with_commas(once.size()),
+                                 request.samples, with_commas(kMostTexts)));
+  }
+  return once;
+}
+
+/// The prompts as often as there are to be samples. What one has that the model does not know is said before anything
+/// is written.
+std::vector<std::string> texts_to_continue(const TextCodec& codec, std::vector<Prompt> prompts, std::int64_t samples) {
+  if (prompts.empty()) prompts.push_back({starting_text(codec), "the start"});
+  std::vector<std::string> texts;
+  for (const Prompt& prompt : prompts) {
+    std::vector<std::int64_t> tokens;
+    try {
+      tokens = codec.encode(prompt.text);
+    } catch (const UsageError& error) {
+      throw UsageError(fmt::format("{}: {}", prompt.place, error.what()));
+    }
+    if (tokens.empty())
+      throw UsageError(fmt::format("{}: \"{}\" has no tokens", prompt.place, one_line(prompt.text, 60)));
+    texts.insert(texts.end(), static_cast<std::size_t>(samples), prompt.text);
+  }
+  return texts;
 }
 
 /// Text alone goes to standard output, each character when it is there.
 void write_one(LoadedRun& run, const std::string& prompt, bool shows_prompt, std::int64_t count,
                const SamplingOptions& options, std::uint64_t seed) {
-  if (shows_prompt) fmt::print("{}", prompt);
+  if (shows_prompt) fmt::print("{}", for_standard_output(prompt));
   std::fflush(stdout);
   std::string last = prompt;
   continue_text(run, prompt, count, options, seed, [&last](const std::string& piece) {
-    std::fwrite(piece.data(), 1, piece.size(), stdout);
+    fmt::print("{}", for_standard_output(piece));
     std::fflush(stdout);
     last = piece;
     return !interrupted() && std::ferror(stdout) == 0;
@@ -80,7 +116,8 @@ void write_several(LoadedRun& run, const std::vector<std::string>& prompts, bool
   const auto texts = continue_texts(run, prompts, count, options, seed, [] { return !interrupted(); });
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::string text = (shows_prompt ? prompts[i] : "") + texts[i];
-    fmt::print("{}{}{}", i == 0 ? "" : "--------\n", text, text.empty() || text.back() != '\n' ? "\n" : "");
+    fmt::print("{}{}{}", i == 0 ? "" : "--------\n", for_standard_output(text),
+               text.empty() || text.back() != '\n' ? "\n" : "");
   }
 }
 
@@ -113,17 +150,26 @@ std::vector<std::string> continue_texts(LoadedRun& run, const std::vector<std::s
   }
 
   std::vector<std::string> texts(prompts.size());
-  for (const auto& [length, members] : by_length) {
-    std::vector<std::vector<std::int64_t>> together;
-    std::vector<Random> randoms;
-    for (const auto member : members) {
-      together.push_back(tokens[member]);
-      randoms.emplace_back(seed + member);
-    }
-    const auto made = generate_together(run.model, together, count, options, randoms,
-                                        [&](std::size_t, std::int64_t) { return !go_on || go_on(); });
-    for (std::size_t i = 0; i < members.size(); ++i) texts[members[i]] = run.codec->decode(made[i]);
+  const ModelShape shape = run.model->shape();
+  const double cache = 8.0 * static_cast<double>(shape.layers * shape.width) * static_cast<double>(shape.context);
+  const auto most = static_cast<std::size_t>(std::clamp(kCacheBytes / cache, 1.0, kMostTogether));
+  for (const auto& [length, all] : by_length) {
     if (go_on && !go_on()) break;
+    for (std::size_t first = 0; first < all.size(); first += most) {
+      const std::vector<std::size_t> members(
+          all.begin() + static_cast<std::ptrdiff_t>(first),
+          all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), first + most)));
+      std::vector<std::vector<std::int64_t>> together;
+      std::vector<Random> randoms;
+      for (const auto member : members) {
+        together.push_back(tokens[member]);
+        randoms.emplace_back(seed + member);
+      }
+      const auto made = generate_together(run.model, together, count, options, randoms,
+                                          [&](std::size_t, std::int64_t) { return !go_on || go_on(); });
+      for (std::size_t i = 0; i < members.size(); ++i) texts[members[i]] = run.codec->decode(made[i]);
+      if (go_on && !go_on()) break;
+    }
   }
   return texts;
 }
@@ -153,16 +199,13 @@ int generate_command(int argc, char** argv) {
   if (!request.run) throw UsageError("generate needs --run, the folder of a run");
   options.cached = !request.no_cache;
   const std::int64_t count = request.count;
-  const auto prompts = read_prompts(request);
+  const auto asked = read_prompts(request);
 
   LoadedRun run = load_run(*request.run);
   run.model->to(shared.device.device, request.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
-  // What a prompt has that the model does not know is said before anything is written.
-  for (const auto& prompt : prompts) {
-    if (run.codec->encode(prompt).empty()) throw UsageError(fmt::format("the prompt \"{}\" has no tokens", prompt));
-  }
+  const auto prompts = texts_to_continue(*run.codec, asked, request.samples);
   if (shared.threads == 0 && shared.device.device.is_cpu()) {
-    const auto batch = static_cast<std::int64_t>(prompts.size());
+    const auto batch = std::min<std::int64_t>(static_cast<std::int64_t>(prompts.size()), kProbedTexts);
     choose_threads(run.model, batch, count < kTokensWorthProbing ? 1 : torch::get_num_threads());
   }
 

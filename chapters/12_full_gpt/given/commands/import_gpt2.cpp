@@ -1,6 +1,7 @@
 #include "12_full_gpt/given/commands/import_gpt2.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -31,11 +32,21 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kTokenTable = "wte.weight";
 constexpr const char* kHead = "lm_head.weight";
 
-/// Reads Hugging Face's GPT2Config, whose entries may be left out. @throws UsageError for what this GPT does not
-/// compute.
-GPTOptions options_from(const JsonEntry& config) {
+/// Reads Hugging Face's GPT2Config, whose entries may be left out; four of them have a second name each, which other
+/// models' configurations use. @param left_out receives the sizes that are given under no name, so that GPT-2's are
+/// meant @throws UsageError for what this GPT does not compute.
+GPTOptions options_from(const JsonEntry& config, std::vector<std::string>& left_out) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
   const auto whole = [&config](const char* name, std::int64_t otherwise) {
-    return config.has(name) ? config.at(name).whole(1, std::int64_t{1} << 40) : otherwise;
+    return config.has(name) ? config.at(name).whole(1, kMost) : otherwise;
+  };
+  const auto size = [&](const char* name, const char* second_name, std::int64_t otherwise) {
+    const std::int64_t first = whole(name, 0), second = whole(second_name, 0);
+    if (first != 0 && second != 0 && first != second) {
+      config.at(second_name).refuse(fmt::format("{}, as {} has it", first, name));
+    }
+    if (first == 0 && second == 0) left_out.push_back(fmt::format("{} {}", name, otherwise));
+    return first != 0 ? first : second != 0 ? second : otherwise;
   };
   // An entry that has to be one of a few values; the first of them is what is meant where it is left out.
   const auto insist = [&config](const char* name, const std::vector<std::string>& known) {
@@ -47,11 +58,16 @@ GPTOptions options_from(const JsonEntry& config) {
   insist("model_type", {"\"gpt2\""});
   GPTOptions options;
   options.vocabulary_size = whole("vocab_size", 50257);
-  options.context = whole("n_positions", 1024);
-  options.width = whole("n_embd", 768);
-  options.layers = whole("n_layer", 12);
-  options.heads = whole("n_head", 12);
-  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number() : 0.1;
+  options.context = size("n_positions", "max_position_embeddings", 1024);
+  options.width = size("n_embd", "hidden_size", 768);
+  options.layers = size("n_layer", "num_hidden_layers", 12);
+  options.heads = size("n_head", "num_attention_heads", 12);
+  if (options.width % options.heads != 0) {
+    throw UsageError(
+        fmt::format("{}: {} heads cannot share a width of {}", config.place(), options.heads, options.width));
+  }
+  if (!config.has("vocab_size")) left_out.emplace_back("vocab_size 50257");
+  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number(0, 1) : 0.1;
   options.initialise = false;
 
   // Everything else has to be as the GPT of chapter 4 computes.
@@ -118,7 +134,8 @@ std::map<std::string, torch::Tensor> tensors_of(const fs::path& folder) {
       }
     }
   } else {
-    const bool pickled = fs::exists(folder / "pytorch_model.bin");
+    const bool pickled =
+        fs::exists(folder / "pytorch_model.bin") || fs::exists(folder / "pytorch_model.bin.index.json");
     throw UsageError(fmt::format("{} has neither {} nor {}{}", folder.string(), kWeights, kIndex,
                                  pickled ? "; pytorch_model.bin is not read: save_pretrained() of a newer transformers "
                                            "writes what is"
@@ -139,24 +156,22 @@ void drop_head(std::map<std::string, torch::Tensor>& tensors) {
   tensors.erase(kHead);
 }
 
-/// The size that the model's largest tables must have, before memory for all of it is asked for.
-void check_table(const std::map<std::string, torch::Tensor>& tensors, const char* name, std::int64_t rows,
-                 std::int64_t columns) {
-  const auto found = tensors.find(name);
-  if (found == tensors.end()) throw UsageError(fmt::format("the tensor {} is missing", name));
-  if (!found->second.sizes().equals({rows, columns})) {
-    throw UsageError(fmt::format("the tensor {} is not [{}, {}], as config.json has it", name, rows, columns));
-  }
-}
-
 }  // namespace
 
 void import_gpt2(const fs::path& folder, const fs::path& out) {
-  if (!fs::is_directory(folder)) throw UsageError(fmt::format("there is no folder {}", folder.string()));
+  if (!fs::is_directory(folder)) {
+    throw UsageError(fs::exists(folder)
+                         ? fmt::format("{} is a file, and the folder of a GPT-2 is meant", folder.string())
+                         : fmt::format("there is no folder {}", folder.string()));
+  }
   RunFolder::check_new(out);
 
   // Small things first: what cannot work is said before gigabytes are read.
-  const GPTOptions options = options_from(load_json(folder / "config.json"));
+  if (!fs::exists(folder / "config.json")) {
+    throw UsageError(fmt::format("{} has no config.json{}", folder.string(), folder_hint(folder)));
+  }
+  std::vector<std::string> left_out;
+  const GPTOptions options = options_from(load_json(folder / "config.json"), left_out);
   const auto tokenizer_place = folder / "tokenizer.json";
   if (!fs::exists(tokenizer_place) && fs::exists(folder / "merges.txt")) {
     throw UsageError(fmt::format(
@@ -173,13 +188,11 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
   try {
     auto tensors = tensors_of(folder);
     drop_head(tensors);
-    check_table(tensors, kTokenTable, options.vocabulary_size, options.width);
-    check_table(tensors, "wpe.weight", options.context, options.width);
-    if (options.layers > static_cast<std::int64_t>(tensors.size())) {
-      throw UsageError(fmt::format("there are no {} layers, as config.json has it", options.layers));
-    }
+    const NamedTensors in_order(tensors.begin(), tensors.end());
+    check_gpt2_shapes(options, in_order);
+    refuse_non_numbers(in_order);
     GPT model(options);
-    load_gpt2_tensors(*model, {tensors.begin(), tensors.end()});
+    load_gpt2_tensors(*model, in_order);
     tensors.clear();
     save_model(out, *model, tokenizer);
     fmt::print("{}: {} layers, {} heads, {} wide, context {}, {} tokens: {} parameters\n", out.string(), options.layers,
@@ -188,7 +201,10 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
   } catch (const UsageError& error) {
     const std::string message = error.what();
     const bool named = message.find(folder.string()) != std::string::npos;
-    throw UsageError(named ? message : fmt::format("{}: {}", folder.string(), message));
+    const bool by_default = message.find("config.json asks for") != std::string::npos && !left_out.empty();
+    throw UsageError(
+        (named ? message : fmt::format("{}: {}", folder.string(), message)) +
+        (by_default ? fmt::format(" (it does not say {}, which are GPT-2's)", fmt::join(left_out, ", ")) : ""));
   }
 }
 

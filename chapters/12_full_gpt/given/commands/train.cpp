@@ -19,6 +19,7 @@
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/interrupt.h"
+#include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
 
@@ -71,6 +72,32 @@ LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line
   return start;
 }
 
+/// Where the text lies that a run can be gone on with; one that came by a pipe lies nowhere.
+void remember_text(const std::optional<std::filesystem::path>& data, RunIdentity& identity) {
+  identity.text_by_pipe = data && !is_file(*data);
+  identity.text_file.reset();
+  if (data && !identity.text_by_pipe) identity.text_file = std::filesystem::absolute(*data);
+}
+
+/// Whether a state's model can be of the size that its recipe speaks of: before one is built, which may be large.
+/// @throws UsageError where not
+void check_state_size(const RunState& state) {
+  const GPTOptions& shape = state.identity.recipe.model;
+  const double width = static_cast<double>(shape.width), layers = static_cast<double>(shape.layers);
+  const double matrices = 12 * layers * width * width;
+  const double around =
+      width * static_cast<double>(2 * shape.vocabulary_size + shape.context + 2) + 13 * layers * width;
+  double numbers = 0;
+  for (const auto& [name, tensor] : state.tensors) {
+    if (name.starts_with("model.")) numbers += static_cast<double>(tensor.numel());
+  }
+  if (numbers >= matrices && numbers <= matrices + around) return;
+  throw UsageError(
+      fmt::format("the state's model has {} numbers, and one of {} layers {} wide has others: it is no "
+                  "state of this run",
+                  with_commas(static_cast<std::int64_t>(numbers)), shape.layers, shape.width));
+}
+
 /// A new run, by preset and flags.
 std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
                                        Team& team) {
@@ -91,7 +118,7 @@ std::unique_ptr<Training> new_training(const Request& request, const CommandLine
 
   Corpus corpus = load_corpus(shared.data);
   identity.text_name = corpus.name;
-  if (shared.data) identity.text_file = std::filesystem::absolute(*shared.data);
+  remember_text(shared.data, identity);
   identity.text_digest = text_digest(corpus.text);
   identity.device = device_name(shared.device);
   identity.threads = torch::get_num_threads();
@@ -138,15 +165,28 @@ std::unique_ptr<Training> resumed_training(const Request& request, const Command
   }
 
   std::optional<std::filesystem::path> data = shared.data;
-  if (!data && identity.text_file) data = identity.text_file;
+  if (!data && identity.text_by_pipe) {
+    throw UsageError("the run's text came by a pipe and cannot be read again: name the same text by --data");
+  }
+  if (!data && identity.text_file) {
+    data = identity.text_file;
+    if (!is_file(*data)) {
+      throw UsageError(
+          fmt::format("the run's text {} is not there any more, or no file: name it by --data", data->string()));
+    }
+  }
   Corpus corpus = load_corpus(data);
   if (text_digest(corpus.text) != identity.text_digest) {
     throw UsageError(fmt::format("{} is not the text that the run was started on", corpus.name));
   }
-  if (data) identity.text_file = std::filesystem::absolute(*data);
+  if (data) remember_text(data, identity);
 
   // The best model is not needed to go on, but it would be to end; better to hear now that it is damaged.
-  if (folder && std::isfinite(state.progress.best_loss)) load_run(folder->path());
+  if (folder && std::isfinite(state.progress.best_loss)) {
+    load_run(folder->path());
+    check_best_model(folder->path(), state);
+  }
+  if (folder) check_state_size(state);
   agree_on_run(team, identity);
   auto training =
       std::make_unique<Training>(std::move(identity), std::move(corpus), device, team, request.team.options());

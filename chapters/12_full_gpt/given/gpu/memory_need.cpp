@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/device.h"
 
@@ -32,6 +33,35 @@ MemoryNeed measure_memory_need(const LanguageModel& model, Optimizer& optimizer,
   most_memory(kWindows);  // libraries take memory for themselves the first time
   const std::int64_t bytes = most_memory(kWindows), more_bytes = most_memory(kMoreWindows);
   return memory_need(kWindows, bytes, kMoreWindows, more_bytes);
+}
+
+void need_memory_for(const Recipe& recipe, torch::Device device) {
+  const GPTOptions& model = recipe.model;
+  const auto width = static_cast<double>(model.width), layers = static_cast<double>(model.layers),
+             vocabulary = static_cast<double>(model.vocabulary_size), context = static_cast<double>(model.context);
+  // Of a parameter: itself, its gradient and two moments, four bytes each. Of a position: in each layer, what backward
+  // asks for again (two norms, queries, keys and values, what the heads bring home, the MLP's inside before and after
+  // its bend: 14 times the width), and at the end the logits with their gradient.
+  const double parameters = 16 * (vocabulary * width + 12 * layers * width * width);
+  const double window = 4 * context * (14 * width * layers + 2 * vocabulary);
+  const std::int64_t at_a_time = (recipe.batch_size + recipe.accumulate - 1) / recipe.accumulate;
+
+  const bool gpu = device.is_cuda();
+  const double there = gpu ? static_cast<double>(memory_for_tensors(device)) : machine_memory();
+  const char* where = gpu ? "the GPU" : "this machine";
+  const std::string sizes = fmt::format("--layers {} and --width {}", model.layers, model.width);
+  need_memory(parameters, "a model with " + sizes, "fewer layers or a smaller width fit", there, where);
+  const double fit = std::floor((there - parameters) / window);
+  const std::string what =
+      fmt::format("a batch of {} windows of {} with {}", with_commas(at_a_time), model.context, sizes);
+  if (fit < 1)
+    return need_memory(parameters + window * static_cast<double>(at_a_time), what, "a smaller --context fits", there,
+                       where);
+  const auto windows = std::min(static_cast<std::int64_t>(fit), at_a_time);
+  need_memory(parameters + window * static_cast<double>(at_a_time), what,
+              fmt::format("no more fit than --batch-size {}, or --accumulate {}", windows,
+                          (recipe.batch_size + windows - 1) / windows),
+              there, where);
 }
 
 std::string memory_advice(const MemoryNeed& need, std::int64_t room, const StepSettings& settings) {

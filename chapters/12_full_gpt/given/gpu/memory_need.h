@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/training_step.h"
 
 namespace verse {
@@ -17,6 +18,11 @@ struct MemoryNeed {
   double fixed = 0;
   double each = 0;
 };
+
+/// Refuses a recipe that cannot fit into a device's memory, before anything of it is built. It counts what is certainly
+/// needed, so that what would just fit is never refused.
+/// @throws UsageError that says what is needed, what there is, and what would fit
+void need_memory_for(const Recipe& recipe, torch::Device device);
 
 /// A line through two measurements.
 /// @param bytes the most that a step of so many windows held @param more_windows more than `windows`

@@ -5,15 +5,19 @@
 #include <torch/torch.h>
 
 #include <cstdio>
+#include <iomanip>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "05_training/given/checkpoint.h"
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
+#include "common/corpus.h"
 #include "common/program.h"
 
 namespace verse {
@@ -23,7 +27,8 @@ namespace {
 /// A run's codec alone, which is there at once where the model may be large.
 std::shared_ptr<TextCodec> load_codec(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder)) {
-    throw UsageError(fmt::format("{} is not a folder with a trained model", folder.string()));
+    throw UsageError(fmt::format("{} is not a folder with a trained model{}", folder.string(),
+                                 std::filesystem::exists(folder) ? "" : ": there is no such folder"));
   }
   const auto place = folder / "tokenizer.json";
   return read_codec(place, read_file(place));
@@ -41,19 +46,27 @@ const std::filesystem::path& run_of(const Request& request, const char* command)
   return *request.run;
 }
 
-/// The text of --prompt, or of the file after --data.
-std::string text_of(const Request& request, const SharedOptions& shared, const char* command) {
+/// The tokens of --prompt, or of the file after --data.
+std::vector<std::int64_t> tokens_of(const TextCodec& codec, const Request& request, const SharedOptions& shared,
+                                    const char* command) {
   if (request.prompt.has_value() == shared.data.has_value()) {
     throw UsageError(fmt::format("{} needs a text: either --prompt TEXT or --data FILE", command));
   }
-  return shared.data ? read_file(*shared.data) : *request.prompt;
+  if (!shared.data) return codec.encode(*request.prompt);
+  const std::string text = read_input(*shared.data);
+  try {
+    return codec.encode(text);
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", shared.data->string(), error.what()));
+  }
 }
 
 /// Token numbers from standard input, apart by spaces or lines.
 std::vector<std::int64_t> read_numbers(const TextCodec& codec) {
+  constexpr int kLongestWord = 100;  // of a number that is one
   std::vector<std::int64_t> numbers;
   std::string word;
-  while (std::cin >> word) {
+  while (std::cin >> std::setw(kLongestWord) >> word) {
     const auto number = to_whole_number(word);
     if (!number || *number < 0 || *number >= codec.size()) {
       throw UsageError(fmt::format("\"{}\" is no token: they are numbers from 0 to {}", word, codec.size() - 1));
@@ -71,7 +84,7 @@ void declare(CommandLine& line, Request& request) {
 
 }  // namespace
 
-LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
+LoadedRun load_run(const std::filesystem::path& folder, bool fused) try {
   LoadedRun run;
   run.codec = load_codec(folder);
   run.model = load_any_gpt(folder, fused);
@@ -82,6 +95,17 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused) {
                                  run.codec->size()));
   }
   return run;
+} catch (const UsageError& error) {
+  throw UsageError(error.what() + folder_hint(folder));
+}
+
+std::string starting_text(const TextCodec& codec) {
+  try {
+    if (!codec.encode(kPrompt).empty()) return kPrompt;
+  } catch (const UsageError&) {
+    // There is no line end in the text.
+  }
+  return codec.decode({0});
 }
 
 int tokens_command(int argc, char** argv) {
@@ -93,9 +117,9 @@ int tokens_command(int argc, char** argv) {
   const auto codec = load_codec(run_of(request, "tokens"));
   if (request.decode) {
     const std::string text = codec->decode(read_numbers(*codec));
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    fmt::print("{}", for_standard_output(text));
   } else {
-    fmt::print("{}\n", fmt::join(codec->encode(text_of(request, shared, "tokens")), " "));
+    fmt::print("{}\n", fmt::join(tokens_of(*codec, request, shared, "tokens"), " "));
   }
   return 0;
 }
@@ -109,7 +133,7 @@ int logits_command(int argc, char** argv) {
   declare(line, request);
   const SharedOptions shared = line.parse(argc, argv);
   LoadedRun run = load_run(run_of(request, "logits"));
-  const auto tokens = run.codec->encode(text_of(request, shared, "logits"));
+  const auto tokens = tokens_of(*run.codec, request, shared, "logits");
   if (tokens.empty()) throw UsageError("logits needs a text of at least one character");
 
   const c10::InferenceMode no_gradients;

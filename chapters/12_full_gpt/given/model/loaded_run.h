@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "04_blocks/blocks.h"
 #include "10_subwords/given/text_codec.h"
@@ -20,6 +21,10 @@ struct LoadedRun {
 /// Reads a run's best model, of characters or of byte pairs; it is on the CPU and in evaluation mode.
 /// @throws UsageError for a folder that is missing, incomplete, cut short or altered.
 LoadedRun load_run(const std::filesystem::path& folder, bool fused = true);
+
+/// Where a model begins to speak when nothing is asked of it: at the start of a line. A text without line ends has
+/// none; a model of such a text begins with its own first token.
+std::string starting_text(const TextCodec& codec);
 
 /// `tokens`: shows which tokens a run makes of a text, or the text of tokens. @return the exit status
 int tokens_command(int argc, char** argv);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <stdexcept>
@@ -212,6 +213,11 @@ std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
         options.cached ? decoder.read(pack(unread)) : model->forward(pack(windows), extras).select(1, 0);
 
     bool go_on = true;
+    // An infinity or a NaN among them makes their sum one too; a choice among those would always be the first token.
+    if (!std::isfinite(logits.sum().item<double>())) {
+      throw std::runtime_error(
+          fmt::format("the model's answer is no number any more after {} new tokens; its weights are too large", step));
+    }
     for (std::size_t row = 0; row < batch; ++row) {
       made[row].push_back(choose_token(logits[static_cast<std::int64_t>(row)], options, randoms[row]));
       unread[row] = {made[row].back()};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <type_traits>
@@ -97,6 +98,22 @@ void each_number(AnyRecipe& recipe, const Visit& visit) {
         "batches of the validation split for the losses on the way; 0 for all of it");
 }
 
+/// @throws UsageError for numbers that only together make no sense.
+void check_together(const Recipe& recipe) {
+  if (recipe.model.width % recipe.model.heads != 0) {
+    throw UsageError(fmt::format("--heads must divide --width: {} heads cannot share a width of {}", recipe.model.heads,
+                                 recipe.model.width));
+  }
+  if (recipe.schedule.minimum > recipe.schedule.peak) {
+    throw UsageError(fmt::format("--min-learning-rate must be at most --learning-rate: {} is more than {}",
+                                 recipe.schedule.minimum, recipe.schedule.peak));
+  }
+  if (recipe.accumulate > recipe.batch_size) {
+    throw UsageError(fmt::format("--accumulate must be at most --batch-size: {} windows have no {} parts",
+                                 recipe.batch_size, recipe.accumulate));
+  }
+}
+
 }  // namespace
 
 const std::vector<std::string>& recipe_names() {
@@ -185,19 +202,7 @@ void apply_recipe(const CommandLine& line, Recipe& recipe) {
     }
   }
 
-  // What only together makes no sense.
-  if (recipe.model.width % recipe.model.heads != 0) {
-    throw UsageError(fmt::format("--heads must divide --width: {} heads cannot share a width of {}", recipe.model.heads,
-                                 recipe.model.width));
-  }
-  if (recipe.schedule.minimum > recipe.schedule.peak) {
-    throw UsageError(fmt::format("--min-learning-rate must be at most --learning-rate: {} is more than {}",
-                                 recipe.schedule.minimum, recipe.schedule.peak));
-  }
-  if (recipe.accumulate > recipe.batch_size) {
-    throw UsageError(fmt::format("--accumulate must be at most --batch-size: {} windows have no {} parts",
-                                 recipe.batch_size, recipe.accumulate));
-  }
+  check_together(recipe);
 }
 
 Json to_json(const Recipe& recipe) {
@@ -223,20 +228,24 @@ Json to_json(const Recipe& recipe) {
 Recipe recipe_from_json(const JsonEntry& json) {
   Recipe recipe;
   recipe.preset = json.at("preset").text();
-  recipe.model.vocabulary_size = json.at("vocabulary").whole(0);
+  recipe.model.vocabulary_size = json.at("vocabulary").whole(0, 1 << 21);
   each_number(recipe, [&json](const char* name, auto& value, const auto& range, const char*) {
     if (std::string_view(name) == "accumulate" && !json.has(name)) return;  // older runs know nothing of it
     if constexpr (std::is_same_v<decltype(value), double&>) {
-      value = json.at(name).number();
+      value = json.at(name).number(range.least, range.most);
     } else {
       value = json.at(name).whole(range.least, range.most);
     }
   });
   if (json.has("exact-gelu")) recipe.model.exact_gelu = json.at("exact-gelu").flag();
-  recipe.adamw.beta1 = json.at("beta1").number();
-  recipe.adamw.beta2 = json.at("beta2").number();
-  recipe.adamw.epsilon = json.at("epsilon").number();
-  recipe.precision = json.at("precision").text();
+  recipe.adamw.beta1 = json.at("beta1").number(0, 1);
+  recipe.adamw.beta2 = json.at("beta2").number(0, 1);
+  recipe.adamw.epsilon = json.at("epsilon").number(0, 1);
+  const JsonEntry precision = json.at("precision");
+  recipe.precision = precision.text();
+  if (std::find(kPrecisions.begin(), kPrecisions.end(), recipe.precision) == kPrecisions.end()) {
+    precision.refuse(one_of(kPrecisions));
+  }
   const JsonEntry seed = json.at("seed");  // any number of 64 bits
   if (!seed.json().is_number_unsigned()) seed.refuse("a whole number of 0 or more");
   recipe.seed = seed.json().get<std::uint64_t>();
@@ -244,10 +253,11 @@ Recipe recipe_from_json(const JsonEntry& json) {
   if (json.has("modern")) {
     recipe.modern = json.at("modern").flag();
     for (const JsonEntry& name : json.at("without").list()) recipe.without.insert(part_named(name.text()));
-    recipe.falling = json.at("falling").number();
+    recipe.falling = json.at("falling").number(0, 1);
   }
-  if (json.has("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").number();
+  if (json.has("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").number(0, 1e6);
   recipe.model.fused = true;
+  check_together(recipe);
   return recipe;
 }
 

@@ -14,6 +14,7 @@
 #include "12_full_gpt/given/training/trainer.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 #include "common/plot.h"
 
@@ -98,24 +99,15 @@ void Training::finish() {
 
   SamplingOptions options;
   options.temperature = kSampleTemperature;
-  std::string sample =
-      continue_text(best, sample_prompt(), kSampleCharacters, options, recipe().seed, [](const std::string& character) {
-        std::fwrite(character.data(), 1, character.size(), stdout);
-        std::fflush(stdout);
-        return true;
-      });
+  std::string sample = continue_text(best, starting_text(*codec_), kSampleCharacters, options, recipe().seed,
+                                     [](const std::string& character) {
+                                       fmt::print("{}", for_standard_output(character));
+                                       std::fflush(stdout);
+                                       return true;
+                                     });
   fmt::print("\n\n{:.0f} % of its words are words of {}\n", 100 * known_word_share(sample, corpus_.train),
              corpus_.name);
-  write_file_atomically(folder_->path() / "sample.txt", sample + "\n");
-}
-
-std::string Training::sample_prompt() const {
-  try {
-    if (!codec_->encode(kPrompt).empty()) return kPrompt;
-  } catch (const UsageError&) {
-    // There is no line end in the text.
-  }
-  return codec_->decode({0});
+  write_file_atomically(folder_->path() / "sample.txt", sample + "\n", Links::replace);
 }
 
 void Training::report(const Metrics& row, bool best) {
@@ -161,7 +153,8 @@ void Training::draw() const {
                   recipe().model.heads, recipe().model.width, recipe().model.context),
       "step", "nats a " + codec_->unit(), false, false};
   try {
-    plot_lines(folder_->path() / "loss.svg", text, {training, validation}, levels);
+    write_file_atomically(folder_->path() / "loss.svg", lines_as_svg(text, {training, validation}, levels),
+                          Links::replace);
   } catch (const std::runtime_error& error) {
     fmt::print(stderr, "no loss.svg: {}\n", error.what());
   }

@@ -12,9 +12,12 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "05_training/given/checkpoint.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/base/shown.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -22,19 +25,21 @@ namespace {
 
 constexpr const char* kStateFile = "state.safetensors";
 constexpr const char* kMetricsFile = "metrics.csv";
-constexpr const char* kEntry = "run";  ///< the state's metadata, as JSON
+constexpr const char* kEntry = "run";                                           ///< the state's metadata, as JSON
+constexpr const char *kModelOfRun = "verse.run", *kModelOfStep = "verse.step";  ///< the best model's metadata
+constexpr std::int64_t kMostThreads = 1024;                                     ///< as on the command line
 
 /// What a run that was cut off before its first state, or in the middle of a write, leaves behind.
 bool is_left_over(const std::filesystem::path& file) {
   const std::string name = file.filename().string();
-  if (name == kMetricsFile) return read_file(file) == kMetricsHeader;
-  return name == ".lock" || name.find(".partial-") != std::string::npos;
+  if (name == kMetricsFile) return is_file(file) && read_file(file) == kMetricsHeader;
+  return name == ".lock" || is_unfinished_name(name);
 }
 
 void remove_left_overs(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().filename().string().find(".partial-") != std::string::npos) {
+    if (is_unfinished_name(entry.path().filename().string())) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }
@@ -65,6 +70,7 @@ Json describe(const RunState& state, const std::string& metrics) {
       {"metrics", {{"bytes", metrics.size()}, {"digest", text_digest(metrics)}}},
   };
   if (identity.text_file) json["text"]["file"] = json_of_path(*identity.text_file);
+  if (identity.text_by_pipe) json["text"]["pipe"] = true;
   if (identity.tokenizer_file) json["tokenizer"] = *identity.tokenizer_file;
   return json;
 }
@@ -77,9 +83,12 @@ RunState read_description(const JsonEntry& json) {
   state.identity.text_name = text.at("name").text();
   state.identity.text_digest = text.at("digest").text();
   if (text.has("file")) state.identity.text_file = text.at("file").path();
+  if (text.has("pipe")) state.identity.text_by_pipe = text.at("pipe").flag();
   if (json.has("tokenizer")) state.identity.tokenizer_file = json.at("tokenizer").text();
-  state.identity.device = json.at("device").text();
-  state.identity.threads = static_cast<int>(json.at("threads").whole(0, INT32_MAX));
+  const JsonEntry device = json.at("device");
+  state.identity.device = device.text();
+  if (state.identity.device != "cpu" && state.identity.device != "cuda") device.refuse("\"cpu\" or \"cuda\"");
+  state.identity.threads = static_cast<int>(json.at("threads").whole(0, kMostThreads));
   state.progress.step = json.at("step").whole(0);
   state.progress.seconds = json.at("seconds").number();
   if (json.has("best_loss")) state.progress.best_loss = json.at("best_loss").number();
@@ -93,6 +102,27 @@ RunState read_description(const JsonEntry& json) {
 }
 
 }  // namespace
+
+std::map<std::string, std::string> model_notes(const RunIdentity& identity, std::int64_t step) {
+  return {{kModelOfRun, text_digest(json_text(to_json(identity.recipe)) + identity.text_digest)},
+          {kModelOfStep, std::to_string(step)}};
+}
+
+void check_best_model(const std::filesystem::path& folder, const RunState& state) {
+  const auto place = folder / "model.safetensors";
+  const auto metadata = load_tensors(place).metadata;
+  const auto expected = model_notes(state.identity, state.progress.best_step);
+  const auto run = metadata.find(kModelOfRun), step = metadata.find(kModelOfStep);
+  if (run == metadata.end() || step == metadata.end()) return;  // written before there were notes
+  if (run->second != expected.at(kModelOfRun)) {
+    throw UsageError(fmt::format("{} is a model of another run than {}", place.string(), kStateFile));
+  }
+  // A run that was cut off after its model was written and before its state was takes those steps again.
+  const auto number = to_whole_number(step->second);
+  if (number && (*number == state.progress.best_step || *number > state.progress.step)) return;
+  throw UsageError(fmt::format("{} is the model of step {}, and the best one of this run is of step {}", place.string(),
+                               one_line(step->second, 20), state.progress.best_step));
+}
 
 std::string describe_run(const RunIdentity& identity, const RunProgress& progress) {
   return json_text(describe({identity, progress, {}}, ""));
@@ -122,13 +152,11 @@ void RunFolder::check_new(const std::filesystem::path& path) {
 
 RunFolder RunFolder::create(const std::filesystem::path& path) {
   check_new(path);
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) throw UsageError(fmt::format("cannot make the folder {}: {}", path.string(), error.message()));
+  make_folder(path);
   RunFolder folder(path);
   // Another process may have been faster between the two.
   check_new(path);
-  write_file_atomically(path / kMetricsFile, kMetricsHeader);
+  write_file_atomically(path / kMetricsFile, kMetricsHeader, Links::replace);
   folder.metrics_text_ = kMetricsHeader;
   return folder;
 }
@@ -139,7 +167,8 @@ RunFolder RunFolder::open(const std::filesystem::path& path) {
     throw UsageError(fmt::format("there is no run {} to resume", path.string()));
   }
   if (!std::filesystem::exists(path / kStateFile, error)) {
-    throw UsageError(fmt::format("{} has no {}: there is nothing to resume", path.string(), kStateFile));
+    throw UsageError(
+        fmt::format("{} has no {}: there is nothing to resume{}", path.string(), kStateFile, folder_hint(path)));
   }
   return RunFolder(path);
 }
@@ -169,7 +198,7 @@ RunState RunFolder::load_state() {
   text.resize(bytes);
   if (text_digest(text) != digest) throw UsageError(fmt::format("{} has been altered", metrics_place.string()));
   metrics_ = parse_metrics(text, metrics_place.string());
-  write_file_atomically(metrics_place, text);
+  write_file_atomically(metrics_place, text, Links::replace);
   metrics_text_ = std::move(text);
   return state;
 }
@@ -178,7 +207,7 @@ void RunFolder::append(const Metrics& metrics) {
   [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
   const auto place = path_ / kMetricsFile;
   const std::string line = format_metrics(metrics);
-  const int file = ::open(place.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const int file = ::open(place.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   const ssize_t written = file < 0 ? -1 : ::write(file, line.data(), line.size());
   // A line of which only a part was taken met the end of the room; the system says so at the next write only.
   const int error = written < 0 ? errno : ENOSPC;
@@ -190,7 +219,7 @@ void RunFolder::append(const Metrics& metrics) {
 
 void RunFolder::save_state(const RunState& state) {
   const auto place = path_ / kMetricsFile;
-  const int file = ::open(place.c_str(), O_WRONLY | O_CLOEXEC);
+  const int file = ::open(place.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (file >= 0) {
     ::fsync(file);
     ::close(file);

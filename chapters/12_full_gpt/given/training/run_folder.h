@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct RunIdentity {
   Recipe recipe;
   std::string text_name;                           ///< for titles
   std::optional<std::filesystem::path> text_file;  ///< where it was read; none for the play
+  bool text_by_pipe = false;                       ///< it came by a pipe, which cannot be read again
   std::string text_digest;                         ///< of its bytes
   std::string device = "cpu";                      ///< cpu or cuda
   int threads = 1;
@@ -50,6 +52,13 @@ struct RunState {
   RunProgress progress;
   NamedTensors tensors;  ///< see collect_training_state()
 };
+
+/// What a run's best model tells of itself in its file: which run it is of, and of which step.
+std::map<std::string, std::string> model_notes(const RunIdentity& identity, std::int64_t step);
+
+/// @throws UsageError where the model in a run's folder is damaged, of another run, or not the best that the state
+/// knows.
+void check_best_model(const std::filesystem::path& folder, const RunState& state);
 
 /// What a run is and how far it has come, as one line of text, and back; without its tensors.
 std::string describe_run(const RunIdentity& identity, const RunProgress& progress);

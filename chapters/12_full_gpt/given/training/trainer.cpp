@@ -18,6 +18,7 @@
 #include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
+#include "common/base/shown.h"
 
 namespace verse {
 
@@ -64,6 +65,7 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
     landmarks_->floor = corpus_.floor;
   }
 
+  need_memory_for(recipe(), device_);
   if (recipe().modern) {
     model_ = ModernGPT(recipe().model, recipe().without);
   } else {
@@ -218,6 +220,10 @@ void Training::evaluate_and_save(Metrics row) {
   if (bar_) bar_->pause();
   double loss = steering_loss();
   row.validation_loss = loss;
+  if (!std::isfinite(loss)) {
+    throw std::runtime_error(fmt::format("the validation loss is no number at step {}{}", progress_.step,
+                                         progress_.step > 0 ? "; a lower --learning-rate may help" : ""));
+  }
   if (team_.leads()) folder_->append(row);
 
   // What decides over the end of a training is measured on the whole split.
@@ -228,7 +234,9 @@ void Training::evaluate_and_save(Metrics row) {
   if (best) {
     progress_.best_loss = loss;
     progress_.best_step = progress_.step;
-    if (team_.leads()) save_any_model(folder_->path(), *model_, tokenizer_file_);
+    if (team_.leads()) {
+      save_any_model(folder_->path(), *model_, tokenizer_file_, model_notes(identity_, progress_.step));
+    }
   }
   if (team_.leads()) {
     save_state();
@@ -250,8 +258,8 @@ void Training::stop() {
   save_state();
   draw();
   throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
-                                progress_.step, recipe().schedule.steps, program_invocation_short_name,
-                                folder_->path().string()));
+                                progress_.step, recipe().schedule.steps, shell_quoted(program_invocation_name),
+                                shell_quoted(folder_->path().string())));
 }
 
 }  // namespace verse

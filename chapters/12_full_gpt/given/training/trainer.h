@@ -63,9 +63,6 @@ class Training {
 
   void refuse_short_text() const;
 
-  /// Programs begin to speak at the start of a line; a text without lines begins with its own first token.
-  std::string sample_prompt() const;
-
   /// Chapter 5's loop, around a step that a GPU may record.
   void take_steps();
 
