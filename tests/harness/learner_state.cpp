@@ -148,11 +148,15 @@ fs::path learner_folder(const fs::path& root) {
   return root / ".verse";
 }
 
+LearnerState parse_state(std::string_view text, const std::string& place) {
+  return from_json(parse_json(text, place));
+}
+
 LearnerState load_state(const fs::path& root) {
   const auto text = read_file_if_there(state_file(root));
   if (!text) return {};
   try {
-    return from_json(parse_json(*text, state_file(root).string()));
+    return parse_state(*text, state_file(root).string());
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{}; move that file away to begin anew", error.what()));
   }

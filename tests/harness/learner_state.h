@@ -45,6 +45,9 @@ struct LearnerState {
 /// The folder for everything of one learner, which survives `make clean` and is in no commit.
 std::filesystem::path learner_folder(const std::filesystem::path& root);
 
+/// Reads the state file's text. @param place the file's name, for messages @throws UsageError
+LearnerState parse_state(std::string_view text, const std::string& place);
+
 /// What is known of the learner; nothing where there is no file yet.
 /// @throws UsageError for a file that cannot be understood, so that it is not overwritten.
 LearnerState load_state(const std::filesystem::path& root);

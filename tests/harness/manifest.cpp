@@ -190,8 +190,7 @@ Prediction read_prediction(TableReader& table, const std::string& expected_id) {
   return prediction;
 }
 
-toml::table parse(const std::filesystem::path& file, const std::string& shown) {
-  const std::string text = read_file(file);
+toml::table parse(const std::string& text, const std::string& shown) {
   try {
     return toml::parse(text, shown);
   } catch (const toml::parse_error& error) {
@@ -209,7 +208,11 @@ const KnownMistake* Exercise::find_mistake(std::string_view wanted) const {
 }
 
 Chapter read_manifest(const std::filesystem::path& file, const std::string& shown) {
-  const toml::table root = parse(file, shown);
+  return parse_manifest(read_file(file), file.parent_path().filename().string(), shown);
+}
+
+Chapter parse_manifest(const std::string& text, const std::string& in_folder, const std::string& shown) {
+  const toml::table root = parse(text, shown);
   TableReader table(root, shown, "");
 
   Chapter chapter;
@@ -217,7 +220,6 @@ Chapter read_manifest(const std::filesystem::path& file, const std::string& show
   chapter.folder = table.text("folder");
   chapter.title = table.text("title");
 
-  const std::string in_folder = file.parent_path().filename().string();
   if (chapter.folder != in_folder) {
     table.fail(table.line_of("folder"),
                fmt::format("`folder` is \"{}\", but the manifest lies in \"{}\"", chapter.folder, in_folder));

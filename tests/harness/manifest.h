@@ -65,4 +65,7 @@ class ManifestError : public std::runtime_error {
 /// @throws ManifestError
 Chapter read_manifest(const std::filesystem::path& file, const std::string& shown);
 
+/// The same from a file's text. @param in_folder the name of the folder in which the file lies
+Chapter parse_manifest(const std::string& text, const std::string& in_folder, const std::string& shown);
+
 }  // namespace verse

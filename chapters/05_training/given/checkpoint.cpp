@@ -131,29 +131,6 @@ Json tokenizer_json(const Tokenizer& tokenizer) {
   };
 }
 
-GPTOptions options_from(const JsonEntry& config) {
-  const auto insist = [&config](const char* name, const Json& value) {
-    if (config.at(name).json() != value) config.at(name).refuse(value.dump());
-  };
-  insist("model_type", "gpt2");
-  insist("layer_norm_epsilon", kEpsilon);
-  if (config.has("tie_word_embeddings")) insist("tie_word_embeddings", true);  // a head of its own is not supported
-  const auto activation = config.at("activation_function");
-  if (activation.text() != "gelu_new" && activation.text() != "gelu") activation.refuse("\"gelu_new\" or \"gelu\"");
-
-  // A damaged configuration may ask for more than there is, but for no size that is none.
-  constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  GPTOptions options;
-  options.vocabulary_size = config.at("vocab_size").whole(1, kMost);
-  options.context = config.at("n_positions").whole(1, kMost);
-  options.layers = config.at("n_layer").whole(1, kMost);
-  options.heads = config.at("n_head").whole(1, kMost);
-  options.width = config.at("n_embd").whole(1, kMost);
-  options.dropout = config.at("resid_pdrop").number(0, 1);
-  options.exact_gelu = activation.text() == "gelu";
-  return options;
-}
-
 Tokenizer tokenizer_from(const JsonEntry& file) {
   const auto model = file.at("model");
   if (model.at("type").text() != "WordLevel") model.at("type").refuse("\"WordLevel\", over single characters");
@@ -203,6 +180,30 @@ std::map<std::string, std::vector<std::int64_t>> gpt2_shapes(const GPTOptions& o
 }
 
 }  // namespace
+
+GPTOptions read_config(std::string_view text, const std::string& place) {
+  const JsonEntry config = parse_json(text, place);
+  const auto insist = [&config](const char* name, const Json& value) {
+    if (config.at(name).json() != value) config.at(name).refuse(value.dump());
+  };
+  insist("model_type", "gpt2");
+  insist("layer_norm_epsilon", kEpsilon);
+  if (config.has("tie_word_embeddings")) insist("tie_word_embeddings", true);  // a head of its own is not supported
+  const auto activation = config.at("activation_function");
+  if (activation.text() != "gelu_new" && activation.text() != "gelu") activation.refuse("\"gelu_new\" or \"gelu\"");
+
+  // A damaged configuration may ask for more than there is, but for no size that is none.
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  GPTOptions options;
+  options.vocabulary_size = config.at("vocab_size").whole(1, kMost);
+  options.context = config.at("n_positions").whole(1, kMost);
+  options.layers = config.at("n_layer").whole(1, kMost);
+  options.heads = config.at("n_head").whole(1, kMost);
+  options.width = config.at("n_embd").whole(1, kMost);
+  options.dropout = config.at("resid_pdrop").number(0, 1);
+  options.exact_gelu = activation.text() == "gelu";
+  return options;
+}
 
 void check_gpt2_shapes(const GPTOptions& options, const NamedTensors& tensors) {
   // First how many: a configuration may speak of any number of layers.
@@ -334,7 +335,7 @@ TrainedModel load_model(const std::filesystem::path& folder, bool fused) try {
 GPT load_gpt(const std::filesystem::path& folder, bool fused) {
   check_is_folder(folder);
   const auto config_text = read_file(folder / "config.json");
-  auto options = options_from(parse_json(config_text, (folder / "config.json").string()));
+  auto options = read_config(config_text, (folder / "config.json").string());
   options.fused = fused;
 
   const auto path = folder / "model.safetensors";

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,10 @@ std::vector<std::pair<std::string, torch::Tensor>> gpt2_tensors(GPTImpl& model);
 /// Copies tensors with GPT-2's names into the model. @throws UsageError that names what is missing, superfluous or of
 /// another shape.
 void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
+
+/// What a config.json of save_model() says. @param text the file's @param place its name, for messages
+/// @throws UsageError for what is damaged, or asks for something that chapter 4's GPT does not compute
+GPTOptions read_config(std::string_view text, const std::string& place);
 
 /// Compares every tensor's name and shape with what a model of these sizes has, before one is built: a configuration
 /// may ask for more memory than there is. @throws UsageError that names the first difference

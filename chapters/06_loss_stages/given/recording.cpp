@@ -195,21 +195,6 @@ RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan) {
 
 namespace {
 
-/// What a save_record() wrote beside metrics.csv. @throws UsageError where it is anything else
-void read_evidence(const std::filesystem::path& file, RunRecord& run) {
-  const JsonEntry evidence = load_json(file);
-  const auto number = [&](const char* name) {
-    return evidence.has(name) ? std::optional(evidence.at(name).number()) : std::nullopt;
-  };
-  const auto entropies = evidence.at("entropies").list();
-  if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
-  run.text_name = one_line(evidence.at("text").text(), 100);
-  run.training_characters = evidence.at("training_characters").whole(0);
-  run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
-                   number("floor")};
-  run.future_influence = number("future_influence");
-}
-
 /// What can be found out about a run whose model was kept, from the text that it learned from.
 void question_model(const std::filesystem::path& folder, const Corpus& corpus, RunRecord& run) {
   run.text_name = corpus.name;
@@ -243,6 +228,19 @@ void question_model(const std::filesystem::path& folder, const Corpus& corpus, R
 
 }  // namespace
 
+void read_evidence(const JsonEntry& evidence, RunRecord& run) {
+  const auto number = [&](const char* name) {
+    return evidence.has(name) ? std::optional(evidence.at(name).number()) : std::nullopt;
+  };
+  const auto entropies = evidence.at("entropies").list();
+  if (entropies.size() != 4) evidence.at("entropies").refuse("four entropies");
+  run.text_name = one_line(evidence.at("text").text(), 100);
+  run.training_characters = evidence.at("training_characters").whole(0);
+  run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
+                   number("floor")};
+  run.future_influence = number("future_influence");
+}
+
 RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus) {
   if (!std::filesystem::is_directory(folder)) throw UsageError(fmt::format("{} is no folder", folder.string()));
   if (!std::filesystem::exists(folder / "metrics.csv")) {
@@ -254,7 +252,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
   if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));
   if (std::filesystem::exists(folder / "evidence.json")) {
-    read_evidence(folder / "evidence.json", run);
+    read_evidence(load_json(folder / "evidence.json"), run);
   } else if (std::filesystem::exists(folder / "model.safetensors")) {
     question_model(folder, corpus, run);
   } else {

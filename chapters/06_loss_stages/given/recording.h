@@ -14,6 +14,7 @@
 
 #include "04_blocks/blocks.h"
 #include "06_loss_stages/diagnosis.h"
+#include "common/base/json.h"
 #include "common/corpus.h"
 
 namespace verse {
@@ -53,6 +54,9 @@ RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan);
 
 /// Writes `metrics.csv`, `evidence.json` and `sample.txt` into a folder. @throws as write_file_atomically()
 void save_record(const std::filesystem::path& folder, const RunRecord& record);
+
+/// Takes over what save_record() wrote beside metrics.csv. @throws UsageError where it is anything else
+void read_evidence(const JsonEntry& evidence, RunRecord& run);
 
 /// Reads a run's folder: one of save_record(), or one that holds a model beside its metrics.csv (as load_model() reads
 /// it), which is asked for what was not recorded.

@@ -31,9 +31,11 @@ void append_number(std::string& bytes, std::uint32_t number, std::size_t size) {
 }  // namespace
 
 Sound read_wav(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
-  const std::string_view all = bytes;
-  const auto refuse = [&](const std::string& why) { throw UsageError(fmt::format("{}: {}", path.string(), why)); };
+  return parse_wav(read_file(path), path.string());
+}
+
+Sound parse_wav(std::string_view all, const std::string& place_of_file) {
+  const auto refuse = [&](const std::string& why) { throw UsageError(fmt::format("{}: {}", place_of_file, why)); };
   if (all.size() < 12 || all.substr(0, 4) != "RIFF" || all.substr(8, 4) != "WAVE") refuse("is no WAV file");
 
   // A WAV file is a row of chunks, each with a name and a length; two of them are needed, others are passed over.

@@ -32,56 +32,6 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kTokenTable = "wte.weight";
 constexpr const char* kHead = "lm_head.weight";
 
-/// Reads Hugging Face's GPT2Config, whose entries may be left out; four of them have a second name each, which other
-/// models' configurations use. @param left_out receives the sizes that are given under no name, so that GPT-2's are
-/// meant @throws UsageError for what this GPT does not compute.
-GPTOptions options_from(const JsonEntry& config, std::vector<std::string>& left_out) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  const auto whole = [&config](const char* name, std::int64_t otherwise) {
-    return config.has(name) ? config.at(name).whole(1, kMost) : otherwise;
-  };
-  const auto size = [&](const char* name, const char* second_name, std::int64_t otherwise) {
-    const std::int64_t first = whole(name, 0), second = whole(second_name, 0);
-    if (first != 0 && second != 0 && first != second) {
-      config.at(second_name).refuse(fmt::format("{}, as {} has it", first, name));
-    }
-    if (first == 0 && second == 0) left_out.push_back(fmt::format("{} {}", name, otherwise));
-    return first != 0 ? first : second != 0 ? second : otherwise;
-  };
-  // An entry that has to be one of a few values; the first of them is what is meant where it is left out.
-  const auto insist = [&config](const char* name, const std::vector<std::string>& known) {
-    if (!config.has(name)) return known.front();
-    const std::string value = json_text(config.at(name).json());
-    if (std::find(known.begin(), known.end(), value) == known.end()) config.at(name).refuse(one_of(known));
-    return value;
-  };
-  insist("model_type", {"\"gpt2\""});
-  GPTOptions options;
-  options.vocabulary_size = whole("vocab_size", 50257);
-  options.context = size("n_positions", "max_position_embeddings", 1024);
-  options.width = size("n_embd", "hidden_size", 768);
-  options.layers = size("n_layer", "num_hidden_layers", 12);
-  options.heads = size("n_head", "num_attention_heads", 12);
-  if (options.width % options.heads != 0) {
-    throw UsageError(
-        fmt::format("{}: {} heads cannot share a width of {}", config.place(), options.heads, options.width));
-  }
-  if (!config.has("vocab_size")) left_out.emplace_back("vocab_size 50257");
-  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number(0, 1) : 0.1;
-  options.initialise = false;
-
-  // Everything else has to be as the GPT of chapter 4 computes.
-  options.exact_gelu = insist("activation_function", {"\"gelu_new\"", "\"gelu\""}) == "\"gelu\"";
-  if (whole("n_inner", 4 * options.width) != 4 * options.width) {
-    config.at("n_inner").refuse(fmt::format("four times n_embd, {}", 4 * options.width));
-  }
-  insist("layer_norm_epsilon", {"1e-05"});
-  insist("scale_attn_weights", {"true"});
-  insist("scale_attn_by_inverse_layer_idx", {"false"});
-  insist("add_cross_attention", {"false"});
-  return options;
-}
-
 /// A tensor's name as our run folders have it: without the model's own name before it.
 std::string plain_name(const std::string& name) {
   constexpr std::string_view prefix = "transformer.";
@@ -158,6 +108,53 @@ void drop_head(std::map<std::string, torch::Tensor>& tensors) {
 
 }  // namespace
 
+GPTOptions read_gpt2_config(const JsonEntry& config, std::vector<std::string>& left_out) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  const auto whole = [&config](const char* name, std::int64_t otherwise) {
+    return config.has(name) ? config.at(name).whole(1, kMost) : otherwise;
+  };
+  const auto size = [&](const char* name, const char* second_name, std::int64_t otherwise) {
+    const std::int64_t first = whole(name, 0), second = whole(second_name, 0);
+    if (first != 0 && second != 0 && first != second) {
+      config.at(second_name).refuse(fmt::format("{}, as {} has it", first, name));
+    }
+    if (first == 0 && second == 0) left_out.push_back(fmt::format("{} {}", name, otherwise));
+    return first != 0 ? first : second != 0 ? second : otherwise;
+  };
+  // An entry that has to be one of a few values; the first of them is what is meant where it is left out.
+  const auto insist = [&config](const char* name, const std::vector<std::string>& known) {
+    if (!config.has(name)) return known.front();
+    const std::string value = json_text(config.at(name).json());
+    if (std::find(known.begin(), known.end(), value) == known.end()) config.at(name).refuse(one_of(known));
+    return value;
+  };
+  insist("model_type", {"\"gpt2\""});
+  GPTOptions options;
+  options.vocabulary_size = whole("vocab_size", 50257);
+  options.context = size("n_positions", "max_position_embeddings", 1024);
+  options.width = size("n_embd", "hidden_size", 768);
+  options.layers = size("n_layer", "num_hidden_layers", 12);
+  options.heads = size("n_head", "num_attention_heads", 12);
+  if (options.width % options.heads != 0) {
+    throw UsageError(
+        fmt::format("{}: {} heads cannot share a width of {}", config.place(), options.heads, options.width));
+  }
+  if (!config.has("vocab_size")) left_out.emplace_back("vocab_size 50257");
+  options.dropout = config.has("resid_pdrop") ? config.at("resid_pdrop").number(0, 1) : 0.1;
+  options.initialise = false;
+
+  // Everything else has to be as the GPT of chapter 4 computes.
+  options.exact_gelu = insist("activation_function", {"\"gelu_new\"", "\"gelu\""}) == "\"gelu\"";
+  if (whole("n_inner", 4 * options.width) != 4 * options.width) {
+    config.at("n_inner").refuse(fmt::format("four times n_embd, {}", 4 * options.width));
+  }
+  insist("layer_norm_epsilon", {"1e-05"});
+  insist("scale_attn_weights", {"true"});
+  insist("scale_attn_by_inverse_layer_idx", {"false"});
+  insist("add_cross_attention", {"false"});
+  return options;
+}
+
 void import_gpt2(const fs::path& folder, const fs::path& out) {
   if (!fs::is_directory(folder)) {
     throw UsageError(fs::exists(folder)
@@ -171,7 +168,7 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
     throw UsageError(fmt::format("{} has no config.json{}", folder.string(), folder_hint(folder)));
   }
   std::vector<std::string> left_out;
-  const GPTOptions options = options_from(load_json(folder / "config.json"), left_out);
+  const GPTOptions options = read_gpt2_config(load_json(folder / "config.json"), left_out);
   const auto tokenizer_place = folder / "tokenizer.json";
   if (!fs::exists(tokenizer_place) && fs::exists(folder / "merges.txt")) {
     throw UsageError(fmt::format(

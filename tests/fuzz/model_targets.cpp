@@ -1,0 +1,94 @@
+/// @file
+/// Readers of a run's files.
+
+#include <cstdlib>
+#include <vector>
+
+#include "05_training/given/checkpoint.h"
+#include "06_loss_stages/given/recording.h"
+#include "10_subwords/given/text_codec.h"
+#include "12_full_gpt/given/commands/import_gpt2.h"
+#include "12_full_gpt/given/training/run_folder.h"
+#include "common/safetensors.h"
+#include "tests/fuzz/target.h"
+
+namespace verse {
+namespace {
+
+void expect(bool holds) {
+  if (!holds) std::abort();
+}
+
+void weights(std::string_view bytes) {
+  const TensorFile file = parse_tensors(bytes);
+  std::size_t held = 0;
+  for (const auto& [name, tensor] : file.tensors) held += tensor.nbytes();
+  expect(held <= bytes.size());
+  GPTOptions options;
+  options.vocabulary_size = 5;
+  options.width = options.context = 8;
+  options.layers = options.heads = 1;
+  refuse_non_numbers(file.tensors);
+  check_gpt2_shapes(options, file.tensors);
+}
+
+/// A model of these sizes may be refused, and no more than its sizes may be taken at their word.
+void check(const GPTOptions& options) {
+  expect(options.vocabulary_size >= 1 && options.context >= 1 && options.layers >= 1 && options.heads >= 1 &&
+         options.width >= 1);
+  try {
+    check_gpt2_shapes(options, {{"wte.weight", torch::zeros({1, 1})}, {"wpe.weight", torch::zeros({1, 1})}});
+  } catch (const UsageError&) {
+  }
+}
+
+void config(std::string_view bytes) {
+  check(read_config(bytes, "config.json"));
+}
+
+void gpt2_config(std::string_view bytes) {
+  std::vector<std::string> left_out;
+  check(read_gpt2_config(parse_json(bytes, "config.json"), left_out));
+}
+
+void tokenizer(std::string_view bytes) {
+  const auto codec = read_codec("tokenizer.json", std::string(bytes));
+  expect(codec->size() >= 0);
+  for (const std::string_view text : {"", "a b", "To be, or not\n\n to be: caf\xc3\xa9 <|endoftext|> 12's"}) {
+    std::vector<std::int64_t> tokens;
+    try {
+      tokens = codec->encode(text);
+    } catch (const UsageError&) {
+      continue;  // a character that it does not know
+    }
+    for (const std::int64_t token : tokens) expect(token >= 0 && token < codec->size());
+    codec->decode(tokens);
+  }
+  for (const std::int64_t token : {std::int64_t{-1}, std::int64_t{0}, codec->size() - 1, codec->size()}) {
+    codec->bytes_of(token);
+  }
+}
+
+void state(std::string_view bytes) {
+  const RunState state = described_run(std::string(bytes));
+  const Recipe& recipe = state.identity.recipe;
+  expect(recipe.model.heads > 0 && recipe.model.width % recipe.model.heads == 0 && recipe.evaluate_every > 0);
+  const RunState again = described_run(describe_run(state.identity, state.progress));
+  expect(again.progress.step == state.progress.step);
+}
+
+void evidence(std::string_view bytes) {
+  RunRecord run;
+  read_evidence(parse_json(bytes, "evidence.json"), run);
+}
+
+}  // namespace
+
+const std::map<std::string, FuzzTarget>& fuzz_targets() {
+  static const std::map<std::string, FuzzTarget> targets = {
+      {"weights", weights},     {"config", config}, {"gpt2-config", gpt2_config},
+      {"tokenizer", tokenizer}, {"state", state},   {"evidence", evidence}};
+  return targets;
+}
+
+}  // namespace verse
