@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
@@ -62,6 +63,9 @@ int run_program(const std::function<int()>& body) {
     if (message.find("alloc_cpu") != std::string::npos) return report(out_of_memory_on_cpu(message), 1);
     for (const char* end : {"\n", " Exception raised from"}) message = message.substr(0, message.find(end));
     return report(message, 1);
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A path that the system refuses to look at: its name is too long, or it leads through a folder that is closed.
+    return report(fmt::format("cannot use {}: {}", one_line(error.path1().string(), 200), error.code().message()), 2);
   } catch (const std::bad_alloc&) {
     return report(fmt::format("out of memory; this machine has {}", show_bytes(machine_memory())), 1);
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "09_multimodal/given/wav.h"
+#include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/metrics.h"
 #include "common/base/shown.h"

@@ -2,7 +2,13 @@
 
 #include <fmt/format.h>
 
+namespace verse {
+[[noreturn]] void refuse_toml();
+}
+// What its authors take for impossible is possible in a damaged file: "[[[" ends the process by an assertion.
+#define TOML_ASSERT(expression) ((expression) ? void() : verse::refuse_toml())
 #include <toml++/toml.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -10,6 +16,11 @@
 #include "common/base/text.h"
 
 namespace verse {
+
+void refuse_toml() {
+  throw ManifestError("it is no TOML");
+}
+
 namespace {
 
 // Reads typed entries out of one table and remembers which keys were asked for, so that no other one goes unnoticed.
@@ -191,8 +202,11 @@ Prediction read_prediction(TableReader& table, const std::string& expected_id) {
 }
 
 toml::table parse(const std::string& text, const std::string& shown) {
+  if (!is_utf8(text)) throw ManifestError(fmt::format("{}:1: it is not UTF-8", shown));
   try {
     return toml::parse(text, shown);
+  } catch (const ManifestError& error) {
+    throw ManifestError(fmt::format("{}:1: {}", shown, error.what()));
   } catch (const toml::parse_error& error) {
     throw ManifestError(fmt::format("{}:{}: {}", shown, error.source().begin.line, error.description()));
   }

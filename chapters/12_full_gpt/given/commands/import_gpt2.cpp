@@ -64,7 +64,8 @@ std::set<std::string> shards_of(const fs::path& index) {
   std::set<std::string> files;
   for (const auto& [tensor, file] : load_json(index).at("weight_map").table()) {
     const auto name = file.text();
-    if (name.empty() || fs::path(name).filename() != name) file.refuse("the name of a file beside it");
+    if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name)
+      file.refuse("the name of a file beside it");
     files.insert(name);
   }
   return files;

@@ -104,7 +104,9 @@ RunState read_description(const JsonEntry& json) {
 }  // namespace
 
 std::map<std::string, std::string> model_notes(const RunIdentity& identity, std::int64_t step) {
-  return {{kModelOfRun, text_digest(json_text(to_json(identity.recipe)) + identity.text_digest)},
+  Recipe recipe = identity.recipe;
+  recipe.stop_at_loss.reset();  // which may change from one part of a run to the next
+  return {{kModelOfRun, text_digest(json_text(to_json(recipe)) + identity.text_digest)},
           {kModelOfStep, std::to_string(step)}};
 }
 

@@ -1,0 +1,140 @@
+/// @file
+/// Loaded before a program (LD_PRELOAD): counts every opening, write, sync, renaming and removal of a file, and cuts
+/// the program short at one of them. For tests only.
+///
+/// VERSE_CUT_AT=N       the event, counted from 1; without it, events are counted only
+/// VERSE_CUT=kill|half|full   end the process before it (SIGKILL), or after half of what was to be written; or say from
+///                      there on that the disk is full
+/// VERSE_CUT_COUNT=FILE where the number of events is written at the end
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+std::atomic<long> events{0};
+
+long cut_at() {
+  const char* text = std::getenv("VERSE_CUT_AT");
+  return text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+}
+
+const char* manner() {
+  const char* text = std::getenv("VERSE_CUT");
+  return text == nullptr ? "kill" : text;
+}
+
+bool is_file(int descriptor) {
+  struct stat about {};
+  return ::fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+enum class What { go_on, fail, half };
+
+/// An event is about to happen.
+What happens(bool writes) {
+  const long now = ++events, at = cut_at();
+  if (at == 0 || now < at) return What::go_on;
+  if (std::strcmp(manner(), "full") == 0) return What::fail;
+  if (now > at) return What::go_on;
+  if (writes && std::strcmp(manner(), "half") == 0) return What::half;
+  ::kill(::getpid(), SIGKILL);
+  return What::go_on;
+}
+
+template <typename Function>
+Function real(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+[[gnu::destructor]] void count() {
+  const char* place = std::getenv("VERSE_CUT_COUNT");
+  if (place == nullptr) return;
+  if (std::FILE* file = std::fopen(place, "w")) {
+    std::fprintf(file, "%ld\n", events.load());
+    std::fclose(file);
+  }
+}
+
+int full() {
+  errno = ENOSPC;
+  return -1;
+}
+
+}  // namespace
+
+extern "C" {
+
+ssize_t write(int descriptor, const void* bytes, size_t size) {
+  static const auto next = real<ssize_t (*)(int, const void*, size_t)>("write");
+  if (!is_file(descriptor)) return next(descriptor, bytes, size);
+  switch (happens(/*writes=*/true)) {
+    case What::fail:
+      return full();
+    case What::half:
+      next(descriptor, bytes, size / 2);
+      ::kill(::getpid(), SIGKILL);
+      break;
+    case What::go_on:
+      break;
+  }
+  return next(descriptor, bytes, size);
+}
+
+int open(const char* path, int flags, ...) {
+  static const auto next = real<int (*)(const char*, int, ...)>("open");
+  mode_t mode = 0;
+  if ((flags & O_CREAT) != 0) {
+    va_list more;
+    va_start(more, flags);
+    mode = va_arg(more, mode_t);
+    va_end(more);
+    if (happens(false) == What::fail) return full();
+  }
+  return next(path, flags, mode);
+}
+
+int open64(const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open(path, flags, mode);
+}
+
+// A sync says of a full disk no more than the write did; it can be the last thing that happens.
+int fsync(int descriptor) {
+  static const auto next = real<int (*)(int)>("fsync");
+  if (is_file(descriptor)) happens(false);
+  return next(descriptor);
+}
+
+int rename(const char* from, const char* to) noexcept {
+  static const auto next = real<int (*)(const char*, const char*)>("rename");
+  if (happens(false) == What::fail) return full();
+  return next(from, to);
+}
+
+int unlink(const char* path) noexcept {
+  static const auto next = real<int (*)(const char*)>("unlink");
+  happens(false);
+  return next(path);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  static const auto next = real<int (*)(const char*, mode_t)>("mkdir");
+  if (happens(false) == What::fail) return full();
+  return next(path, mode);
+}
+
+}  // extern "C"

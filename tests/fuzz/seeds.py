@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Writes the fuzzers' seeds: small valid files, and what was once found to break a reader.
+
+usage: seeds.py PROGRAM FOLDER      (PROGRAM is build/gpt)
+"""
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+
+def tensor_file(header, data=b""):
+    text = json.dumps(header).encode() if not isinstance(header, bytes) else header
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def wav(channels=1, bits=16, rate=8000, data=b"\0\x01\xff\x7f\0\x80"):
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * bits // 8, channels * bits // 8, bits)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def main():
+    program, folder = sys.argv[1:]
+    seeds = {}
+
+    def add(target, name, content):
+        seeds[target, name] = content if isinstance(content, bytes) else content.encode()
+
+    with tempfile.TemporaryDirectory() as place:
+        text = os.path.join(place, "text")
+        with open(text, "w", encoding="utf-8") as file:
+            file.write("ab\ncd\n" * 40)
+        run = os.path.join(place, "run")
+        subprocess.run([program, "train", "--data", text, "--out", run, "--steps", "2", "--eval-every", "1", "--layers",
+                        "1", "--heads", "1", "--width", "8", "--context", "8", "--batch-size", "2", "--threads", "1"],
+                       check=True, capture_output=True)
+
+        def read(name):
+            with open(os.path.join(run, name), "rb") as file:
+                return file.read()
+
+        add("weights", "whole", read("model.safetensors"))
+        add("config", "whole", read("config.json"))
+        add("gpt2-config", "whole", read("config.json"))
+        add("tokenizer", "characters", read("tokenizer.json"))
+        add("metrics", "whole", read("metrics.csv"))
+        state = read("state.safetensors")
+        (length,) = struct.unpack("<Q", state[:8])
+        # The place of the text is this machine's.
+        described = json.loads(json.loads(state[8:8 + length])["__metadata__"]["run"])
+        described["text"]["file"] = "text"
+        add("state", "whole", json.dumps(described))
+        described["recipe"].update(heads=0)
+        add("state", "no-heads", json.dumps(described))
+        described["recipe"].update({"heads": 1, "eval-every": 0, "layers": 1000000})
+        add("state", "never-evaluates", json.dumps(described))
+        described["text"]["file"] = list(b"caf\xe9")
+        add("state", "bytes-in-a-path", json.dumps(described))
+
+    # Weights: depth, a gap, an empty tensor, one that is larger than the file, other kinds of files.
+    add("weights", "deep", tensor_file(b"{\"a\":" * 200))
+    add("weights", "empty-tensor", tensor_file({"a": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}))
+    add("weights", "large", tensor_file({"a": {"dtype": "F32", "shape": [1 << 40, 1 << 40], "data_offsets": [0, 4]}}, b"1234"))
+    add("weights", "nan", tensor_file({"wte.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"\0\0\xc0\x7f"))
+    add("weights", "numbers", tensor_file(b'{"a":{"dtype":"F32","shape":[1e30],"data_offsets":[0,1.9]}}'))
+    add("weights", "pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    add("json", "kinds", '\ufeff{"a": [1, -2.5, 1e300, true, null, "\\u00e9\\ud83d\\ude00\\n"], "b": {"c": {}}}')
+    add("json", "deep", "[" * 300 + "]" * 300)
+    add("json", "twice", '{"a": 1, "a": 2}')
+    add("json", "large", "[1e999, 18446744073709551616]")
+    add("json", "broken-character", b'["caf\xe9"]')
+    add("gpt2-config", "aliases", json.dumps({"model_type": "gpt2", "hidden_size": 8, "num_hidden_layers": 1,
+                                              "num_attention_heads": 2, "max_position_embeddings": 8, "vocab_size": 5}))
+    add("gpt2-config", "numbers", '{"n_embd": 1e30, "n_layer": 1.9}')
+    pairs = {"version": "1.0", "added_tokens": [{"id": 5, "content": "<|endoftext|>", "single_word": False, "lstrip": False,
+                                                 "rstrip": False, "normalized": False, "special": True}],
+             "normalizer": None, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+             "post_processor": None, "decoder": {"type": "ByteLevel"},
+             "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "",
+                       "end_of_word_suffix": "", "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+                       "vocab": {"a": 0, "b": 1, "\u0120": 2, "ab": 3, "\u0120ab": 4}, "merges": ["a b", ["\u0120", "ab"]]}}
+    add("tokenizer", "pairs", json.dumps(pairs))
+    pairs["model"]["vocab"]["c"] = 10**12
+    add("tokenizer", "hole", json.dumps(pairs))
+    add("metrics", "windows", b"\xef\xbb\xbf" + b"step,tokens,seconds,learning_rate,train_loss,val_loss,grad_norm,"
+        b"tokens_per_second\r\n10,20,0.5,0.001,nan,inf,,\r\n")
+    add("text", "kinds", "plain \x1b[2J caf\u00e9 \u202e \u4e2d \U0001f600 'quoted' <b>&")
+    add("text", "broken", b"caf\xe9 \xff\xc3 \xf0\x9f\x98 \xed\xa0\x80")
+    add("wav", "mono", wav())
+    add("wav", "stereo", wav(2, data=bytes(8)))
+    add("wav", "no-samples", wav(data=b""))
+    add("wav", "long-chunk", wav()[:16] + b"\xff\xff\xff\xff" + wav()[20:])
+    add("evidence", "whole", json.dumps({"text": "the play", "training_characters": 1000, "floor": None,
+                                         "entropies": [4.1, 3.3, 2.4, 1.9], "future_influence": 0.5}))
+    add("progress", "whole", json.dumps({"version": 1, "exercises": {"1.1": {"standing": "done", "checked_at": "x", "hints_shown": 2}},
+                                         "predictions": {"P1.1": {"right": True, "answers": 3}},
+                                         "chapters": {"1": {"passed_with": ["a"]}}, "stubs_written": {"a.cpp": ["0"]}}))
+    add("manifest", "whole", 'chapter = 3\nfolder = "03_attention"\ntitle = "Attention"\n[[exercise]]\nid = "3.1"\ntitle = "x"\n'
+        'file = "attention.cpp"\nsection = "s"\nminutes = 5\nhints = ["a", "b", "c"]\n[[prediction]]\nid = "P3.1"\nanswer = 4\n')
+    add("manifest", "brackets", "[" * 40 + "Q" + "[" * 9)
+    add("manifest", "not-utf8", b"[[[[K[\xa5\xa4\xa4\x9d[\r[")
+    add("manifest", "deep", "a = " + "[" * 300)
+    for (target, name), content in seeds.items():
+        os.makedirs(os.path.join(folder, target), exist_ok=True)
+        with open(os.path.join(folder, target, name), "wb") as file:
+            file.write(content)
+
+
+if __name__ == "__main__":
+    main()
