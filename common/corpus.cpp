@@ -39,6 +39,14 @@ Corpus make_corpus(std::string name, std::string text) {
   return corpus;
 }
 
+void need_characters(const Corpus& corpus, std::size_t train, std::size_t validation) {
+  const std::size_t trains = count_characters(corpus.train), validates = count_characters(corpus.validation);
+  if (trains >= train && validates >= validation) return;
+  throw UsageError(fmt::format(
+      "{} is too short: its parts have {} and {} characters; this program needs {} to train on and {} to validate with",
+      corpus.name, trains, validates, train, validation));
+}
+
 Corpus load_corpus(const std::optional<std::filesystem::path>& path) {
   if (!path) {
     Play play = generate_play(kPlaySeed);

@@ -30,6 +30,9 @@ struct Corpus {
 /// @throws UsageError for a file that is missing, a folder, empty, or not UTF-8 (with the byte's position).
 Corpus load_corpus(const std::optional<std::filesystem::path>& path);
 
+/// @throws UsageError where a part of a text has fewer characters than a program can do anything with.
+void need_characters(const Corpus& corpus, std::size_t train, std::size_t validation);
+
 /// Splits a text at 90 % of its characters, rounded down.
 Corpus make_corpus(std::string name, std::string text);
 

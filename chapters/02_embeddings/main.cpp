@@ -112,6 +112,7 @@ int run(int argc, char** argv) {
   const auto shared = line.parse(argc, argv);
 
   const Corpus corpus = load_corpus(shared.data);
+  need_characters(corpus, 2, 2);  // a loss is of a character and the one after it
   const auto tokenizer = Tokenizer::from_text(corpus.text);
   const auto vocabulary = tokenizer.size();
   const auto device = shared.device.device;

@@ -256,6 +256,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   const auto corpus = load_corpus(shared.data);
+  need_characters(corpus, 4, 1);  // entropies of up to four characters
   if (request.fault) {
     record(request, corpus, shared);
     return 0;
