@@ -50,6 +50,8 @@ help:
 	@echo "  make solution-N        build and run chapter N as the reference has it"
 	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
 	@echo "  make test              every test of the reference and of the course; never judges your files"
+	@echo "  make test-sanitized    tests under address and undefined-behaviour sanitizers (a build of its own)"
+	@echo "  make fuzz              fuzzes every reader of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
 	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
 	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
@@ -162,6 +164,21 @@ test: build
 
 test-interop: build
 	@tests/interop/run $(BUILD)
+
+# A build with sanitizers, in the preset `sanitize`. LibTorch itself is not built with them; see tests/sanitized.
+SECONDS_EACH := 10
+sanitize = mkdir -p build/sanitize && { [ -e build/sanitize/build.ninja ] || { echo "Configuring build/sanitize" >&2; \
+  cmake --preset sanitize $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >build/sanitize/configure.log 2>&1 || { cat build/sanitize/configure.log >&2; exit 1; }; }; }
+.PHONY: fuzz test-sanitized
+fuzz: setup
+	@$(sanitize)
+	@cmake/build --build-dir build/sanitize fuzz_base fuzz_model
+	@tests/fuzz/run build/sanitize $(SECONDS_EACH) $(ARGS)
+
+test-sanitized: setup
+	@$(sanitize)
+	@cmake/build --build-dir build/sanitize test_common harness_test verse gpt
+	@tests/sanitized build/sanitize
 
 NANOGPT ?=
 PYTHON ?= python3

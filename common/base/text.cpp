@@ -181,6 +181,7 @@ std::optional<std::int64_t> to_whole_number(std::string_view text) {
 
 std::optional<double> to_number(std::string_view text) {
   const std::string written(text);
+  if (written.find_first_of("xX") != std::string::npos) return std::nullopt;  // strtod() reads 0x10 too
   if (written.empty() || std::string_view(" \t\r\n\v\f").find(written.front()) != std::string_view::npos) {
     return std::nullopt;
   }

@@ -5,8 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "10_subwords/given/text_codec.h"
@@ -141,6 +144,33 @@ TEST(ReadCodec, TellsTheKindsApart) {
   EXPECT_NE(message.find("Unigram"), std::string::npos) << message;
   EXPECT_THROW(read_codec("tokenizer.json", "no json"), UsageError);
   EXPECT_THROW(read_codec("tokenizer.json", "{}"), UsageError);
+}
+
+TEST(AddedTokens, TheLongestIsMeant) {
+  AddedTokens tokens;
+  EXPECT_TRUE(tokens.empty());
+  tokens.add("<a", 1);
+  tokens.add("<a>b", 2);
+  tokens.add("<a", 3);  // the first of two is meant
+  EXPECT_FALSE(tokens.empty());
+  EXPECT_EQ(tokens.at_beginning("<a>c")->number, 1);
+  EXPECT_EQ(tokens.at_beginning("<a>c")->length, 2U);
+  EXPECT_EQ(tokens.at_beginning("<a>bc")->number, 2);
+  EXPECT_FALSE(tokens.at_beginning("<"));
+  EXPECT_FALSE(tokens.at_beginning("x<a"));
+  EXPECT_FALSE(tokens.at_beginning(""));
+}
+
+// A long token that nearly fits at every place made the time grow with the square of the text's length.
+TEST(AddedTokens, NearlyFittingCostsLittle) {
+  AddedTokens tokens;
+  for (int i = 1; i <= 1000; ++i) tokens.add(std::string(static_cast<std::size_t>(i), '<') + "end", i);
+  const std::string text(20'000, '<');
+  const std::clock_t start = std::clock();
+  for (std::size_t place = 0; place < text.size(); ++place) {
+    ASSERT_FALSE(tokens.at_beginning(std::string_view(text).substr(place)));
+  }
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 20.0);
 }
 
 }  // namespace

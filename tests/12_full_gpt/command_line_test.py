@@ -286,7 +286,7 @@ class CommandLine(unittest.TestCase):
         self.refused([*resume, "--data", self.write("other", TEXT.replace("OTTO", "OTTA").encode())], "not the text")
         os.rename(self.text, self.text + ".away")
         try:
-            self.refused(resume, "there is no file")
+            self.refused(resume, "not there any more", "--data")
         finally:
             os.rename(self.text + ".away", self.text)
         self.assertEqual(snapshot(run_folder), before)

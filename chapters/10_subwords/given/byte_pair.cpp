@@ -215,12 +215,11 @@ void BytePairCodec::read_added_tokens(const JsonEntry& list) {
     }
     if (number >= size()) bytes_.resize(static_cast<std::size_t>(number) + 1);
     bytes_[static_cast<std::size_t>(number)] = to_bytes(content);
-    added_[says(entry, "normalized") ? 1 : 0].push_back({content, number});
-  }
-  // Where two begin at one place the longer is meant.
-  for (auto& tokens : added_) {
-    std::stable_sort(tokens.begin(), tokens.end(),
-                     [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
+    if (content.size() > kLongestAddedToken) {
+      throw UsageError(fmt::format("{}: an added token has {} bytes, and may have {}", entry.place(), content.size(),
+                                   kLongestAddedToken));
+    }
+    added_[says(entry, "normalized") ? 1 : 0].add(content, number);
   }
 }
 
@@ -236,21 +235,18 @@ std::vector<std::int64_t> BytePairCodec::encode(std::string_view text) const {
 void BytePairCodec::encode_around(std::string_view text, std::size_t stage, Known& known,
                                   std::vector<std::int64_t>& tokens) const {
   if (stage == added_.size()) return encode_plain(text, known, tokens);
-  std::string beginnings;
-  for (const auto& token : added_[stage]) beginnings += token.content[0];
+  if (added_[stage].empty()) return encode_around(text, stage + 1, known, tokens);
 
-  std::size_t begin = 0, place = 0;
-  while (!beginnings.empty() && (place = text.find_first_of(beginnings, place)) != std::string_view::npos) {
-    const auto found = std::find_if(added_[stage].begin(), added_[stage].end(), [&](const AddedToken& token) {
-      return text.substr(place, token.content.size()) == token.content;
-    });
-    if (found == added_[stage].end()) {
+  std::size_t begin = 0;
+  for (std::size_t place = 0; place < text.size();) {
+    const auto found = added_[stage].at_beginning(text.substr(place));
+    if (!found) {
       ++place;
       continue;
     }
     encode_around(text.substr(begin, place - begin), stage + 1, known, tokens);
     tokens.push_back(found->number);
-    begin = place = place + found->content.size();
+    begin = place = place + found->length;
   }
   encode_around(text.substr(begin), stage + 1, known, tokens);
 }

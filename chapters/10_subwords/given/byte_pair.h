@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "10_subwords/given/added_tokens.h"
 #include "10_subwords/given/text_codec.h"
 #include "common/base/json.h"
 
@@ -36,11 +37,6 @@ class BytePairCodec : public TextCodec {
   std::string unit() const override { return "token"; }
 
  private:
-  /// A token that text may name, such as <|endoftext|>, and that is never cut.
-  struct AddedToken {
-    std::string content;
-    std::int64_t number = 0;
-  };
   struct Merge {
     std::int32_t rank = 0;  ///< 0 was learned first
     std::int32_t result = 0;
@@ -62,10 +58,10 @@ class BytePairCodec : public TextCodec {
   std::int64_t unknown_ = -1;                              ///< stands for such a byte; -1 leaves it out
   bool joins_unknown_ = false;                             ///< one for a row of them
   Merges merges_;
-  std::array<std::vector<AddedToken>, 2> added_;  ///< those looked for first, and those looked for after them
-  bool space_before_ = false;                     ///< a space is put before a text that has none
-  bool cuts_ = true;                              ///< false joins pairs across words
-  bool whole_words_ = false;                      ///< a word that is a token is not built from merges
+  std::array<AddedTokens, 2> added_;  ///< those looked for first, and those looked for after them
+  bool space_before_ = false;         ///< a space is put before a text that has none
+  bool cuts_ = true;                  ///< false joins pairs across words
+  bool whole_words_ = false;          ///< a word that is a token is not built from merges
 };
 
 }  // namespace verse
