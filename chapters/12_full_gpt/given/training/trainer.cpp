@@ -31,8 +31,8 @@ constexpr std::int64_t kTokensOnAGpu = 65536;        ///< the same on a GPU, whi
 constexpr std::int64_t kEvaluationLogits = 1 << 26;  ///< at most at a time: a large vocabulary asks for fewer tokens
 
 /// Of a large text, so many characters tell its entropies, and so many bytes the words that it has.
-constexpr std::int64_t kMeasuredText = 20'000'000;
-constexpr std::size_t kComparedText = 20'000'000;
+constexpr std::int64_t kMeasuredText = 1'000'000;
+constexpr std::size_t kComparedText = 2'000'000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -62,9 +62,10 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
   }
   codec_ = read_codec("tokenizer.json", tokenizer_file_);
   const bool is_large = corpus_.text.size() >= kLargeText;
-  if (is_large) corpus_.text = {};  // its two parts are there
-  const auto train = tokens_of_text(*codec_, corpus_.train);
-  const auto validation = tokens_of_text(*codec_, corpus_.validation);
+  if (is_large) corpus_.text = {};                     // its two parts are there
+  const std::size_t from = is_large ? 0 : kLargeText;  // its parts are smaller than the whole
+  const auto train = tokens_of_text(*codec_, corpus_.train, from);
+  const auto validation = tokens_of_text(*codec_, corpus_.validation, from);
   if (is_large) {
     corpus_.train = corpus_.train.substr(0, kComparedText);
     corpus_.validation = {};
