@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "common/base/characters.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/shown.h"
@@ -31,7 +32,7 @@ std::size_t byte_of_character(const std::string& text, std::size_t character) {
 Corpus make_corpus(std::string name, std::string text) {
   Corpus corpus;
   corpus.name = std::move(name);
-  corpus.characters = decode_utf8(text).size();
+  each_character(text, [&corpus](std::u32string_view piece) { corpus.characters += piece.size(); });
   const std::size_t split = byte_of_character(text, corpus.characters * 9 / 10);
   corpus.train = text.substr(0, split);
   corpus.validation = text.substr(split);

@@ -22,8 +22,8 @@ bool is_obeyed(char32_t character) {
 }
 
 /// Goes through a text piece by piece: a character of UTF-8 with its bytes, or one byte that begins none.
-void each_character(std::string_view text,
-                    const std::function<void(std::string_view bytes, bool whole, char32_t character)>& visit) {
+void each_piece(std::string_view text,
+                const std::function<void(std::string_view bytes, bool whole, char32_t character)>& visit) {
   while (!text.empty()) {
     const auto first = static_cast<unsigned char>(text[0]);
     const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
@@ -51,7 +51,7 @@ std::string show_obeyed(char32_t character) {
 std::string harmless(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
-  each_character(text, [&shown](std::string_view bytes, bool whole, char32_t character) {
+  each_piece(text, [&shown](std::string_view bytes, bool whole, char32_t character) {
     if (!whole) {
       shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes[0]));
     } else if (is_obeyed(character)) {
@@ -110,7 +110,7 @@ std::string shell_quoted(std::string_view word) {
 std::string escape_markup(std::string_view text) {
   std::string escaped;
   escaped.reserve(text.size());
-  each_character(text, [&escaped](std::string_view bytes, bool whole, char32_t character) {
+  each_piece(text, [&escaped](std::string_view bytes, bool whole, char32_t character) {
     const bool control = character < 0x20 && character != U'\n' && character != U'\t' && character != U'\r';
     if (!whole || control || (character >= 0x7f && character <= 0x9f) || (character & 0xfffe) == 0xfffe) {
       escaped += "\xEF\xBF\xBD";

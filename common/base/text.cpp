@@ -6,8 +6,10 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <stdexcept>
 
+#include "common/base/characters.h"
 #include "common/base/error.h"
 
 namespace verse {
@@ -54,9 +56,10 @@ bool is_visible(char32_t character) {
 
 }  // namespace
 
-std::u32string decode_utf8(std::string_view text) {
-  std::u32string characters;
-  characters.reserve(text.size());
+void each_character(std::string_view text, const std::function<void(std::u32string_view)>& visit) {
+  constexpr std::size_t kPiece = 1 << 16;
+  std::u32string piece;
+  piece.reserve(kPiece);
   for (std::size_t position = 0; position < text.size();) {
     const FirstByte first = read_first_byte(static_cast<unsigned char>(text[position]));
     if (first.length == 0) refuse(text, position);
@@ -70,9 +73,18 @@ std::u32string decode_utf8(std::string_view text) {
       character = (character << 6) | (byte & 0x3fU);
     }
     if (character < first.least || !is_scalar_value(character)) refuse(text, position);
-    characters.push_back(character);
+    piece.push_back(character);
     position += static_cast<std::size_t>(first.length);
+    if (piece.size() < kPiece && position < text.size()) continue;
+    visit(piece);
+    piece.clear();
   }
+}
+
+std::u32string decode_utf8(std::string_view text) {
+  std::u32string characters;
+  characters.reserve(text.size());
+  each_character(text, [&characters](std::u32string_view piece) { characters += piece; });
   return characters;
 }
 

@@ -225,10 +225,10 @@ TEST_F(Checkpoint, RefusesTensorsOfAnotherModel) {
     save_tensors(folder_ / "model.safetensors", changed);
     expect_refused(word);
   };
-  refused([](NamedTensors& t) { t.pop_back(); }, "tensors");
+  refused([](NamedTensors& t) { t.pop_back(); }, "is missing");
   refused([](NamedTensors& t) { t[0].second = torch::zeros({11, 9}); }, "wte.weight");
   refused([](NamedTensors& t) { t.back().first = "lm_head.weight"; }, "missing");
-  refused([](NamedTensors& t) { t.back().second = torch::zeros({3}); }, "expected [8]");
+  refused([](NamedTensors& t) { t.back().second = torch::zeros({3}); }, "asks for [8]");
 
   save();
   save_tensors(folder_ / "model.safetensors", tensors);

@@ -231,7 +231,7 @@ class Strangers(unittest.TestCase):
         weights = os.path.join(place, "model.safetensors")
         metadata, tensors = read_tensors(weights)
         write_tensors(weights, metadata, {"\x1b]0;owned\x07" * 1000: ["F32", [1], b"1234"], **tensors})
-        self.refused(["generate", "--run", place], "tensors")
+        self.refused(["generate", "--run", place], "superfluous")
 
     def test_tokens_do_nothing_to_a_terminal(self):
         place = self.copy()
@@ -448,6 +448,22 @@ class Strangers(unittest.TestCase):
             self.refused(["train", "--data", self.text, "--out", out, *TINY, *more], "needs at least", "this machine has",
                          *words)
             self.assertFalse(os.path.exists(out))
+
+    def test_a_large_text_takes_a_few_times_its_bytes(self):
+        megabytes = int(os.environ.get("VERSE_LARGE", "70"))
+        text = self.place("large")
+        piece = (TEXT * (1_000_000 // len(TEXT) + 1))[:1_000_000].encode()
+        with open(text, "wb") as file:
+            for _ in range(megabytes):
+                file.write(piece)
+        with subprocess.Popen([PROGRAM, "train", "--data", text, "--out", self.place("run"), "--eval-batches", "1", *TINY,
+                               "--steps", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as training:
+            _, status, used = os.wait4(training.pid, 0)
+            self.assertEqual(status, 0, training.stderr.read())
+            training.returncode = 0
+        os.remove(text)
+        # Twice where it is read and split, once as tokens; LibTorch itself and what is measured of a part take the rest.
+        self.assertLess(used.ru_maxrss * 1024, 4 * megabytes * 1e6 + 0.5e9, f"{used.ru_maxrss} kB")
 
     def test_many_prompts(self):
         file = self.write(self.place("prompts"), "ANNA\nOTTO\n" * 2000)

@@ -9,6 +9,8 @@
 #include "10_subwords/given/text_codec.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
 #include "12_full_gpt/given/training/run_folder.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
 #include "common/safetensors.h"
 #include "tests/fuzz/target.h"
 

@@ -102,6 +102,9 @@ def main():
         'file = "attention.cpp"\nsection = "s"\nminutes = 5\nhints = ["a", "b", "c"]\n[[prediction]]\nid = "P3.1"\nanswer = 4\n')
     add("manifest", "brackets", "[" * 40 + "Q" + "[" * 9)
     add("manifest", "not-utf8", b"[[[[K[\xa5\xa4\xa4\x9d[\r[")
+    add("manifest", "stray-character", b"\xef\xbb\xbba")
+    add("manifest", "stray-letter", "\u00e9 = 1")
+    add("manifest", "stray-in-a-string", 'a = """b \\\n \u00e9"""')
     add("manifest", "deep", "a = " + "[" * 300)
     for (target, name), content in seeds.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)

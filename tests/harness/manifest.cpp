@@ -11,6 +11,7 @@ namespace verse {
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
@@ -219,8 +220,47 @@ Prediction read_prediction(TableReader& table, const std::string& expected_id) {
   return prediction;
 }
 
+/// The byte of the first character beyond ASCII that stands neither within quotation marks nor in a comment, or right
+/// behind a backslash and the blanks after it. Where toml++ asks whether such a one is a blank, what it does is
+/// undefined.
+std::optional<std::size_t> find_stray_character(std::string_view text) {
+  const auto beyond = [&text](std::size_t at) {
+    return at < text.size() && static_cast<unsigned char>(text[at]) >= 0x80;
+  };
+  std::string_view closing;  // what ends the string that is open; a line end for a comment
+  for (std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size();) {
+    if (closing.empty()) {
+      if (beyond(at)) return at;
+      for (const std::string_view opening : {"\"\"\"", "'''", "\"", "'", "#"}) {
+        if (text.substr(at, opening.size()) != opening) continue;
+        closing = opening == "#" ? "\n" : opening;
+        at += opening.size() - 1;
+        break;
+      }
+      ++at;
+    } else if (text.substr(at, closing.size()) == closing) {
+      at += closing.size();
+      closing = {};
+    } else if (text[at] == '\\' && closing[0] == '"') {
+      ++at;
+      const std::size_t after = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+      if (beyond(after)) return after;
+      at = std::max(at + 1, after);
+    } else if (text[at] == '\n' && closing.size() == 1 && closing != "\n") {
+      closing = {};  // a string of one line that is not closed: toml++ refuses it
+    } else {
+      ++at;
+    }
+  }
+  return std::nullopt;
+}
+
 toml::table parse(const std::string& text, const std::string& shown) {
   if (!is_utf8(text)) throw ManifestError(fmt::format("{}:1: it is not UTF-8", shown));
+  if (const auto stray = find_stray_character(text)) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*stray), '\n');
+    throw ManifestError(fmt::format("{}:{}: a character beyond ASCII stands outside of quotation marks", shown, line));
+  }
   try {
     return toml::parse(text, shown);
   } catch (const ManifestError& error) {

@@ -47,6 +47,7 @@ class CharacterCodec : public TextCodec {
   std::string bytes_of(std::int64_t token) const override;
   std::int64_t size() const override { return tokenizer_.size(); }
   std::string unit() const override { return "character"; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
   Tokenizer tokenizer_;

@@ -15,6 +15,7 @@
 #include "12_full_gpt/given/gpu/memory_need.h"
 #include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
+#include "12_full_gpt/given/training/large_text.h"
 #include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
@@ -28,6 +29,10 @@ constexpr std::int64_t kRowEvery = 10;               ///< steps between two line
 constexpr std::int64_t kEvaluationTokens = 8192;     ///< read at a time, without gradients
 constexpr std::int64_t kTokensOnAGpu = 65536;        ///< the same on a GPU, which a few thousand do not fill
 constexpr std::int64_t kEvaluationLogits = 1 << 26;  ///< at most at a time: a large vocabulary asks for fewer tokens
+
+/// Of a large text, so many characters tell its entropies, and so many bytes the words that it has.
+constexpr std::int64_t kMeasuredText = 1'000'000;
+constexpr std::size_t kComparedText = 2'000'000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -51,17 +56,27 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
   if (device_.is_cuda()) settle_gpu(recipe().model.dropout, recipe().deterministic);
   // A run that begins from another one reads text as that one does.
   if (!identity_.tokenizer_file) {
-    const auto tokenizer = Tokenizer::from_text(corpus_.text);
+    const auto tokenizer = tokenizer_of(corpus_.text);
     identity_.recipe.model.vocabulary_size = tokenizer.size();
     tokenizer_file_ = tokenizer_text(tokenizer);
   }
   codec_ = read_codec("tokenizer.json", tokenizer_file_);
-  const auto train = torch::tensor(codec_->encode(corpus_.train), torch::kInt64);
-  train_ = train.to(device_);
-  validation_ = torch::tensor(codec_->encode(corpus_.validation), torch::kInt64).to(device_);
+  const bool is_large = corpus_.text.size() >= kLargeText;
+  if (is_large) corpus_.text = {};                     // its two parts are there
+  const std::size_t from = is_large ? 0 : kLargeText;  // its parts are smaller than the whole
+  const auto train = tokens_of_text(*codec_, corpus_.train, from);
+  const auto validation = tokens_of_text(*codec_, corpus_.validation, from);
+  if (is_large) {
+    corpus_.train = corpus_.train.substr(0, kComparedText);
+    corpus_.validation = {};
+  }
+  // A GPU's kernels read tokens of eight bytes.
+  train_ = device_.is_cuda() ? train.to(device_, torch::kInt64) : train;
+  validation_ = device_.is_cuda() ? validation.to(device_, torch::kInt64) : validation;
   refuse_short_text();
   if (codec_->unit() == "character") {
-    landmarks_ = measure_landmarks(train, recipe().model.vocabulary_size);
+    landmarks_ = measure_landmarks(is_large ? train.slice(0, 0, kMeasuredText).to(torch::kInt64) : train,
+                                   recipe().model.vocabulary_size);
     landmarks_->floor = corpus_.floor;
   }
 
@@ -161,7 +176,8 @@ double Training::loss_over(Team& team, LanguageModel model, const torch::Tensor&
   const Autocast autocast(device_, bfloat16_ || float16_, bfloat16_ ? torch::kBFloat16 : torch::kFloat16);
   const std::int64_t most = device_.is_cuda() ? kTokensOnAGpu : kEvaluationTokens;
   const std::int64_t at_a_time = std::min(most, kEvaluationLogits / recipe().model.vocabulary_size);
-  return evaluate_together(team, model, tokens, std::max<std::int64_t>(1, at_a_time / recipe().model.context));
+  return evaluate_together(team, model, tokens.to(torch::kInt64),
+                           std::max<std::int64_t>(1, at_a_time / recipe().model.context));
 }
 
 double Training::loss_alone(LanguageModel model) {

@@ -107,7 +107,7 @@ class Training {
   bool bfloat16_, float16_;
   Random random_;
   std::optional<LossLandmarks> landmarks_;  ///< of a text that is read by characters
-  torch::Tensor train_, validation_;        ///< [characters], int64, on the device
+  torch::Tensor train_, validation_;        ///< [characters], on the device; of a large text in few bytes each
   LanguageModel model_{nullptr};
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<RunFolder> folder_;  ///< rank 0's alone, as is the bar

@@ -36,7 +36,8 @@ torch::Tensor draw_starts(std::int64_t characters, std::int64_t batch_size, std:
 }
 
 Batch windows_at(const torch::Tensor& tokens, const torch::Tensor& starts, std::int64_t context) {
-  const auto windows = tokens.unfold(0, context + 1, 1).index_select(0, starts);  // [batch, context + 1]
+  const auto windows =
+      tokens.unfold(0, context + 1, 1).index_select(0, starts).to(torch::kInt64);  // [batch, context + 1]
   return {windows.narrow(1, 0, context), windows.narrow(1, 1, context)};
 }
 
@@ -111,7 +112,7 @@ TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Ten
       random_(random),
       team_(team) {
   const auto numbers = torch::dtype(torch::kFloat32).device(tokens_.device());
-  starts_ = torch::zeros({settings_.batch_size}, tokens_.options());
+  starts_ = torch::zeros({settings_.batch_size}, tokens_.options().dtype(torch::kInt64));
   learning_rate_ = torch::zeros({}, numbers);
   loss_ = torch::zeros({}, numbers);
   norm_ = torch::zeros({}, numbers);

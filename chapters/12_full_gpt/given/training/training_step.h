@@ -27,7 +27,7 @@ namespace verse {
 torch::Tensor draw_starts(std::int64_t characters, std::int64_t batch_size, std::int64_t context, Random& random);
 
 /// The windows that begin at those places. Everything happens where the tokens are.
-/// @param tokens [characters], int64 @param starts [batch], int64, on the same device
+/// @param tokens [characters], whole numbers of any type @param starts [batch], int64, on the same device
 Batch windows_at(const torch::Tensor& tokens, const torch::Tensor& starts, std::int64_t context);
 
 /// FusedAdamW with the number of the step on the device. What it remembers, and how that is saved, is AdamW's.
