@@ -44,7 +44,7 @@ class CommandLine(unittest.TestCase):
             done = run("--quick", "--threads", 1, "--experiment", "lora", "--run", base)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             self.assertNotIn("training a base", done.stderr.decode())
-            self.assertIn("rank 8, merged", done.stdout.decode())
+            self.assertIn("rank 8, rate", done.stdout.decode())
 
     def test_every_experiment_runs(self):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
