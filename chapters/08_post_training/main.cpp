@@ -202,7 +202,8 @@ int run(int argc, char** argv) {
   line.group("The experiments over several trainings: " + study_names());
   line.option("seeds", request.seeds, {1, 100}, "trainings of each kind, with the seeds from --seed on");
   line.folder("kept", request.kept, "a folder where each finished training is kept, and looked for");
-  line.option("part", request.part, "trains only what has this in its name, and shows what is kept of the rest", "WORDS");
+  line.option("part", request.part, "trains only what has this in its name, and shows what is kept of the rest",
+              "WORDS");
   line.flag("only-report", request.only_report, "trains nothing, and shows what is kept");
   line.group("In all");
   line.folder("plots", request.plots, "a folder to draw into");
@@ -234,7 +235,8 @@ int run(int argc, char** argv) {
   const auto corpus = load_corpus(shared.data);
   for (const auto& kind : all_studies()) {
     if (!request.experiment || (*request.experiment != "all" && *request.experiment != kind.name)) continue;
-    StudyOptions options{shared.seed, request.seeds, 500, request.kept, request.part, request.only_report, quick, shared.device.device};
+    StudyOptions options{shared.seed,  request.seeds,       500,   request.kept,
+                         request.part, request.only_report, quick, shared.device.device};
     options.problems = request.problems.value_or(quick ? 8 : options.problems);
     if (quick) options.seeds = std::min<std::int64_t>(options.seeds, 2);
     Study study(kind.name, corpus, options);

@@ -185,7 +185,7 @@ TEST(Studies, KeepWhatIsDoneAndGoOnFromThere) {
   again.look_at({"rank 8", "rate 0.01"}, 2, find);
   EXPECT_EQ(trainings, 3) << "another seed is another training";
 
-  options.part = "rank 2";
+  options.part = "all parameters|rank 2";
   Study part("lora", corpus, options);
   part.look_at({"rank 8", "rate 0.1"}, 1, find);
   EXPECT_EQ(trainings, 3) << "another part";

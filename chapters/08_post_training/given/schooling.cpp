@@ -67,6 +67,7 @@ TrainedModel train_schooled_base(const Corpus& corpus, const Schooling& options,
                    std::min<std::int64_t>(100, options.shape.steps / 10 + 1), options.shape.steps};
   Random random(options.shape.seed);
   LineSource lines(options, tokenizer);
+  //! [schooled]
   const auto next_loss = [&] {
     const auto windows = draw_batch(text, options.shape.batch_size, options.shape.context, random);
     const auto rows = to_device(lines.next(), device);
@@ -75,6 +76,7 @@ TrainedModel train_schooled_base(const Corpus& corpus, const Schooling& options,
                                   torch::logical_and(rows.owners >= 0, rows.positions > 0));
     return (batch_loss(model, windows) + loss) / 2;
   };
+  //! [schooled]
   model->train();
   train_small(model->parameters(), (options.shape.batch_size + options.rows) * options.shape.context, next_loss, plan);
   model->eval();

@@ -33,6 +33,17 @@ std::string shown(const std::string& finding, double value) {
   return is_share(finding) ? fmt::format("{:.1f} %", 100 * value) : fmt::format("{:.2f}", value);
 }
 
+std::vector<std::string> split_at(const std::string& text, char separator) {
+  std::vector<std::string> parts(1);
+  for (const char character : text)
+    if (character == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += character;
+    }
+  return parts;
+}
+
 /// A name as results have it: letters, digits and underscores.
 std::string plain(std::string name) {
   for (char& character : name)
@@ -99,9 +110,34 @@ std::optional<Findings> Study::kept(const Arm& arm, std::uint64_t seed) {
   return findings;
 }
 
+GPT Study::early_model(std::uint64_t seed, double share) {
+  auto& start = beginning(seed);
+  FineTuning options;
+  options.steps = options_.quick ? 3 : 200;
+  options.learning_rate = 1e-3;
+  options.seed = seed;
+  auto some = problems(options.task, Split::validation);
+  some.resize(std::min<std::size_t>(some.size(), 100));
+  RespondOptions drawn;
+  drawn.temperature = 1;
+  auto model = copy_of(start.grown);
+  GPT early{nullptr};
+  fine_tune(model, start.vocabulary, options, {}, 10, [&](std::int64_t done) {
+    Random random(4000);
+    if (!early.is_empty()) return;
+    const auto right = measure(model, start.vocabulary, some, drawn, random).value();
+    if (right < share && done < options.steps) return;
+    fmt::print(stderr, "the early model is that of step {}: {:.0f} % right\n", done, 100 * right);
+    early = copy_of(model);
+  });
+  return early;
+}
+
 bool Study::to_train(const Arm& arm, std::uint64_t seed) {
   const auto key = key_of(arm);
-  const bool here = !options_.part || key.find(*options_.part) != std::string::npos;
+  bool here = !options_.part;
+  if (options_.part)
+    for (const auto& words : split_at(*options_.part, '|')) here = here || key.find(words) != std::string::npos;
   return !options_.only_report && here && !kept(arm, seed);
 }
 

@@ -20,7 +20,7 @@ void study_controls(Study& study) {
     bool units_first, hides_chain, from_random;
     std::int64_t steps;
   };
-  const std::int64_t few = quick ? 4 : 400, many = quick ? 8 : 4000;
+  const std::int64_t few = quick ? 4 : 400, many = quick ? 8 : 1600;
   const std::vector<Way> ways = {
       {"chain of thought", Form::chain, false, false, false, few},
       {"chain of thought, from random weights", Form::chain, false, false, true, few},

@@ -15,10 +15,8 @@ namespace verse {
 
 void study_preference(Study& study) {
   const bool quick = study.options().quick;
-  FineTuning early;
-  early.steps = quick ? 3 : 60;
-  early.learning_rate = 1e-3;
-  const std::int64_t questions = quick ? 20 : 2000, samples = 8;
+  const TaskOptions task;
+  const std::int64_t questions = quick ? 20 : 1000, samples = 8;
 
   struct Way {
     std::string name;
@@ -27,31 +25,29 @@ void study_preference(Study& study) {
     std::vector<double> rates, betas;
   };
   const std::vector<Way> ways = {
-      {"chosen alone", 0, 1, Compared::whole, {1e-4, 3e-4, 1e-3}, {0}},
-      {"DPO", 1, 0, Compared::whole, {1e-5, 3e-5, 1e-4}, {0.1, 0.3, 1}},
-      {"DPO and likelihood", 1, 1, Compared::whole, {3e-5, 1e-4, 3e-4}, {0.1, 0.3, 1}},
-      {"DPO, first difference", 1, 0, Compared::first_difference, {1e-5, 3e-5, 1e-4}, {0.3}},
+      {"chosen alone", 0, 1, Compared::whole, {3e-4, 1e-3, 3e-3}, {0}},
+      {"DPO alone", 1, 0, Compared::whole, {3e-6, 1e-5, 3e-5}, {0.1, 0.3, 1}},
+      {"DPO with likelihood", 1, 1, Compared::whole, {1e-4, 3e-4, 1e-3}, {0.03, 0.1, 0.3}},
+      {"DPO at the first difference", 1, 0, Compared::first_difference, {1e-5, 3e-5, 1e-4}, {0.3}},
   };
   for (const auto seed : study.seeds()) {
-    early.seed = seed;
     GPT begun{nullptr};
     std::vector<Pair> pairs;
     const auto beginning = [&]() -> ChatVocabulary& {
       auto& start = study.beginning(seed);
       if (begun.is_empty()) {
-        begun = copy_of(start.grown);
-        fine_tune(begun, start.vocabulary, early);
+        begun = study.early_model(seed, 0.5);
         Random random(seed);
-        pairs = collect_pairs(begun, start.vocabulary, early.task, questions, samples, random);
+        pairs = collect_pairs(begun, start.vocabulary, task, questions, samples, random);
         fmt::print(stderr, "{} pairs\n", pairs.size());
       }
       return start.vocabulary;
     };
     const auto findings = [&](GPT& model) {
       auto& vocabulary = study.beginning(seed).vocabulary;
-      Findings found = {{"validation", study.measured(model, vocabulary, early.task, Split::validation, 1).value()},
-                        {"drawn", study.measured(model, vocabulary, early.task, Split::test, 1).value()},
-                        {"most probable", study.measured(model, vocabulary, early.task, Split::test).value()},
+      Findings found = {{"validation", study.measured(model, vocabulary, task, Split::validation, 1).value()},
+                        {"drawn", study.measured(model, vocabulary, task, Split::test, 1).value()},
+                        {"most probable", study.measured(model, vocabulary, task, Split::test).value()},
                         {"count pairs", static_cast<double>(pairs.size())}};
       if (!pairs.empty()) {
         const torch::NoGradGuard no_gradients;

@@ -53,9 +53,7 @@ double pass_at(std::int64_t k, std::int64_t n, const std::vector<std::int64_t>& 
 
 void study_rewards(Study& study) {
   const bool quick = study.options().quick;
-  FineTuning early;
-  early.steps = quick ? 3 : 40;
-  early.learning_rate = 1e-3;
+  const TaskOptions task;
   const std::int64_t samples = 64;
   struct Way {
     std::string name;
@@ -67,27 +65,20 @@ void study_rewards(Study& study) {
       {"rewarded for its last digit", reward_last_digit, 1e-4},
   };
   for (const auto seed : study.seeds()) {
-    early.seed = seed;
     GPT begun{nullptr};
     const auto beginning = [&] {
-      auto& start = study.beginning(seed);
-      if (begun.is_empty()) {
-        begun = copy_of(start.grown);
-        fine_tune(begun, start.vocabulary, early);
-      }
+      if (begun.is_empty()) begun = study.early_model(seed, 0.25);
       return copy_of(begun);
     };
     const auto findings = [&](GPT& model) {
       auto& vocabulary = study.beginning(seed).vocabulary;
-      auto problems = study.problems(early.task, Split::test);
-      problems.resize(std::min<std::size_t>(problems.size(), quick ? 2 : 200));
+      auto problems = study.problems(task, Split::test);
+      problems.resize(std::min<std::size_t>(problems.size(), quick ? 2 : 100));
       const auto right = right_of(model, vocabulary, problems, samples);
-      RespondOptions drawn;
-      drawn.temperature = 1;
       return Findings{{"pass@1", pass_at(1, samples, right)},
                       {"pass@8", pass_at(8, samples, right)},
                       {"pass@64", pass_at(64, samples, right)},
-                      {"most probable", study.measured(model, vocabulary, early.task, Split::test).value()}};
+                      {"most probable", study.measured(model, vocabulary, task, Split::test).value()}};
     };
     study.look_at({"the early model", ""}, seed, [&] {
       auto model = beginning();
@@ -97,8 +88,8 @@ void study_rewards(Study& study) {
       study.look_at({way.name, fmt::format("rate {:g}", way.rate)}, seed, [&] {
         auto model = beginning();
         Reinforcing options;
-        options.task = early.task;
-        options.steps = quick ? 4 : 300;
+        options.task = task;
+        options.steps = quick ? 4 : 200;
         options.learning_rate = way.rate;
         options.reward = way.reward;
         options.seed = seed;
