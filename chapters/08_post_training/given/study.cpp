@@ -186,7 +186,8 @@ Accuracy Study::measured(GPT& model, const ChatVocabulary& vocabulary, const Tas
   return measure(model, vocabulary, problems(task, split), options, random);
 }
 
-void Study::report(const std::string& title, const std::string& chosen_by, const std::vector<std::string>& shown_here) {
+void Study::report(const std::string& title, const std::string& chosen_by, const std::string& against,
+                   const std::vector<std::string>& shown_here) {
   const auto values_of = [&](const Arm& arm, const std::string& finding) {
     std::vector<double> values;
     for (const auto& [seed, findings] : found_[key_of(arm)])
@@ -206,26 +207,49 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     }
   }
 
+  // What a row's trainings have above the other's with the same seeds.
+  const auto differences = [&](const Arm& arm, const Arm& other) {
+    std::vector<double> values;
+    for (const auto& [seed, findings] : found_[key_of(arm)])
+      if (const auto same = found_[key_of(other)].find(seed); same != found_[key_of(other)].end())
+        values.push_back(findings.at(shown_here.front()) - same->second.at(shown_here.front()));
+    return values;
+  };
+  const auto reference = std::find_if(rows.begin(), rows.end(), [&](const Arm& row) { return row.name == against; });
+
   std::vector<std::string> columns = {"name", "setting", "trainings"};
   for (const auto& finding : shown_here)
-    for (const char* end : {"", "_low", "_high"}) columns.push_back(plain(finding) + end);
+    for (const char* end : {"", "_least", "_most"}) columns.push_back(plain(finding) + end);
+  if (!against.empty())
+    for (const char* name : {"difference", "difference_low", "difference_high"}) columns.emplace_back(name);
   auto& table = results().table(name_, columns);
-  fmt::print("\n{}; means over the trainings, with 95 % intervals over trainings\n  {:<44}", title, "");
-  for (const auto& finding : shown_here) fmt::print("{:<26}", finding);
-  fmt::print("\n");
+  fmt::print("\n{}: the mean over the trainings, the least and the most\n", title);
   for (const Arm& arm : rows) {
     std::vector<Recorded> cells = {arm.name, arm.setting, std::ssize(found_[key_of(arm)])};
-    fmt::print("  {:<44}", fmt::format("{} ({})", key_of(arm), found_[key_of(arm)].size()));
+    fmt::print("  {} ({} trained)\n", key_of(arm), found_[key_of(arm)].size());
     for (const auto& finding : shown_here) {
       const auto values = values_of(arm, finding);
+      if (values.empty()) {
+        cells.insert(cells.end(), 3, NAN);
+        continue;
+      }
+      const auto [least, most] = std::minmax_element(values.begin(), values.end());
+      const double mean = mean_interval(values).mean;
+      for (const double value : {mean, *least, *most}) cells.emplace_back(value);
+      fmt::print("    {:<24}{} ({} to {})\n", finding, shown(finding, mean), shown(finding, *least),
+                 shown(finding, *most));
+    }
+    if (!against.empty()) {
+      const auto values = reference == rows.end() ? std::vector<double>{} : differences(arm, *reference);
       const auto mean = mean_interval(values);
-      for (const double value : {mean.mean, mean.low, mean.high}) cells.emplace_back(values.empty() ? NAN : value);
-      fmt::print("{:<26}", values.empty() ? ""
-                                          : fmt::format("{} ({} to {})", shown(finding, mean.mean),
-                                                        shown(finding, mean.low), shown(finding, mean.high)));
+      cells.emplace_back(values.empty() ? NAN : mean.mean);
+      cells.emplace_back(values.size() < 3 ? NAN : mean.low);
+      cells.emplace_back(values.size() < 3 ? NAN : mean.high);
+      if (!values.empty() && arm.name != against)
+        fmt::print("    {:<24}{:+.1f}{}\n", fmt::format("points above {}", against), 100 * mean.mean,
+                   values.size() < 3 ? "" : fmt::format(" ({:+.1f} to {:+.1f})", 100 * mean.low, 100 * mean.high));
     }
     table.row(std::move(cells));
-    fmt::print("\n");
   }
 
   if (chosen_by.empty()) return;

@@ -89,9 +89,12 @@ class Study {
                     double temperature = 0, bool hides_chain = false);
 
   /// Prints and records what was found: for each name the setting whose mean under `chosen_by` is highest over the
-  /// trainings, and that setting's other findings, mean and interval over the trainings; then the sweep, every setting.
+  /// trainings, with the mean, the least and the most of its findings; then the sweep, every setting.
   /// @param chosen_by empty for every setting in one table
-  void report(const std::string& title, const std::string& chosen_by, const std::vector<std::string>& shown);
+  /// @param against an arm's name: each row also tells by how much it differs from that one in the first of `shown`,
+  /// training by training (both began with the same base), with a 95 % interval over trainings where there are three
+  void report(const std::string& title, const std::string& chosen_by, const std::string& against,
+              const std::vector<std::string>& shown);
 
  private:
   std::optional<Findings> kept(const Arm& arm, std::uint64_t seed);

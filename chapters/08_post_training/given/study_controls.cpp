@@ -64,7 +64,7 @@ void study_controls(Study& study) {
         if (study.options().kept && !study.to_train({way.name, fmt::format("step {}", eighth * way.steps / 8)}, seed))
           study.look_at({way.name, fmt::format("step {}", eighth * way.steps / 8)}, seed, [] { return Findings{}; });
     }
-  study.report("What of the chain it is that helps: right, most probable token", "",
+  study.report("What of the chain it is that helps: right, most probable token", "", "",
                {"validation", "test", "count answers", "count supervised tokens"});
 }
 

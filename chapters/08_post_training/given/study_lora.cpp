@@ -93,7 +93,7 @@ void study_lora(Study& study) {
         });
   }
   study.report("A model that adds two numbers learns to subtract: right, most probable token", "validation",
-               {"validation", "new task", "old task", "count learning", "old bits"});
+               "all parameters", {"new task", "old task", "count learning", "old bits"});
 }
 
 }  // namespace verse

@@ -84,7 +84,7 @@ void study_preference(Study& study) {
         }
   }
   study.report("An early model learns from pairs of its own responses, in one pass: right, drawn at temperature 1",
-               "validation", {"validation", "drawn", "most probable", "nats chosen", "nats rejected", "count pairs"});
+               "validation", "chosen alone", {"drawn", "most probable", "nats chosen", "nats rejected", "count pairs"});
 }
 
 }  // namespace verse

@@ -1,5 +1,6 @@
 /// @file
-/// Chapter 8's study of rewards: GRPO from an early model, judged by pass@k, and a reward that a wrong answer can earn.
+/// Chapter 8's study of rewards: GRPO from an early model, judged by how often one of several responses is right, and a
+/// reward that a wrong answer can earn.
 
 #include <fmt/format.h>
 
@@ -106,7 +107,7 @@ void study_rewards(Study& study) {
         return found;
       });
   }
-  study.report("GRPO from an early model", "",
+  study.report("GRPO from an early model", "", "the early model",
                {"pass@1", "pass@8", "pass@64", "most probable", "reward at first", "reward at last"});
 }
 
