@@ -7,9 +7,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
-#include "04_blocks/blocks.h"
 #include "common/projection.h"
 
 namespace verse {
@@ -35,14 +33,5 @@ class LoraProjection : public Projection {
   torch::Tensor up;    ///< [outputs, rank]
   double scale;        ///< alpha / rank
 };
-
-/// Wraps the four projections of every block and freezes everything else but the token table, which holds the new
-/// tokens' rows. Given, not an exercise.
-/// @return what is left to learn: the adapters' matrices, then the token table
-std::vector<torch::Tensor> add_lora(GPT& model, std::int64_t rank, double alpha);
-
-/// Puts plain projections with the merged weights back, so that the model is of its old shape and costs what it did.
-/// Given, not an exercise.
-void merge_lora(GPT& model);
 
 }  // namespace verse

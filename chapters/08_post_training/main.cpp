@@ -24,6 +24,7 @@
 #include "08_post_training/given/fine_tune.h"
 #include "08_post_training/given/respond.h"
 #include "08_post_training/given/reward.h"
+#include "08_post_training/given/study.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
 #include "common/base/text.h"
@@ -145,12 +146,21 @@ void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch:
   }
 }
 
+std::string study_names() {
+  std::vector<std::string> names;
+  for (const auto& study : all_studies()) names.push_back(study.name);
+  return one_of(names);
+}
+
 /// What the program is asked for.
 struct Request {
   std::optional<std::filesystem::path> run, save, plots;
   std::optional<std::int64_t> base_steps, steps, rewarded_steps, problems;
   std::optional<double> learning_rate;
-  std::optional<std::string> experiment;
+  std::optional<std::string> experiment, part;
+  std::optional<std::filesystem::path> kept;
+  std::int64_t seeds = 3;
+  bool only_report = false;
   bool quick = false;
 };
 
@@ -177,6 +187,7 @@ int run(int argc, char** argv) {
   prepare_cuda();
   std::vector<std::string> names = {"all"};
   for (const auto& experiment : all_experiments()) names.push_back(experiment.name);
+  for (const auto& study : all_studies()) names.push_back(study.name);
   constexpr std::int64_t kMostSteps = 1'000'000'000;
   Request request;
   CommandLine line("Teaches a base model to answer, and measures what each way of teaching is worth.");
@@ -188,6 +199,13 @@ int run(int argc, char** argv) {
   line.option("rewarded-steps", request.rewarded_steps, {1, kMostSteps}, "steps of GRPO");
   line.option("problems", request.problems, {1, 100'000}, "unseen problems to measure with");
   line.choice("experiment", request.experiment, names, "instead of the table: " + one_of(names));
+  line.group("The experiments over several trainings: " + study_names());
+  line.option("seeds", request.seeds, {1, 100}, "trainings of each kind, with the seeds from --seed on");
+  line.folder("kept", request.kept, "a folder where each finished training is kept, and looked for");
+  line.option("part", request.part, "trains only what has this in its name, and shows what is kept of the rest",
+              "WORDS");
+  line.flag("only-report", request.only_report, "trains nothing, and shows what is kept");
+  line.group("In all");
   line.folder("plots", request.plots, "a folder to draw into");
   line.flag("quick", request.quick, "everything small: shows that it runs, not how good it is");
   const auto shared = line.parse(argc, argv);
@@ -215,6 +233,16 @@ int run(int argc, char** argv) {
   }
 
   const auto corpus = load_corpus(shared.data);
+  for (const auto& kind : all_studies()) {
+    if (!request.experiment || (*request.experiment != "all" && *request.experiment != kind.name)) continue;
+    StudyOptions options{shared.seed,  request.seeds,       500,   request.kept,
+                         request.part, request.only_report, quick, shared.device.device};
+    options.problems = request.problems.value_or(quick ? 8 : options.problems);
+    if (quick) options.seeds = std::min<std::int64_t>(options.seeds, 2);
+    Study study(kind.name, corpus, options);
+    kind.run(study);
+    if (*request.experiment == kind.name) return 0;
+  }
   auto base = base_for(request, corpus, shared);
   const auto text = base.tokenizer.encode_tensor(corpus.validation);
   const auto validation = text.narrow(0, 0, std::min(text.size(0), kTextToMeasure)).to(shared.device.device);

@@ -5,6 +5,7 @@ usage: command_line_test.py PROGRAM [unittest arguments]
 
 The models here are tiny and know nothing; that post-training teaches anything is another test's business.
 """
+import json
 import os
 import re
 import subprocess
@@ -41,16 +42,37 @@ class CommandLine(unittest.TestCase):
             self.assertTrue(os.path.getsize(os.path.join(folder, "ch08-quality.svg")) > 0)
 
             # The base that was kept is taken, and none is trained.
-            done = run("--quick", "--threads", 1, "--experiment", "lora", "--run", base)
+            done = run("--quick", "--threads", 1, "--experiment", "altered", "--run", base)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             self.assertNotIn("training a base", done.stderr.decode())
-            self.assertIn("rank 8, merged", done.stdout.decode())
+            self.assertIn("altered", done.stdout.decode())
+
+    def test_what_is_kept_is_not_done_again(self):
+        with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
+            record = os.path.join(folder, "record.json")
+            lora = ["--quick", "--threads", 1, "--experiment", "lora", "--seeds", 1, "--kept", folder]
+            done = run(*lora, "--part", "rank 8, rate 0.01|rank 8, rate 0.003")
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assertIn("training the base of seed 1", done.stderr.decode())
+            self.assertRegex(done.stdout.decode(), r"rank 8, rate 0.01 +seed 1 .* old bits 100.0 %")
+            kept = sorted(name for name in os.listdir(folder) if name.startswith("lora-"))
+            self.assertEqual(kept, ["lora-rank_8__rate_0_003-1.json", "lora-rank_8__rate_0_01-1.json"])
+
+            # A report trains nothing, and its table has the one row of rank 8, at the better of its two rates.
+            done = run(*lora, "--only-report", "--record", record)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assertNotIn("training", done.stderr.decode())
+            with open(record, encoding="utf-8") as file:
+                tables = json.load(file)["tables"]
+            self.assertEqual([row[0] for row in tables["lora"]["rows"]], ["rank 8"])
+            self.assertEqual(len(tables["lora_sweep"]["rows"]), 2)
 
     def test_every_experiment_runs(self):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
             done = run("--quick", "--threads", 1, "--experiment", "all", "--plots", folder)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
-            for title in ("At equal tokens said", "Direct preference optimization", "LoRA", "Longer numbers"):
+            for title in ("At equal tokens said", "Longer numbers", "What of the chain", "learns from pairs",
+                          "GRPO from an early model", "learns to subtract"):
                 self.assertIn(title, done.stdout.decode())
 
     def test_mistakes_end_with_one_clear_line(self):

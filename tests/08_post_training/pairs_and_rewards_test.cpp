@@ -73,9 +73,13 @@ Tensor picked(const Tensor& from, const Tensor& tokens) {
                    const auto time = tokens.size(1) - 1;
                    return picked(torch::softmax(logits, -1).log().narrow(1, 0, time), tokens.narrow(1, 1, time));
                  })
-        .mistake("losses", [](const Tensor& logits, const Tensor& tokens) {
-          const auto time = tokens.size(1) - 1;
-          return -picked(torch::log_softmax(logits.narrow(1, 0, time), -1), tokens.narrow(1, 1, time));
+        .mistake("losses",
+                 [](const Tensor& logits, const Tensor& tokens) {
+                   const auto time = tokens.size(1) - 1;
+                   return -picked(torch::log_softmax(logits.narrow(1, 0, time), -1), tokens.narrow(1, 1, time));
+                 })
+        .mistake("nothing_shifted", [](const Tensor& logits, const Tensor& tokens) {
+          return picked(torch::log_softmax(logits, -1), tokens);
         });
 
 // 8.8
@@ -85,15 +89,16 @@ using Dpo = std::function<Tensor(const PairLogProbabilities&, const PairLogProba
 
 struct DpoSlip {
   bool reference = true, swapped = false, beta = true, beta_outside = false, sums = false, logs = true, frozen = true;
+  bool policy = true, chosen_frozen = true;
   enum { stable, rounds, none } sigmoid = stable;
 };
 
 Dpo dpo_with(const DpoSlip& slip) {
   return [slip](const PairLogProbabilities& policy, const PairLogProbabilities& reference, double beta) {
-    auto margin = policy.chosen - policy.rejected;
+    auto margin = policy.chosen - (slip.policy ? policy.rejected : policy.rejected.detach());
     if (slip.reference) {
-      const auto known = reference.chosen - reference.rejected;
-      margin = margin - (slip.frozen ? known.detach() : known);
+      const auto chosen = slip.frozen || slip.chosen_frozen ? reference.chosen.detach() : reference.chosen;
+      margin = margin - (chosen - (slip.frozen ? reference.rejected.detach() : reference.rejected));
     }
     if (slip.swapped) margin = -margin;
     const auto scaled = slip.beta && !slip.beta_outside ? beta * margin : margin;
@@ -131,9 +136,14 @@ Dpo dpo_with(const DpoSlip& slip) {
         .check("the_reference_is_frozen",
                [](const Dpo& dpo, Answers& answers) {
                  const auto chosen = torch::tensor({-1.0F}).requires_grad_();
-                 const auto known = torch::tensor({-2.0F}).requires_grad_();
-                 dpo({chosen, torch::tensor({-3.0F})}, {known, torch::tensor({-3.0F})}, 0.5).backward();
-                 answers.add("a gradient reaches the reference", known.grad().defined() ? "yes" : "no");
+                 const auto rejected = torch::tensor({-3.0F}).requires_grad_();
+                 const PairLogProbabilities known{torch::tensor({-2.0F}).requires_grad_(),
+                                                  torch::tensor({-3.0F}).requires_grad_()};
+                 dpo({chosen, rejected}, known, 0.5).backward();
+                 const auto reached = [](const Tensor& x) { return x.grad().defined() ? "yes" : "no"; };
+                 answers.add("a gradient reaches the reference's chosen", reached(known.chosen));
+                 answers.add("a gradient reaches the reference's rejected", reached(known.rejected));
+                 answers.add("a gradient reaches the policy's rejected", reached(rejected));
                })
         .mistake("no_reference", dpo_with({.reference = false}))
         .mistake("rejected_wins", dpo_with({.swapped = true}))
@@ -143,7 +153,9 @@ Dpo dpo_with(const DpoSlip& slip) {
         .mistake("underflow", dpo_with({.sigmoid = DpoSlip::rounds}))
         .mistake("no_sigmoid", dpo_with({.sigmoid = DpoSlip::none}))
         .mistake("no_logarithm", dpo_with({.logs = false}))
-        .mistake("reference_learns", dpo_with({.frozen = false}));
+        .mistake("reference_learns", dpo_with({.frozen = false, .chosen_frozen = false}))
+        .mistake("half_frozen", dpo_with({.frozen = false}))
+        .mistake("rejected_frozen", dpo_with({.policy = false}));
 
 // 8.9
 // ------------------------------------------------------------------------------------------------------------------
@@ -205,7 +217,7 @@ struct ObjectiveSlip {
   bool clips = true, min = true, max = false, exponential = true, detached = true;
   enum { right, turned, difference, added } divergence = right;
   enum { by_sample, by_token, over_filling, sums } mean = by_sample;
-  bool is_loss = false;
+  bool is_loss = false, reference_detached = true, own_clip = false;
 };
 
 Objective objective_with(const ObjectiveSlip& slip) {
@@ -215,9 +227,11 @@ Objective objective_with(const ObjectiveSlip& slip) {
     const auto ratio = slip.exponential ? log_ratio.exp() : 1 + log_ratio;
     const auto advantage = advantages.unsqueeze(1);
     const auto free = ratio * advantage;
-    const auto held = ratio.clamp(1 - options.clip, 1 + options.clip) * advantage;
+    const double clip = slip.own_clip ? 0.2 : options.clip;
+    const auto held = ratio.clamp(1 - clip, 1 + clip) * advantage;
     auto gain = slip.clips ? (slip.max ? torch::max(free, held) : slip.min ? torch::min(free, held) : held) : free;
-    const auto apart = slip.divergence == ObjectiveSlip::turned ? current - reference : reference - current;
+    const auto known = slip.reference_detached ? reference.detach() : reference;
+    const auto apart = slip.divergence == ObjectiveSlip::turned ? current - known : known - current;
     auto divergence = slip.divergence == ObjectiveSlip::difference ? -apart : apart.exp() - apart - 1;
     if (slip.divergence == ObjectiveSlip::added) divergence = -divergence;
     const auto worth = (gain - options.kl_weight * divergence) * learned;
@@ -272,11 +286,25 @@ Tensor three_lengths() {
                [](const Objective& objective, Answers& answers) {
                  const auto current = torch::tensor({{-1.0F}}).requires_grad_();
                  const auto sampled = torch::tensor({{-1.1F}}).requires_grad_();
-                 objective(current, sampled, torch::tensor({{-1.0F}}), torch::tensor({1.0F}),
-                           torch::ones({1, 1}, torch::kBool), {0.2, 0.1})
+                 const auto reference = torch::tensor({{-1.3F}}).requires_grad_();
+                 objective(current, sampled, reference, torch::tensor({1.0F}), torch::ones({1, 1}, torch::kBool),
+                           {0.2, 0.1})
                      .backward();
-                 answers.add("a gradient reaches the log-probabilities at sampling",
-                             sampled.grad().defined() ? "yes" : "no");
+                 const auto reached = [](const Tensor& x) { return x.grad().defined() ? "yes" : "no"; };
+                 answers.add("a gradient reaches the log-probabilities at sampling", reached(sampled));
+                 answers.add("a gradient reaches the reference's log-probabilities", reached(reference));
+               })
+        .check("another_clip",
+               [](const Objective& objective, Answers& answers) {
+                 // Ratios of about 1.35 and 0.67: inside a clip of 0.5, outside one of 0.2.
+                 const auto sampled = torch::full({2, 2}, -2.0F);
+                 const auto current = (sampled + torch::tensor({0.3F, -0.4F})).requires_grad_();
+                 for (const double clip : {0.5, 0.1}) {
+                   const auto result = objective(current, sampled, sampled, torch::tensor({1.0F, -1.0F}),
+                                                 torch::ones({2, 2}, torch::kBool), {clip, 0.0});
+                   answers.add(clip > 0.2 ? "the objective at a clip of 0.5" : "the objective at a clip of 0.1",
+                               result);
+                 }
                })
         .mistake("no_clip", objective_with({.clips = false}))
         .mistake("clipped_always", objective_with({.min = false}))
@@ -289,7 +317,9 @@ Tensor three_lengths() {
         .mistake("filling_counts", objective_with({.mean = ObjectiveSlip::over_filling}))
         .mistake("long_counts_more", objective_with({.mean = ObjectiveSlip::sums}))
         .mistake("a_loss", objective_with({.is_loss = true}))
-        .mistake("sampled_learns", objective_with({.detached = false}));
+        .mistake("sampled_learns", objective_with({.detached = false}))
+        .mistake("reference_learns", objective_with({.reference_detached = false}))
+        .mistake("own_clip", objective_with({.own_clip = true}));
 
 }  // namespace
 }  // namespace verse

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <utility>
 
-#include "08_post_training/lora.h"
 #include "common/plot.h"
 
 namespace verse {
@@ -14,7 +13,8 @@ namespace {
 
 /// Everything that a fine-tuning depends on, as a key.
 std::string key_of(const TaskOptions& task) {
-  return fmt::format("{}/{}/{}/{}", static_cast<int>(task.kind), task.numbers, task.digits, task.letters);
+  return fmt::format("{}/{}/{}/{}/{}", static_cast<int>(task.kind), task.numbers, task.digits, task.letters,
+                     task.units_first);
 }
 
 std::string key_of(const FineTuning& options) {
@@ -108,28 +108,10 @@ void spoil_data(Workshop& workshop, const Plots& plots) {
   }
 }
 
-/// Is it the base? The extra tokens? The chain's content?
-void control(Workshop& workshop, const Plots&) {
-  head("What the chain is worth, and why", {"greedy"});
+/// Does the answer follow the chain? One digit of each generated chain is altered; then the model goes on.
+void alter_chains(Workshop& workshop, const Plots&) {
   const auto chain = workshop.recipe();
   auto model = workshop.tuned(chain);
-  row("chain of thought", {workshop.measured(model, chain.task).text()});
-
-  auto fresh = workshop.start();
-  fresh = fresh_like(fresh, chain.seed + 1);
-  fine_tune(fresh, workshop.vocabulary(), chain);
-  row("the same from random weights", {workshop.measured(fresh, chain.task).text()});
-
-  const auto filler = with_form(workshop, Form::filler);
-  auto filled = workshop.tuned(filler);
-  row("filler as long as the chain", {workshop.measured(filled, filler.task).text()});
-
-  auto hidden = chain;
-  hidden.hides_chain = true;
-  auto blind = workshop.tuned(hidden);
-  row("the answer may not attend to the chain", {workshop.measured(blind, hidden.task, 0, true).text()});
-
-  // One digit of each generated chain is altered; then the model goes on.
   const auto& special = workshop.vocabulary().special();
   std::vector<std::vector<std::int64_t>> rows;
   std::vector<std::string> right, altered;
@@ -194,59 +176,6 @@ void vary_tasks(Workshop& workshop, const Plots&) {
   }
 }
 
-/// Corrections that begin at 0 have a long way to go: at the other parameters' learning rate they do not get anywhere.
-constexpr double kAdapterRate = 4;
-
-/// Few parameters against all.
-void adapt(Workshop& workshop, const Plots&) {
-  head("LoRA on the projections, and the token table", {"greedy", "parameters that learn"});
-  const auto recipe = workshop.recipe();
-  auto full = workshop.tuned(recipe);
-  row("all parameters", {workshop.measured(full, recipe.task).text(), fmt::format("{}", full->parameter_count())});
-  for (const std::int64_t rank : {2, 8, 32}) {
-    auto model = workshop.start();
-    torch::manual_seed(recipe.seed);
-    const auto learning = add_lora(model, rank, 2.0 * static_cast<double>(rank));
-    std::int64_t count = 0;
-    for (const auto& parameter : learning) count += parameter.numel();
-    auto options = recipe;
-    options.learning_rate *= kAdapterRate;
-    fine_tune(model, workshop.vocabulary(), options, learning);
-    merge_lora(model);
-    expect_same_architecture(workshop.base(), model);
-    row(fmt::format("rank {}, merged", rank),
-        {workshop.measured(model, recipe.task).text(),
-         fmt::format("{} ({:.1f} %)", count,
-                     100.0 * static_cast<double>(count) / static_cast<double>(model->parameter_count()))});
-  }
-}
-
-/// Pairs of the model's own right and wrong answers.
-void choose(Workshop& workshop, const Plots&) {
-  head("Direct preference optimization on the model's own answers", {"greedy", "at temperature 1"});
-  const auto recipe = workshop.recipe();
-  auto model = workshop.tuned(recipe);
-  row("chain of thought",
-      {workshop.measured(model, recipe.task).text(), workshop.measured(model, recipe.task, 1).text()});
-  Random random(recipe.seed);
-  const auto pairs = collect_pairs(model, workshop.vocabulary(), recipe.task, 400, 6, random);
-  if (pairs.empty()) {
-    row("no pairs", {"it is always right, or never"});
-    return;
-  }
-  const auto mean_scores = [&] {
-    const torch::NoGradGuard no_gradients;
-    const auto scores = score_pairs(model, workshop.vocabulary(), pairs);
-    return fmt::format("chosen {:.2f}, rejected {:.2f}", scores.chosen.mean().item<double>(),
-                       scores.rejected.mean().item<double>());
-  };
-  const auto before = mean_scores();
-  prefer(model, workshop.vocabulary(), pairs, {});
-  row(fmt::format("after DPO on {} pairs", pairs.size()),
-      {workshop.measured(model, recipe.task).text(), workshop.measured(model, recipe.task, 1).text()});
-  fmt::print("  the pairs' mean log-probability before: {}; after: {}\n", before, mean_scores());
-}
-
 }  // namespace
 
 Workshop::Workshop(TrainedModel base, FineTuning recipe, std::int64_t problems, std::uint64_t seed)
@@ -296,10 +225,8 @@ const std::vector<Experiment>& all_experiments() {
   static const std::vector<Experiment> experiments = {
       {"tokens", "chain against answer at equal tokens read, and at equal tokens said", compare_tokens},
       {"quality", "accuracy by the share of bad examples", spoil_data},
-      {"controls", "random weights, filler, a hidden chain, an altered chain", control},
+      {"altered", "whether the answer follows a chain in which a digit was altered", alter_chains},
       {"tasks", "longer numbers, three numbers, counting letters", vary_tasks},
-      {"lora", "low-rank adapters against all parameters", adapt},
-      {"preference", "direct preference optimization", choose},
   };
   return experiments;
 }

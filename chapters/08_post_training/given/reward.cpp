@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -20,12 +21,12 @@ using Tokens = std::vector<std::int64_t>;
 
 /// The model's responses to problems, `samples` to each, one behind the other, drawn at temperature 1.
 struct Samples {
-  std::vector<Tokens> rows;     ///< question and response
-  std::vector<double> rewards;  ///< 1 where the answer is right
+  std::vector<Tokens> rows;  ///< question and response
+  std::vector<double> rewards;
 };
 
 Samples draw_samples(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems,
-                     std::int64_t samples, Random& random) {
+                     std::int64_t samples, const RewardFunction& reward, Random& random) {
   Samples drawn;
   for (const auto& problem : problems)
     drawn.rows.insert(drawn.rows.end(), static_cast<std::size_t>(samples),
@@ -44,7 +45,7 @@ Samples draw_samples(GPT& model, const ChatVocabulary& vocabulary, const std::ve
     drawn.rows[i].insert(drawn.rows[i].end(), responses[i].begin(), responses[i].end());
     const auto reading = read_response(responses[i], vocabulary);
     const auto& problem = problems[i / static_cast<std::size_t>(samples)];
-    drawn.rewards.push_back(reading.finished && reading.answer == problem.answer ? 1.0 : 0.0);
+    drawn.rewards.push_back(reward(reading, problem));
   }
   return drawn;
 }
@@ -56,12 +57,12 @@ std::vector<Problem> draw_training_problems(const TaskOptions& task, std::int64_
 }
 
 /// The loop that both have in common.
-void learn(GPT& model, const LossFunction& next_loss, std::int64_t steps, double learning_rate,
+void learn(GPT& model, const LossFunction& next_loss, std::int64_t steps, double learning_rate, double last_rate,
            std::int64_t rows_per_step) {
   // Nothing decays here: towards 0 is not towards the reference.
   SmallTraining plan;
   plan.adamw.weight_decay = 0;
-  plan.schedule = {learning_rate, learning_rate, std::min<std::int64_t>(5, steps), steps};
+  plan.schedule = {learning_rate, last_rate, std::min<std::int64_t>(5, steps), steps};
   train_small(model->parameters(), rows_per_step, next_loss, plan);
 }
 
@@ -79,7 +80,8 @@ torch::Tensor filled_rows(const std::vector<Tokens>& rows, std::int64_t filler) 
 
 std::vector<Pair> collect_pairs(GPT& model, const ChatVocabulary& vocabulary, const TaskOptions& task,
                                 std::int64_t questions, std::int64_t samples, Random& random) {
-  const auto drawn = draw_samples(model, vocabulary, draw_training_problems(task, questions, random), samples, random);
+  const auto problems = draw_training_problems(task, questions, random);
+  const auto drawn = draw_samples(model, vocabulary, problems, samples, reward_right, random);
   std::vector<Pair> pairs;
   for (std::int64_t question = 0; question < questions; ++question) {
     const auto first = drawn.rewards.begin() + question * samples, last = first + samples;
@@ -91,13 +93,22 @@ std::vector<Pair> collect_pairs(GPT& model, const ChatVocabulary& vocabulary, co
   return pairs;
 }
 
-PairLogProbabilities score_pairs(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Pair>& pairs) {
+PairLogProbabilities score_pairs(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Pair>& pairs,
+                                 Compared compared) {
   const auto& special = vocabulary.special();
   const auto device = model->token_embedding.device();
   const auto score = [&](const std::vector<Tokens>& rows) {
     const auto tokens = filled_rows(rows, special.filler);
-    const auto learned = response_mask(tokens, special).to(device);
-    return response_log_probability(model->forward(tokens.to(device)), tokens.to(device), learned);
+    auto learned = response_mask(tokens, special);
+    if (compared == Compared::first_difference) {
+      learned.zero_();
+      for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const auto& [one, other] = pairs[i];
+        const auto parting = std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin();
+        learned[static_cast<std::int64_t>(i)][parting] = true;
+      }
+    }
+    return response_log_probability(model->forward(tokens.to(device)), tokens.to(device), learned.to(device));
   };
   std::vector<Tokens> chosen, rejected;
   for (const auto& pair : pairs) {
@@ -111,21 +122,52 @@ void prefer(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Pair
   if (pairs.empty()) throw std::invalid_argument("there are no pairs to learn from");
   auto reference = copy_of(model);
   Random random(options.seed);
+  auto order = pairs;
+  std::size_t next = order.size();
   const auto next_loss = [&] {
     std::vector<Pair> drawn;
-    for (std::int64_t i = 0; i < options.pairs; ++i)
-      drawn.push_back(pairs[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(pairs.size())))]);
-
-    // The reference is the model as it was, and stays so.
-    PairLogProbabilities frozen;
-    {
-      const torch::NoGradGuard no_gradients;
-      frozen = score_pairs(reference, vocabulary, drawn);
+    while (static_cast<std::int64_t>(drawn.size()) < std::min<std::int64_t>(options.pairs, std::ssize(order))) {
+      if (next == order.size()) {
+        // Each pass in an order of its own.
+        for (std::size_t i = order.size(); i > 1; --i)
+          std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+        next = 0;
+      }
+      drawn.push_back(order[next++]);
     }
-    return dpo_loss(score_pairs(model, vocabulary, drawn), frozen, options.beta);
+    auto loss = torch::zeros({}, model->token_embedding.options().requires_grad(false));
+    if (options.preference > 0) {
+      // The reference is the model as it was, and stays so.
+      PairLogProbabilities frozen;
+      {
+        const torch::NoGradGuard no_gradients;
+        frozen = score_pairs(reference, vocabulary, drawn, options.compared);
+      }
+      const auto now = score_pairs(model, vocabulary, drawn, options.compared);
+      loss = loss + options.preference * dpo_loss(now, frozen, options.beta);
+    }
+    if (options.likelihood > 0) {
+      std::vector<Tokens> chosen;
+      for (const auto& pair : drawn) chosen.push_back(pair.chosen);
+      const auto tokens = filled_rows(chosen, vocabulary.special().filler);
+      const auto learned = response_mask(tokens, vocabulary.special()).to(loss.device());
+      const auto rows = tokens.to(loss.device());
+      const auto each = response_log_probability(model->forward(rows), rows, learned) / learned.sum(1);
+      loss = loss - options.likelihood * each.mean();
+    }
+    return loss;
   };
-  learn(model, next_loss, options.steps, options.learning_rate, 2 * options.pairs);
+  const auto steps = std::max<std::int64_t>(1, options.passes * std::ssize(pairs) / options.pairs);
+  learn(model, next_loss, steps, options.learning_rate, options.learning_rate / 10, 2 * options.pairs);
   model->eval();
+}
+
+double reward_right(const Reading& reading, const Problem& problem) {
+  return reading.finished && reading.answer == problem.answer ? 1 : 0;
+}
+
+double reward_last_digit(const Reading& reading, const Problem& problem) {
+  return reading.finished && !reading.answer.empty() && reading.answer.back() == problem.answer.back() ? 1 : 0;
 }
 
 std::vector<RewardPoint> reinforce(GPT& model, const ChatVocabulary& vocabulary, const Reinforcing& options) {
@@ -141,7 +183,7 @@ std::vector<RewardPoint> reinforce(GPT& model, const ChatVocabulary& vocabulary,
   const auto sample = [&] {
     // Groups of answers to the same question, and what each is worth within its group.
     const auto problems = draw_training_problems(options.task, options.questions, random);
-    const auto drawn = draw_samples(model, vocabulary, problems, options.samples, random);
+    const auto drawn = draw_samples(model, vocabulary, problems, options.samples, options.reward, random);
     const auto rewards = torch::tensor(drawn.rewards).view({options.questions, options.samples});
     advantages = group_advantages(rewards).flatten().to(torch::kFloat32).to(device);
 
@@ -161,7 +203,8 @@ std::vector<RewardPoint> reinforce(GPT& model, const ChatVocabulary& vocabulary,
     return -clipped_objective(log_probabilities(model), sampled, wanted, advantages, learned, options.objective);
   };
   //! [reinforce]
-  learn(model, next_loss, options.steps, options.learning_rate, options.questions * options.samples);
+  learn(model, next_loss, options.steps, options.learning_rate, options.learning_rate,
+        options.questions * options.samples);
   model->eval();
   return points;
 }

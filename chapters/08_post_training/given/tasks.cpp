@@ -24,7 +24,7 @@ struct Slip {
 std::vector<std::string> numbers_of(const std::string& question) {
   std::vector<std::string> numbers(1);
   for (const char character : question) {
-    if (character == '+') {
+    if (character == '+' || character == '-') {
       numbers.emplace_back();
     } else {
       numbers.back() += character;
@@ -64,6 +64,24 @@ Problem solve_sum(const std::string& question, const Slip& slip) {
   return {question, fmt::format("{}", fmt::join(steps, ",")), read_off(results)};
 }
 
+/// Takes away column by column, units first: "5-8-0=17" borrows 1 from the next column and leaves 7.
+Problem solve_difference(const std::string& question) {
+  const auto numbers = numbers_of(question);
+  std::vector<std::string> steps;
+  std::string answer;
+  int borrowed = 0;
+  for (std::size_t column = numbers.front().size(); column-- > 0;) {
+    const char above = numbers[0][column], below = numbers[1][column];
+    const int left = above - below - borrowed;
+    const int borrows = left < 0 ? 1 : 0, digit = left + 10 * borrows;
+    steps.push_back(fmt::format("{}-{}-{}={}{}", above, below, borrowed, borrows, digit));
+    answer.insert(answer.begin(), static_cast<char>('0' + digit));
+    borrowed = borrows;
+  }
+  answer.erase(0, std::min(answer.find_first_not_of('0'), answer.size() - 1));
+  return {question, fmt::format("{}", fmt::join(steps, ",")), answer};
+}
+
 /// Walks through the word and says after each letter how many there have been.
 Problem solve_count(const std::string& question, const Slip& slip) {
   const char wanted = question.front();
@@ -77,8 +95,12 @@ Problem solve_count(const std::string& question, const Slip& slip) {
   return {question, chain, std::to_string(count)};
 }
 
-Problem solve(const std::string& question, Kind kind, const Slip& slip = {}) {
-  return kind == Kind::sum ? solve_sum(question, slip) : solve_count(question, slip);
+Problem solve(const std::string& question, const TaskOptions& options, const Slip& slip = {}) {
+  auto problem = options.kind == Kind::sum          ? solve_sum(question, slip)
+                 : options.kind == Kind::difference ? solve_difference(question)
+                                                    : solve_count(question, slip);
+  if (options.units_first) std::reverse(problem.answer.begin(), problem.answer.end());
+  return problem;
 }
 
 std::string draw_question(const TaskOptions& options, Random& random) {
@@ -90,6 +112,14 @@ std::string draw_question(const TaskOptions& options, Random& random) {
         question += static_cast<char>(digit == 0 ? '1' + random.below(9) : '0' + random.below(10));
     }
     return question;
+  }
+  if (options.kind == Kind::difference) {
+    auto sum = options;
+    sum.kind = Kind::sum;
+    sum.numbers = 2;
+    auto numbers = numbers_of(draw_question(sum, random));
+    std::sort(numbers.rbegin(), numbers.rend());
+    return numbers[0] + "-" + numbers[1];
   }
   // Few different letters, so that there is something to count; at most nine, so that a count is one digit.
   for (;;) {
@@ -116,7 +146,7 @@ char another_digit(char digit, Random& random) {
 
 //! [split]
 Split split_of(const std::string& question) {
-  // The order of summands does not matter.
+  // The order of summands does not matter, nor whether they are added.
   auto parts = numbers_of(question);
   std::sort(parts.begin(), parts.end());
 
@@ -136,7 +166,7 @@ Problem draw_problem(const TaskOptions& options, Split split, Random& random) {
   check(options);
   for (;;) {
     const auto question = draw_question(options, random);
-    if (split_of(question) == split) return solve(question, options.kind);
+    if (split_of(question) == split) return solve(question, options);
   }
 }
 
@@ -157,6 +187,7 @@ std::vector<Problem> draw_distinct(const TaskOptions& options, Split split, std:
 }
 
 Problem spoil(const Problem& problem, const TaskOptions& options, Damage damage, Random& random) {
+  if (options.kind == Kind::difference) throw std::invalid_argument("differences are not spoiled");
   Problem spoiled;
   if (damage == Damage::answer) {
     spoiled = problem;
@@ -164,14 +195,14 @@ Problem spoil(const Problem& problem, const TaskOptions& options, Damage damage,
         spoiled.answer[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(spoiled.answer.size())))];
     digit = another_digit(digit, random);
   } else if (damage == Damage::carry && options.kind == Kind::sum) {
-    spoiled = solve(problem.question, options.kind, {-1, 0, true});
+    spoiled = solve(problem.question, options, {-1, 0, true});
   }
   // A result may be off by up to three, as slips are, and stays one that a column can have.
   while (spoiled.answer.empty() || spoiled.answer == problem.answer) {
     const int steps = options.kind == Kind::sum ? options.digits : options.letters;
     const int by = static_cast<int>(1 + random.below(3)) * (random.below(2) == 0 ? 1 : -1);
     const Slip slip{static_cast<int>(random.below(steps)), options.kind == Kind::sum ? by : 1};
-    spoiled = solve(problem.question, options.kind, slip);
+    spoiled = solve(problem.question, options, slip);
     if (spoiled.chain.find('-') != std::string::npos) spoiled.answer.clear();  // below 0
     if (options.kind == Kind::count && spoiled.answer.size() > 1) {
       // Nine and one more would be two digits: miscount downwards instead, at a letter that has been counted.
@@ -185,6 +216,7 @@ Problem spoil(const Problem& problem, const TaskOptions& options, Damage damage,
 }
 
 std::string alter_step(const Problem& problem, const TaskOptions& options, Random& random, std::string& altered) {
+  if (options.kind == Kind::difference) throw std::invalid_argument("the steps of differences are not altered");
   auto chain = problem.chain;
   if (options.kind == Kind::count) {
     chain.back() = another_digit(chain.back(), random);
@@ -197,7 +229,8 @@ std::string alter_step(const Problem& problem, const TaskOptions& options, Rando
   auto& digit = chain[static_cast<std::size_t>(step) * length + length - 2];
   digit = another_digit(digit, random);
   altered = problem.answer;
-  altered[altered.size() - 1 - static_cast<std::size_t>(step)] = digit;
+  const auto place = static_cast<std::size_t>(step);
+  altered[options.units_first ? place : altered.size() - 1 - place] = digit;
   return chain;
 }
 

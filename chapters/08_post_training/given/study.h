@@ -1,0 +1,134 @@
+#pragma once
+
+/// @file
+/// Chapter 8: experiments over several trainings, whose settings are chosen on validation problems. Given, not an
+/// exercise.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "04_blocks/blocks.h"
+#include "08_post_training/given/chat.h"
+#include "08_post_training/given/fine_tune.h"
+#include "08_post_training/given/respond.h"
+#include "08_post_training/given/schooling.h"
+#include "08_post_training/given/tasks.h"
+#include "common/corpus.h"
+
+namespace verse {
+
+/// What one training of a study has shown, by name; shares are between 0 and 1.
+using Findings = std::map<std::string, double>;
+
+/// One way to train, with one choice of its settings: {"rank 8", "rate 0.01"}.
+struct Arm {
+  std::string name;
+  std::string setting;
+};
+
+/// How to run a study.
+struct StudyOptions {
+  std::uint64_t first_seed = 1;
+  std::int64_t seeds = 3;                     ///< trainings of each arm, each from a base of its own
+  std::int64_t problems = 500;                ///< to validate with, and as many to test with
+  std::optional<std::filesystem::path> kept;  ///< the folder where finished trainings are kept, and looked for
+  std::optional<std::string> part;  ///< trains only arms in whose name or setting this stands, or one of several
+                                    ///< that | separates
+  bool only_report = false;         ///< trains nothing: shows what is kept
+  bool quick = false;               ///< everything small
+  torch::Device device = torch::kCPU;
+};
+
+/// What the trainings of one seed begin with.
+struct Beginning {
+  TrainedModel base;
+  ChatVocabulary vocabulary;
+  GPT grown;  ///< the base with its vocabulary grown
+};
+
+/// The trainings of a study, one after the other. Each is printed and kept as soon as it is done, so that a run that
+/// was stopped goes on where it was, and several runs can share one folder.
+class Study {
+ public:
+  /// @param name of the study; it stands at the start of what is kept
+  Study(std::string name, const Corpus& corpus, StudyOptions options);
+
+  const StudyOptions& options() const { return options_; }
+  std::vector<std::uint64_t> seeds() const;
+
+  /// The schooled base of a seed, trained when first asked for, or taken from the kept ones.
+  Beginning& beginning(std::uint64_t seed);
+
+  /// A model on its way to chains of thought: the first whose answers, drawn at temperature 1, are right as often as
+  /// this on a hundred validation problems, looked at every ten steps of the fine-tuning.
+  GPT early_model(std::uint64_t seed, double share);
+
+  /// What has been found about an arm with a seed: what is kept, or else what `find` finds. Nothing, where it is
+  /// neither kept nor to be trained in this run.
+  void look_at(const Arm& arm, std::uint64_t seed, const std::function<Findings()>& find);
+
+  /// Keeps a finding, and prints it.
+  void keep(const Arm& arm, std::uint64_t seed, const Findings& findings);
+
+  /// Whether look_at() would have to train.
+  bool to_train(const Arm& arm, std::uint64_t seed);
+
+  /// Different problems of a split, the same each time.
+  const std::vector<Problem>& problems(const TaskOptions& task, Split split);
+
+  /// The share that is right, at a temperature.
+  Accuracy measured(GPT& model, const ChatVocabulary& vocabulary, const TaskOptions& task, Split split,
+                    double temperature = 0, bool hides_chain = false);
+
+  /// Prints and records what was found: for each name the setting whose mean under `chosen_by` is highest over the
+  /// trainings, with the mean, the least and the most of its findings; then the sweep, every setting.
+  /// @param chosen_by empty for every setting in one table
+  /// @param against an arm's name: each row also tells by how much it differs from that one in the first of `shown`,
+  /// training by training (both began with the same base), with a 95 % interval over trainings where there are three
+  void report(const std::string& title, const std::string& chosen_by, const std::string& against,
+              const std::vector<std::string>& shown);
+
+ private:
+  std::optional<Findings> kept(const Arm& arm, std::uint64_t seed);
+  std::filesystem::path file_of(const Arm& arm, std::uint64_t seed) const;
+
+  std::string name_;
+  const Corpus& corpus_;
+  StudyOptions options_;
+  std::map<std::uint64_t, std::unique_ptr<Beginning>> beginnings_;
+  std::map<std::string, std::vector<Problem>> problems_;
+  std::vector<Arm> arms_;                                           ///< in the order in which they were looked at
+  std::map<std::string, std::map<std::uint64_t, Findings>> found_;  ///< by arm and seed
+};
+
+/// The mean of several trainings' values with its 95 % interval by Student's t, which says what other seeds would do.
+/// One training has no interval: both ends are its value.
+struct MeanInterval {
+  double mean = 0, low = 0, high = 0;
+};
+MeanInterval mean_interval(const std::vector<double>& values);
+
+/// A study by its name.
+struct StudyKind {
+  std::string name;
+  std::string purpose;  ///< for --help
+  void (*run)(Study&);
+};
+
+/// All of them, in the order of the chapter.
+const std::vector<StudyKind>& all_studies();
+
+void study_lora(Study& study);        ///< adapters of all ranks against all parameters, on a neighbouring task
+void study_preference(Study& study);  ///< DPO, with and without an anchor, against learning from the chosen alone
+void study_controls(Study& study);    ///< what of the chain it is that helps
+void study_rewards(Study& study);     ///< GRPO from an early model, and a reward that a wrong answer can earn
+
+}  // namespace verse
