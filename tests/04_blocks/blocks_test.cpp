@@ -117,10 +117,8 @@ torch::Tensor normalised(const torch::Tensor& x, double epsilon, torch::IntArray
                  [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
                    return x / (x.var(-1, false, true) + epsilon).sqrt() * gain + bias;
                  })
-        .mistake("over_positions",
-                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
-                   return (x.dim() < 2 ? torch::zeros_like(x) : normalised(x, epsilon, {-2})) * gain + bias;
-                 })
+        .mistake("over_positions", [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias,
+                                      double epsilon) { return normalised(x, epsilon, {-2}) * gain + bias; })
         .mistake("over_everything",
                  [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
                    std::vector<std::int64_t> all;

@@ -101,6 +101,21 @@ GPT numbered_base() {
                  answers.add("the base's table after the grown model was emptied", base->token_embedding, exact);
                  answers.add("its position table", base->position_embedding, exact);
                })
+        .mistake("libtorchs_noise_alone",
+                 [](GPT& base, std::int64_t new_tokens, Random& random) {
+                   auto grown = grow_by({}, base, new_tokens, random);
+                   const torch::NoGradGuard no_gradients;
+                   grown->token_embedding.narrow(0, base->token_embedding.size(0), new_tokens)
+                       .copy_(torch::randn({new_tokens, base->options.width}) * kNewRowDeviation);
+                   return grown;
+                 })
+        .mistake("zeros",
+                 [](GPT& base, std::int64_t new_tokens, Random& random) {
+                   auto grown = grow_by({}, base, new_tokens, random);
+                   const torch::NoGradGuard no_gradients;
+                   grown->token_embedding.narrow(0, base->token_embedding.size(0), new_tokens).zero_();
+                   return grown;
+                 })
         .mistake("no_mean", grow_with({.mean = false}))
         .mistake("mean_of_everything", grow_with({.overall_mean = true}))
         .mistake("no_noise", grow_with({.deviation = 0}))
@@ -285,6 +300,23 @@ void add_loss(const Loss& loss, Answers& answers, const Tensor& learned, std::ui
                [](const Loss& loss, Answers& answers) {
                  add_loss(loss, answers, torch::tensor({{1, 0, 0, 1, 0, 0}, {1, 1, 0, 0, 0, 1}}).to(torch::kBool), 3);
                })
+        .check("nothing_counts",
+               [](const Loss& loss, Answers& answers) {
+                 answers.add(
+                     "the loss where no token counts",
+                     loss(normal_input({1, 3, 4}, 5), token_input({1, 3}, 4, 6), torch::zeros({1, 3}, torch::kBool)));
+               })
+        .mistake("every_position_for_itself",
+                 [](const Tensor& logits, const Tensor& tokens, const Tensor& learned) {
+                   const auto losses = -torch::log_softmax(logits, -1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1);
+                   return (losses * learned).sum() / learned.sum();
+                 })
+        .mistake("nothing_is_zero",
+                 [](const Tensor& logits, const Tensor& tokens, const Tensor& learned) {
+                   return learned.narrow(1, 1, tokens.size(1) - 1).any().item<bool>()
+                              ? loss_with({})(logits, tokens, learned)
+                              : torch::zeros({});
+                 })
         .mistake("not_shifted", loss_with({.target_shift = 0, .mask_shift = 0}))
         .mistake("mask_not_shifted", loss_with({.mask_shift = 0}))
         .mistake("targets_not_shifted", loss_with({.target_shift = 0}))
@@ -367,6 +399,15 @@ void add_packed(const Pack& pack_examples, Answers& answers, const std::vector<T
                [](const Pack& pack_examples, Answers& answers) {
                  add_packed(pack_examples, answers, {{1, 2, 3}, {4, 5, 6, 7}, {8}, {1, 2}}, 5);
                })
+        .check("nothing_to_pack",
+               [](const Pack& pack_into, Answers& answers) {
+                 answers.add("the rows of no example", pack_into({}, 4, 9).tokens.size(0));
+               })
+        .mistake("a_row_for_nothing",
+                 [](const std::vector<Tokens>& examples, std::int64_t length, std::int64_t filler) {
+                   auto packed = pack_with({})(examples.empty() ? std::vector<Tokens>{{}} : examples, length, filler);
+                   return packed;
+                 })
         .mistake("one_a_row", pack_with({.one_a_row = true}))
         .mistake("back_to_an_earlier_row", pack_with({.first_fit = true}))
         .mistake("full_is_too_full", pack_with({.full_is_too_full = true}))

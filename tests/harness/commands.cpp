@@ -61,9 +61,10 @@ const std::vector<Command>& all_commands() {
        "  --ids              only their numbers, one a line\n",
        run_list},
       {"swap",
-       {"", 0, 0, {}, {}},
+       {"", 0, 0, {"--if-changed"}, {}},
        "which chapters later ones take from the learner, and which from the reference",
        "A chapter is the learner's once `check N` has passed as a whole and nothing in it has changed since.\n"
+       "  --if-changed       say something only where the list is another one than before\n"
        "The answer is also written to .verse/learner_chapters.cmake, for the build.\n",
        run_swap},
       {"compile-error",

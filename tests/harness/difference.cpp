@@ -106,12 +106,18 @@ std::optional<Difference> tensor_difference(const std::string& name, const torch
   const bool in_float = expected.scalar_type() == torch::kFloat64 && have.isfinite().equal(want.isfinite()) &&
                         gap.nan_to_num(0, 0, 0).max().item<double>() <= kFloat32Rounding * scale &&
                         tolerance.relative + tolerance.absolute > 0;
-  if (in_float) text += "\n  Nearly right: was something on the way computed in float (float32) instead of double?";
+  if (in_float) {
+    text +=
+        "\n  Nearly right, and not as close as double gets: something on the way may be in float (float32), or a small "
+        "number was added.";
+  }
   if (tolerance.absolute > 0 || tolerance.relative > 0) {
     text += fmt::format("\n  (allowed: {:g} + {:g} x |expected|, because {})", tolerance.absolute, tolerance.relative,
                         tolerance.reason);
   }
-  return Difference{text, in_float ? "computed_in_float" : ""};
+  // Only numbers that float32 can hold show that they went through it.
+  const bool held_by_float = torch::equal(have, have.to(torch::kFloat32).to(torch::kFloat64));
+  return Difference{text, in_float && held_by_float ? "computed_in_float" : ""};
 }
 
 /// Two lists of names, as what is missing and what is too much; empty where these are no lists of one kind.

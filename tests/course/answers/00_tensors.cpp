@@ -1,6 +1,6 @@
 // Answers to the exercises of chapter 0: wrong ones that people give, and right ones written otherwise (`verse try --help`).
 
-//! [0.1] wrong: the first size for the last
+//! [0.1] wrong first_size_for_last: the first size for the last
 TensorFacts facts;
 facts.dimensions = tensor.dim();
 facts.elements = tensor.numel();
@@ -8,7 +8,7 @@ facts.last_size = tensor.size(0);
 facts.floating = tensor.is_floating_point();
 return facts;
 
-//! [0.1] wrong: the elements of the first dimension only
+//! [0.1] wrong first_size_for_elements: the elements of the first dimension only
 TensorFacts facts;
 facts.dimensions = tensor.dim();
 facts.elements = tensor.size(0);
@@ -16,7 +16,7 @@ facts.last_size = tensor.size(-1);
 facts.floating = tensor.is_floating_point();
 return facts;
 
-//! [0.1] wrong: only float32 counts as floating
+//! [0.1] wrong float32_only: only float32 counts as floating
 TensorFacts facts;
 facts.dimensions = tensor.dim();
 facts.elements = tensor.numel();
@@ -49,22 +49,22 @@ facts.last_size = sizes.back();
 facts.floating = at::isFloatingType(tensor.scalar_type());
 return facts;
 
-//! [0.2] wrong: over the columns
+//! [0.2] wrong column_means: over the columns
 return table - table.mean(0);
 
-//! [0.2] wrong: one mean for all
+//! [0.2] wrong mean_of_everything: one mean for all
 return table - table.mean();
 
-//! [0.2] wrong: without keepdim
+//! [0.2] wrong dimension_dropped: without keepdim
 return table - table.mean(1);
 
-//! [0.2] wrong: the sum
+//! [0.2] wrong sum_for_mean: the sum
 return table - table.sum(1, true);
 
-//! [0.2] wrong: standardised
+//! [0.2] wrong standardised: standardised
 return (table - table.mean(1, true)) / table.std(1, true, true);
 
-//! [0.2] wrong input_changed: in place
+//! [0.2] wrong in_place: in place
 torch::Tensor result = table;
 result -= table.mean(1, true);
 return result;
@@ -84,16 +84,16 @@ return table - (table.sum(1) / table.size(1)).unsqueeze(1);
 //! [0.2] right: sub
 return torch::sub(table, table.mean(1).view({-1, 1}));
 
-//! [0.3] wrong: row after row
+//! [0.3] wrong row_after_row: row after row
 return table.flatten();
 
-//! [0.3] wrong: the columns, as a table
+//! [0.3] wrong still_a_table: the columns, as a table
 return table.t().contiguous();
 
-//! [0.3] wrong: view in another shape
+//! [0.3] wrong row_after_row: view in another shape
 return table.view({table.size(1), table.size(0)}).flatten();
 
-//! [0.3] wrong: view of what is not contiguous
+//! [0.3] wrong not_contiguous: view of what is not contiguous
 return table.t().view({-1});
 
 //! [0.3] wrong: columns backwards
@@ -108,22 +108,22 @@ return torch::cat(table.unbind(1));
 //! [0.3] right: permute, flatten
 return table.permute({1, 0}).flatten();
 
-//! [0.4] wrong: element by element
+//! [0.4] wrong element_by_element: element by element
 return left * right;
 
-//! [0.4] wrong: view for transpose
+//! [0.4] wrong view_for_transpose: view for transpose
 return torch::matmul(left, right.view({right.size(0), right.size(2), right.size(1)}));
 
-//! [0.4] wrong: reshape for transpose
+//! [0.4] wrong view_for_transpose: reshape for transpose
 return left.matmul(right.reshape({right.size(0), right.size(2), -1}));
 
-//! [0.4] wrong: the other way round
+//! [0.4] wrong right_with_left: the other way round
 return torch::matmul(right, left.transpose(-2, -1));
 
 //! [0.4] wrong: only the pairs of the same place
 return (left * right.narrow(1, 0, 1)).sum(-1);
 
-//! [0.4] wrong: the batch transposed
+//! [0.4] wrong batch_transposed: the batch transposed
 return torch::matmul(left, right.transpose(0, 1));
 
 //! [0.4] right: einsum
@@ -144,7 +144,7 @@ curve(input).backward();
 slopes.by_backward = input.grad().item<double>();
 return slopes;
 
-//! [0.5] wrong: forward difference
+//! [0.5] wrong one_sided: forward difference
 Slopes slopes;
 slopes.by_hand = 3 * x * x - 2;
 const auto at = [](double place) { return curve(torch::tensor(place, torch::kFloat64)).item<double>(); };
@@ -154,7 +154,7 @@ curve(input).backward();
 slopes.by_backward = input.grad().item<double>();
 return slopes;
 
-//! [0.5] wrong: not halved
+//! [0.5] wrong divided_by_one_step: not halved
 Slopes slopes;
 slopes.by_hand = 3 * x * x - 2;
 const auto at = [](double place) { return curve(torch::tensor(place, torch::kFloat64)).item<double>(); };
@@ -164,7 +164,7 @@ curve(input).backward();
 slopes.by_backward = input.grad().item<double>();
 return slopes;
 
-//! [0.5] wrong: autograd in float32
+//! [0.5] wrong computed_in_float: autograd in float32
 Slopes slopes;
 slopes.by_hand = 3 * x * x - 2;
 const auto at = [](double place) { return curve(torch::tensor(place, torch::kFloat64)).item<double>(); };
@@ -174,7 +174,7 @@ curve(input).backward();
 slopes.by_backward = input.grad().item<double>();
 return slopes;
 
-//! [0.5] wrong: the difference in float32
+//! [0.5] wrong computed_in_float: the difference in float32
 Slopes slopes;
 slopes.by_hand = 3 * x * x - 2;
 const auto at = [](double place) { return curve(torch::tensor(static_cast<float>(place))).item<double>(); };
@@ -184,11 +184,11 @@ curve(input).backward();
 slopes.by_backward = input.grad().item<double>();
 return slopes;
 
-//! [0.5] wrong: by hand for all three
+//! [0.5] wrong by_hand_three_times: by hand for all three
 const double slope = 3 * x * x - 2;
 return {slope, slope, slope};
 
-//! [0.5] wrong: the value for the slope
+//! [0.5] wrong value_for_gradient: the value for the slope
 Slopes slopes;
 slopes.by_hand = 3 * x * x - 2;
 const auto at = [](double place) { return curve(torch::tensor(place, torch::kFloat64)).item<double>(); };
@@ -196,7 +196,7 @@ slopes.by_difference = (at(x + step) - at(x - step)) / (2 * step);
 slopes.by_backward = at(x);
 return slopes;
 
-//! [0.5] wrong: a step of its own
+//! [0.5] wrong step_of_its_own: a step of its own
 Slopes slopes;
 slopes.by_hand = 3 * x * x - 2;
 const auto at = [](double place) { return curve(torch::tensor(place, torch::kFloat64)).item<double>(); };
@@ -212,47 +212,47 @@ const auto input = torch::full({}, x, torch::kFloat64).requires_grad_();
 const auto slope = torch::autograd::grad({curve(input)}, {input})[0];
 return {3 * std::pow(x, 2) - 2, (f(x + step) - f(x - step)) / step / 2, slope.item<double>()};
 
-//! [0.6] wrong: plain tensors
+//! [0.6] wrong not_registered: plain tensors
 weight = torch::randn({outputs, inputs}) * 0.1;
 bias = torch::zeros({outputs});
 
-//! [0.6] wrong: registered, but the members never assigned
+//! [0.6] wrong members_not_assigned: registered, but the members never assigned
 register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
 register_parameter("bias", torch::zeros({outputs}));
 
-//! [0.6] wrong: buffers
+//! [0.6] wrong buffers: buffers
 weight = register_buffer("weight", torch::randn({outputs, inputs}) * 0.1);
 bias = register_buffer("bias", torch::zeros({outputs}));
 
-//! [0.6] wrong: other names
+//! [0.6] wrong other_names: other names
 weight = register_parameter("w", torch::randn({outputs, inputs}) * 0.1);
 bias = register_parameter("b", torch::zeros({outputs}));
 
-//! [0.6] wrong: the shape turned round
+//! [0.6] wrong weight_transposed: the shape turned round
 weight = register_parameter("weight", torch::randn({inputs, outputs}) * 0.1);
 bias = register_parameter("bias", torch::zeros({outputs}));
 
-//! [0.6] wrong: deviation 1
+//! [0.6] wrong too_large: deviation 1
 weight = register_parameter("weight", torch::randn({outputs, inputs}));
 bias = register_parameter("bias", torch::zeros({outputs}));
 
-//! [0.6] wrong: the weights zeros
+//! [0.6] wrong weights_zero: the weights zeros
 weight = register_parameter("weight", torch::zeros({outputs, inputs}));
 bias = register_parameter("bias", torch::zeros({outputs}));
 
-//! [0.6] wrong: uniform
+//! [0.6] wrong uniform: uniform
 weight = register_parameter("weight", torch::rand({outputs, inputs}) * 0.1);
 bias = register_parameter("bias", torch::zeros({outputs}));
 
-//! [0.6] wrong: biases drawn too
+//! [0.6] wrong bias_drawn: biases drawn too
 weight = register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
 bias = register_parameter("bias", torch::randn({outputs}) * 0.1);
 
-//! [0.6] wrong: biases ones
+//! [0.6] wrong bias_ones: biases ones
 weight = register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
 bias = register_parameter("bias", torch::ones({outputs}));
 
-//! [0.6] wrong: no gradient asked for
+//! [0.6] wrong no_gradient: no gradient asked for
 weight = register_parameter("weight", torch::randn({outputs, inputs}) * 0.1, false);
 bias = register_parameter("bias", torch::zeros({outputs}), false);
 

@@ -1,9 +1,9 @@
 // Answers to the exercises of chapter 3: wrong ones that people give, and right ones written otherwise.
 
-//! [3.1] wrong: not scaled
+//! [3.1] wrong no_scaling: not scaled
 return query.matmul(key.mT());
 
-//! [3.1] wrong: 1 / d
+//! [3.1] wrong one_over_d: 1 / d
 return query.matmul(key.mT()) / query.size(-1);
 
 //! [3.1] wrong: the root of the number of keys
@@ -12,19 +12,19 @@ return query.matmul(key.mT()) / std::sqrt(static_cast<double>(key.size(-2)));
 //! [3.1] wrong: a head width of 8 taken for granted
 return query.matmul(key.mT()) / std::sqrt(8.0);
 
-//! [3.1] wrong: the root in whole numbers
+//! [3.1] wrong whole_number_root: the root in whole numbers
 return query.matmul(key.mT()) / static_cast<std::int64_t>(std::sqrt(query.size(-1)));
 
-//! [3.1] wrong computed_in_float: the divisor in float32
+//! [3.1] wrong: the divisor in float32
 return query.matmul(key.mT()) / std::sqrt(static_cast<float>(query.size(-1)));
 
-//! [3.1] wrong: cast to float32
+//! [3.1] wrong computed_in_float: cast to float32
 return query.to(torch::kFloat32).matmul(key.to(torch::kFloat32).mT()) / std::sqrt(static_cast<double>(query.size(-1)));
 
-//! [3.1] wrong: keys by queries
+//! [3.1] wrong keys_by_queries: keys by queries
 return key.matmul(query.mT()) / std::sqrt(static_cast<double>(query.size(-1)));
 
-//! [3.1] wrong: multiplied by the root
+//! [3.1] wrong times_the_root: multiplied by the root
 return query.matmul(key.mT()) * std::sqrt(static_cast<double>(query.size(-1)));
 
 //! [3.1] wrong gradient_cut: the key detached and the query too
@@ -43,31 +43,31 @@ return torch::matmul(query * scale, (key * scale).transpose(-1, -2));
 //! [3.1] right: multiplied and summed
 return (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1) / std::sqrt(static_cast<double>(key.size(-1)));
 
-//! [3.2] wrong: everything
+//! [3.2] wrong no_mask: everything
 return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device));
 
-//! [3.2] wrong: kept keys forgotten
+//! [3.2] wrong queries_at_the_start: kept keys forgotten
 return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).tril();
 
-//! [3.2] wrong: one too far
+//! [3.2] wrong one_too_far: one too far
 return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).tril(keys - time + 1);
 
-//! [3.2] wrong: the future
+//! [3.2] wrong upside_down: the future
 return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).triu(keys - time);
 
-//! [3.2] wrong: not itself
+//! [3.2] wrong not_itself: not itself
 return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).tril(keys - time - 1);
 
-//! [3.2] wrong: true where forbidden
+//! [3.2] wrong forbidden_for_allowed: true where forbidden
 return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).triu(keys - time + 1);
 
-//! [3.2] wrong: numbers
+//! [3.2] wrong numbers_for_truth: numbers
 return torch::ones({time, keys}, torch::device(device)).tril(keys - time);
 
-//! [3.2] wrong: always on the CPU
+//! [3.2] wrong always_on_the_cpu: always on the CPU
 return torch::ones({time, keys}, torch::kBool).tril(keys - time);
 
-//! [3.2] wrong: always on the CPU, by comparing
+//! [3.2] wrong always_on_the_cpu: always on the CPU, by comparing
 return torch::arange(keys) <= torch::arange(keys - time, keys).unsqueeze(1);
 
 //! [3.2] right: positions compared
@@ -80,31 +80,31 @@ return torch::ones({keys, keys}, torch::device(device)).tril().narrow(0, keys - 
 //! [3.2] right: not the future
 return torch::triu(torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)), keys - time + 1).logical_not();
 
-//! [3.3] wrong: no mask
+//! [3.3] wrong no_mask: no mask
 return softmax(scores);
 
-//! [3.3] wrong: the mask the wrong way round
+//! [3.3] wrong forbidden_for_allowed: the mask the wrong way round
 return softmax(scores.masked_fill(mask, -std::numeric_limits<float>::infinity()));
 
-//! [3.3] wrong: zero for minus infinity
+//! [3.3] wrong masked_scores_zero: zero for minus infinity
 return softmax(scores.masked_fill(mask.logical_not(), 0.0));
 
-//! [3.3] wrong: masked after the softmax
+//! [3.3] wrong mask_after_softmax: masked after the softmax
 return softmax(scores) * mask;
 
 //! [3.3] wrong: -1e9
 return softmax(scores.masked_fill(mask.logical_not(), -1e9));
 
-//! [3.3] wrong: over the queries
+//! [3.3] wrong wrong_axis: over the queries
 return torch::softmax(scores.masked_fill(mask.logical_not(), -std::numeric_limits<float>::infinity()), -2);
 
-//! [3.3] wrong: scores times the mask
+//! [3.3] wrong masked_scores_zero: scores times the mask
 return softmax(scores * mask);
 
 //! [3.3] wrong: -1e9 added
 return softmax(scores + mask.logical_not().to(scores.dtype()) * -1e9);
 
-//! [3.3] wrong: the scores changed in place
+//! [3.3] wrong gradient_cut: the scores changed in place
 auto changed = scores.detach();
 changed.masked_fill_(mask.logical_not(), -std::numeric_limits<float>::infinity());
 return softmax(changed);
@@ -131,12 +131,12 @@ return attention_weights(attention_scores(query, key), mask).matmul(key);
 //! [3.4] wrong: weights not handed out
 return attention_weights(attention_scores(query, key), mask).matmul(value);
 
-//! [3.4] wrong: dropout outside
+//! [3.4] wrong dropout_on_the_result: dropout outside
 const auto weights = attention_weights(attention_scores(query, key), mask);
 if (weights_out) *weights_out = weights;
 return torch::dropout(weights.matmul(value), dropout, true);
 
-//! [3.4] wrong: dropped weights handed out
+//! [3.4] wrong dropped_weights_given: dropped weights handed out
 const auto weights = torch::dropout(attention_weights(attention_scores(query, key), mask), dropout, true);
 if (weights_out) *weights_out = weights;
 return weights.matmul(value);
@@ -161,7 +161,7 @@ const auto weights = attention_weights(attention_scores(query, key), mask);
 if (weights_out) *weights_out = weights;
 return torch::dropout(weights, dropout, dropout > 0).matmul(value).squeeze();
 
-//! [3.4] wrong: the mask not passed on
+//! [3.4] wrong no_mask: the mask not passed on
 const auto scores = attention_scores(query, key);
 const auto weights = attention_weights(scores, torch::ones_like(scores, torch::kBool));
 if (weights_out) *weights_out = weights;
@@ -181,22 +181,22 @@ if (dropout == 0) return weights.matmul(value);
 const auto kept = (torch::rand_like(weights) >= dropout).to(weights.dtype());
 return (weights * kept / (1 - dropout)).matmul(value);
 
-//! [3.5] wrong: view without transpose
+//! [3.5] wrong wrong_reshape: view without transpose
 return x.view({x.size(0), heads, x.size(1), x.size(2) / heads});
 
-//! [3.5] wrong: not transposed
+//! [3.5] wrong no_transpose: not transposed
 return x.view({x.size(0), x.size(1), heads, x.size(2) / heads});
 
 //! [3.5] wrong gradient_cut: detached
 return x.detach().view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 
-//! [3.5] wrong: features dealt out
+//! [3.5] wrong dealt_out: features dealt out
 return x.view({x.size(0), x.size(1), x.size(2) / heads, heads}).permute({0, 3, 1, 2});
 
 //! [3.5] wrong: heads as batches
 return torch::cat(x.chunk(heads, -1), 0);
 
-//! [3.5] wrong: cast to float32
+//! [3.5] wrong computed_in_float: cast to float32
 return x.to(torch::kFloat32).view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 
 //! [3.5] wrong: copied through the CPU
@@ -214,10 +214,10 @@ const auto each = x.size(2) / heads;
 for (std::int64_t head = 0; head < heads; ++head) parts.push_back(x.narrow(2, head * each, each).unsqueeze(1));
 return torch::cat(parts, 1);
 
-//! [3.6] wrong: not transposed
+//! [3.6] wrong no_transpose: not transposed
 return x.reshape({x.size(0), x.size(2), x.size(1) * x.size(3)});
 
-//! [3.6] wrong: view of a transpose
+//! [3.6] wrong view_of_a_transpose: view of a transpose
 return x.transpose(1, 2).view({x.size(0), x.size(2), x.size(1) * x.size(3)});
 
 //! [3.6] wrong gradient_cut: detached
@@ -226,10 +226,10 @@ return x.transpose(1, 2).detach().reshape({x.size(0), x.size(2), x.size(1) * x.s
 //! [3.6] wrong: heads one after another in time
 return x.flatten(1, 2);
 
-//! [3.6] wrong: the heads added
+//! [3.6] wrong heads_added: the heads added
 return x.sum(1);
 
-//! [3.6] wrong: features in turn
+//! [3.6] wrong features_taken_in_turn: features in turn
 return x.permute({0, 2, 3, 1}).flatten(2);
 
 //! [3.6] right: heads beside one another
@@ -241,7 +241,7 @@ return x.permute({0, 2, 1, 3}).contiguous().view({x.size(0), x.size(2), -1});
 //! [3.6] right: flatten
 return x.transpose(1, 2).flatten(2, 3);
 
-//! [3.7] wrong: keys first
+//! [3.7] wrong keys_first: keys first
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[1], options.heads);
 auto key = split_heads(parts[0], options.heads), value = split_heads(parts[2], options.heads);
@@ -251,7 +251,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, p) : attend(query, key, value, mask, extras.weights, p);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, is_training());
 
-//! [3.7] wrong: heads interleaved: each head's q, k, v side by side
+//! [3.7] wrong interleaved: heads interleaved: each head's q, k, v side by side
 const auto all = split_heads(query_key_value->forward(x), options.heads);
 const auto parts = all.chunk(3, -1);
 const auto query = parts[0];
@@ -262,7 +262,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, p) : attend(query, key, value, mask, extras.weights, p);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, is_training());
 
-//! [3.7] wrong: values first
+//! [3.7] wrong values_first: values first
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[2], options.heads);
 auto key = split_heads(parts[1], options.heads), value = split_heads(parts[0], options.heads);
@@ -272,7 +272,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, p) : attend(query, key, value, mask, extras.weights, p);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, is_training());
 
-//! [3.7] wrong: fused is not obeyed, always by hand
+//! [3.7] wrong fused_not_obeyed: fused is not obeyed, always by hand
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[0], options.heads);
 auto key = split_heads(parts[1], options.heads), value = split_heads(parts[2], options.heads);
@@ -291,7 +291,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = !extras.weights ? attend_fused(query, key, value, mask, p) : attend(query, key, value, mask, extras.weights, p);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, is_training());
 
-//! [3.7] wrong: the cache forgotten
+//! [3.7] wrong cache_not_used: the cache forgotten
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[0], options.heads), key = split_heads(parts[1], options.heads), value = split_heads(parts[2], options.heads);
 const double p = is_training() ? options.dropout : 0.0;
@@ -299,7 +299,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, p) : attend(query, key, value, mask, extras.weights, p);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, is_training());
 
-//! [3.7] wrong: no last projection
+//! [3.7] wrong no_output_projection: no last projection
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[0], options.heads);
 auto key = split_heads(parts[1], options.heads), value = split_heads(parts[2], options.heads);
@@ -309,7 +309,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, p) : attend(query, key, value, mask, extras.weights, p);
 return torch::dropout(merge_heads(mixed), options.dropout, is_training());
 
-//! [3.7] wrong: dropout in evaluation
+//! [3.7] wrong dropout_in_evaluation: dropout in evaluation
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[0], options.heads);
 auto key = split_heads(parts[1], options.heads), value = split_heads(parts[2], options.heads);

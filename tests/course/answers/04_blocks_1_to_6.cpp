@@ -1,45 +1,49 @@
-// Answers to the exercises of chapter 4: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 4.1 to 4.6 of chapter 4: wrong ones that people give, and right ones written otherwise.
 
-//! [4.1] wrong: the unbiased variance
+//! [4.1] wrong unbiased_variance: the unbiased variance
 return (x - x.mean(-1, true)) / (x.var(-1, true, true) + epsilon).sqrt() * gain + bias;
 
-//! [4.1] wrong: an epsilon of its own
+//! [4.1] wrong epsilon_of_its_own: an epsilon of its own
 const auto c = x - x.mean(-1, true);
 return c / (c.square().mean(-1, true) + 1e-5).sqrt() * gain + bias;
 
-//! [4.1] wrong: E[x^2] - E[x]^2
+//! [4.1] wrong mean_of_squares_less_square_of_mean: E[x^2] - E[x]^2
 const auto mean = x.mean(-1, true);
 const auto variance = x.square().mean(-1, true) - mean.square();
 return (x - mean) / (variance + epsilon).sqrt() * gain + bias;
 
-//! [4.1] wrong: over the positions
+//! [4.1] wrong over_positions: over the positions
+const auto c = x - x.mean(-2, true);
+return c / (c.square().mean(-2, true) + epsilon).sqrt() * gain + bias;
+
+//! [4.1] wrong: over the batch
 const auto c = x - x.mean(0, true);
 return c / (c.square().mean(0, true) + epsilon).sqrt() * gain + bias;
 
-//! [4.1] wrong: the gain forgotten
+//! [4.1] wrong gain_forgotten: the gain forgotten
 const auto c = x - x.mean(-1, true);
 return c / (c.square().mean(-1, true) + epsilon).sqrt() + bias;
 
-//! [4.1] wrong: the bias forgotten
+//! [4.1] wrong bias_forgotten: the bias forgotten
 const auto c = x - x.mean(-1, true);
 return c / (c.square().mean(-1, true) + epsilon).sqrt() * gain;
 
-//! [4.1] wrong: without the root
+//! [4.1] wrong root_forgotten: without the root
 const auto c = x - x.mean(-1, true);
 return c / (c.square().mean(-1, true) + epsilon) * gain + bias;
 
-//! [4.1] wrong: the mean stays
+//! [4.1] wrong mean_kept: the mean stays
 return x / (x.square().mean(-1, true) + epsilon).sqrt() * gain + bias;
 
-//! [4.1] wrong: epsilon outside the root
+//! [4.1] wrong epsilon_outside_root: epsilon outside the root
 return (x - x.mean(-1, true)) / (x.std(-1, false, true) + epsilon) * gain + bias;
 
-//! [4.1] wrong: computed in float32
+//! [4.1] wrong computed_in_float: computed in float32
 const auto y = x.to(torch::kFloat32);
 const auto c = y - y.mean(-1, true);
 return c / (c.square().mean(-1, true) + epsilon).sqrt() * gain + bias;
 
-//! [4.1] wrong: the statistics detached
+//! [4.1] wrong statistics_detached: the statistics detached
 const auto c = x - x.mean(-1, true).detach();
 return c / (c.square().mean(-1, true).detach() + epsilon).sqrt() * gain + bias;
 
@@ -55,13 +59,13 @@ const auto width = static_cast<double>(x.size(-1));
 const auto c = x - (x.sum(-1) / width).unsqueeze(-1);
 return gain * (c / torch::sqrt((c * c).sum(-1, true) / width + epsilon)) + bias;
 
-//! [4.2] wrong: exact
+//! [4.2] wrong exact_form: exact
 return gelu_exact(x);
 
-//! [4.2] wrong: integer constants
+//! [4.2] wrong whole_number_constants: integer constants
 return 1 / 2 * x * (1 + torch::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x.pow(3))));
 
-//! [4.2] wrong: integer root
+//! [4.2] wrong whole_number_scale: integer root
 const int scale = std::sqrt(2.0 / std::numbers::pi);
 return 0.5 * x * (1 + torch::tanh(scale * (x + 0.044715 * x.pow(3))));
 
@@ -69,19 +73,19 @@ return 0.5 * x * (1 + torch::tanh(scale * (x + 0.044715 * x.pow(3))));
 const auto y = x.to(torch::kFloat32);
 return (0.5 * y * (1 + torch::tanh(std::sqrt(2.0 / std::numbers::pi) * (y + 0.044715 * y.pow(3))))).to(x.dtype());
 
-//! [4.2] wrong: 0.44715
+//! [4.2] wrong cubic_too_large: 0.44715
 return 0.5 * x * (1 + torch::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.44715 * x.pow(3))));
 
-//! [4.2] wrong: squared for cubed
+//! [4.2] wrong squared_for_cubed: squared for cubed
 return 0.5 * x * (1 + torch::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x.pow(2))));
 
-//! [4.2] wrong: without the half
+//! [4.2] wrong half_forgotten: without the half
 return x * (1 + torch::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x.pow(3))));
 
-//! [4.2] wrong: the root of pi over 2
+//! [4.2] wrong root_upside_down: the root of pi over 2
 return 0.5 * x * (1 + torch::tanh(std::sqrt(std::numbers::pi / 2) * (x + 0.044715 * x.pow(3))));
 
-//! [4.2] wrong: a sigmoid
+//! [4.2] wrong sigmoid_form: a sigmoid
 return x * torch::sigmoid(1.702 * x);
 
 //! [4.2] wrong gradient_cut: detached
@@ -97,32 +101,32 @@ return x * torch::sigmoid(2 * std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * 
 const auto inner = x * (1 + 0.044715 * x * x) * (M_2_SQRTPI * M_SQRT1_2);
 return x.mul(inner.tanh().add(1)).div(2);
 
-//! [4.3] wrong: no GELU
+//! [4.3] wrong no_gelu: no GELU
 return torch::dropout(contract->forward(expand->forward(x)), options.dropout, is_training());
 
-//! [4.3] wrong: dropout twice
+//! [4.3] wrong dropout_twice: dropout twice
 const auto hidden = torch::dropout(gelu(expand->forward(x), options), options.dropout, is_training());
 return torch::dropout(contract->forward(hidden), options.dropout, is_training());
 
-//! [4.3] wrong: dropout inside
+//! [4.3] wrong dropout_inside: dropout inside
 return contract->forward(torch::dropout(gelu(expand->forward(x), options), options.dropout, is_training()));
 
-//! [4.3] wrong: dropout always
+//! [4.3] wrong dropout_always: dropout always
 return torch::dropout(contract->forward(gelu(expand->forward(x), options)), options.dropout, true);
 
-//! [4.3] wrong: no dropout
+//! [4.3] wrong no_dropout: no dropout
 return contract->forward(gelu(expand->forward(x), options));
 
-//! [4.3] wrong: a residual of its own
+//! [4.3] wrong own_residual: a residual of its own
 return x + torch::dropout(contract->forward(gelu(expand->forward(x), options)), options.dropout, is_training());
 
-//! [4.3] wrong: a ReLU
+//! [4.3] wrong relu: a ReLU
 return torch::dropout(contract->forward(torch::relu(expand->forward(x))), options.dropout, is_training());
 
-//! [4.3] wrong: always the tanh form
+//! [4.3] wrong option_ignored: always the tanh form
 return torch::dropout(contract->forward(torch::gelu(expand->forward(x), "tanh")), options.dropout, is_training());
 
-//! [4.3] wrong: a dropout of a quarter, whatever is asked for
+//! [4.3] wrong share_of_its_own: a dropout of a quarter, whatever is asked for
 return torch::dropout(contract->forward(gelu(expand->forward(x), options)), 0.25, is_training() && options.dropout > 0);
 
 //! [4.3] wrong: whole rows are dropped
@@ -145,38 +149,38 @@ auto y = contract->forward(gelu(expand->forward(x), options));
 if (!is_training() || options.dropout == 0) return y;
 return y * (torch::rand_like(y) >= options.dropout).to(y.dtype()) / (1 - options.dropout);
 
-//! [4.4] wrong: post-norm
+//! [4.4] wrong post_norm: post-norm
 const auto y = attention_norm->forward(x + attention->forward(x, extras));
 return mlp_norm->forward(y + mlp->forward(y));
 
-//! [4.4] wrong: norms exchanged
+//! [4.4] wrong norms_exchanged: norms exchanged
 const auto y = x + attention->forward(mlp_norm->forward(x), extras);
 return y + mlp->forward(attention_norm->forward(y));
 
-//! [4.4] wrong: the MLP first
+//! [4.4] wrong mlp_first: the MLP first
 const auto y = x + mlp->forward(mlp_norm->forward(x));
 return y + attention->forward(attention_norm->forward(y), extras);
 
-//! [4.4] wrong: attention without its norm
+//! [4.4] wrong attention_not_normed: attention without its norm
 const auto y = x + attention->forward(x, extras);
 return y + mlp->forward(mlp_norm->forward(y));
 
-//! [4.4] wrong: the MLP without its norm
+//! [4.4] wrong mlp_not_normed: the MLP without its norm
 const auto y = x + attention->forward(attention_norm->forward(x), extras);
 return y + mlp->forward(y);
 
-//! [4.4] wrong: the extras forgotten
+//! [4.4] wrong extras_forgotten: the extras forgotten
 const auto y = x + attention->forward(attention_norm->forward(x));
 return y + mlp->forward(mlp_norm->forward(y));
 
-//! [4.4] wrong: the first residual dropped
+//! [4.4] wrong first_residual_lost: the first residual dropped
 const auto y = attention->forward(attention_norm->forward(x), extras);
 return y + mlp->forward(mlp_norm->forward(y));
 
-//! [4.4] wrong: in parallel
+//! [4.4] wrong side_by_side: in parallel
 return x + attention->forward(attention_norm->forward(x), extras) + mlp->forward(mlp_norm->forward(x));
 
-//! [4.4] wrong: the normed stream goes on
+//! [4.4] wrong stream_overwritten_by_norm: the normed stream goes on
 auto y = attention_norm->forward(x);
 y = y + attention->forward(y, extras);
 auto z = mlp_norm->forward(y);
@@ -203,7 +207,7 @@ const auto after = stream.clone();
 stream += mlp->forward(mlp_norm->forward(after));
 return stream;
 
-//! [4.5] wrong: seeded inside
+//! [4.5] wrong seeded_inside: seeded inside
 torch::manual_seed(42);
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
@@ -212,7 +216,7 @@ for (auto& p : named_parameters()) {
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
 
-//! [4.5] wrong: 1 / root of layers
+//! [4.5] wrong one_addition_a_layer: 1 / root of layers
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
   if (p.key().ends_with("output.weight") || p.key().ends_with("contract.weight")) p->normal_(0, 0.02 / std::sqrt(1.0 * options.layers));
@@ -220,14 +224,14 @@ for (auto& p : named_parameters()) {
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
 
-//! [4.5] wrong: everything alike
+//! [4.5] wrong no_residual_scaling: everything alike
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
   if (p->dim() > 1) p->normal_(0, 0.02);
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
 
-//! [4.5] wrong: norms get zeros too
+//! [4.5] wrong gains_zero: norms get zeros too
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
   if (p.key().ends_with("output.weight") || p.key().ends_with("contract.weight")) p->normal_(0, 0.02 / std::sqrt(2.0 * options.layers));
@@ -243,14 +247,14 @@ for (auto& p : named_parameters()) {
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
 
-//! [4.5] wrong: without a guard
+//! [4.5] wrong gradient_recorded: without a guard
 for (auto& p : named_parameters()) {
   if (p.key().ends_with("output.weight") || p.key().ends_with("contract.weight")) p->normal_(0, 0.02 / std::sqrt(2.0 * options.layers));
   else if (p->dim() > 1) p->normal_(0, 0.02);
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
 
-//! [4.5] wrong: six layers taken for granted
+//! [4.5] wrong six_layers: six layers taken for granted
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
   if (p.key().ends_with("output.weight") || p.key().ends_with("contract.weight")) p->normal_(0, 0.02 / std::sqrt(12.0));
@@ -258,7 +262,7 @@ for (auto& p : named_parameters()) {
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
 
-//! [4.5] wrong: attention's output forgotten
+//! [4.5] wrong output_not_scaled: attention's output forgotten
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
   if (p.key().ends_with("contract.weight")) p->normal_(0, 0.02 / std::sqrt(2.0 * options.layers));
@@ -291,37 +295,37 @@ for (auto& p : named_parameters()) {
 if (!positions.defined()) return x;
 return torch::dropout(x + embed_tokens(position_embedding, positions), 0.5, is_training());
 
-//! [4.6] wrong: dropout as the options say
+//! [4.6] wrong dropout_here: dropout as the options say
 if (!positions.defined()) return torch::dropout(x, options.dropout, is_training());
 return torch::dropout(x + embed_tokens(position_embedding, positions), options.dropout, is_training());
 
-//! [4.6] wrong: always from 0
+//! [4.6] wrong counted_from_zero: always from 0
 if (!positions.defined()) return x;
 return x + position_embedding.slice(0, 0, x.size(1));
 
-//! [4.6] wrong: undefined means from 0
+//! [4.6] wrong undefined_counted: undefined means from 0
 const auto where = positions.defined() ? positions : torch::arange(x.size(1));
 return x + embed_tokens(position_embedding, where);
 
 //! [4.6] wrong: undefined not asked for
 return x + embed_tokens(position_embedding, positions);
 
-//! [4.6] wrong: the token table
+//! [4.6] wrong token_table: the token table
 if (!positions.defined()) return x;
 return x + embed_tokens(token_embedding, positions);
 
-//! [4.6] wrong: in place on the vectors
+//! [4.6] wrong input_changed: in place on the vectors
 if (!positions.defined()) return x;
 torch::NoGradGuard guard;
 auto y = x;
 y += embed_tokens(position_embedding, positions);
 return y;
 
-//! [4.6] wrong: detached
+//! [4.6] wrong detached: detached
 if (!positions.defined()) return x;
 return x + embed_tokens(position_embedding, positions).detach();
 
-//! [4.6] wrong: only the first row's
+//! [4.6] wrong first_row_for_all: only the first row's
 if (!positions.defined()) return x;
 return x + embed_tokens(position_embedding, positions.dim() == 2 ? positions[0] : positions);
 
@@ -335,193 +339,3 @@ if (positions.defined()) {
   return x.add(position_embedding.index_select(0, positions.flatten()).view(shape));
 }
 return x;
-
-//! [4.7] wrong: from the last to the first
-for (std::size_t layer = blocks->size(); layer-- > 0;) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-  x = blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return final_norm->forward(x);
-
-//! [4.7] wrong: from the second on
-for (std::size_t layer = 1; layer < blocks->size(); ++layer) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-  x = blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return final_norm->forward(x);
-
-//! [4.7] wrong: the last one left out
-for (std::size_t layer = 0; layer + 1 < blocks->size(); ++layer) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-  x = blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return final_norm->forward(x);
-
-//! [4.7] wrong: no final norm
-for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-  x = blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return x;
-
-//! [4.7] wrong: no extras
-for (std::size_t layer = 0; layer < blocks->size(); ++layer) x = blocks->at<BlockImpl>(layer).forward(x);
-return final_norm->forward(x);
-
-//! [4.7] wrong: the results lost
-for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-  blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return final_norm->forward(x);
-
-//! [4.7] wrong: three layers taken for granted
-for (std::size_t layer = 0; layer < 3; ++layer) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache != nullptr) own.cache = (*extras.cache)[layer].get();
-  if (extras.weights != nullptr) own.weights = &(*extras.weights)[layer];
-  x = blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return final_norm->forward(x);
-
-//! [4.7] wrong: the cache is believed to be there
-for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
-  AttentionExtras own;
-  own.mask = extras.mask;
-  own.cache = (*extras.cache)[layer].get();
-  own.weights = &(*extras.weights)[layer];
-  x = blocks->at<BlockImpl>(layer).forward(x, own);
-}
-return final_norm->forward(x);
-
-//! [4.7] right: over the modules
-std::size_t layer = 0;
-for (const auto& module : *blocks) {
-  AttentionExtras own{extras.mask, extras.cache ? extras.cache->at(layer).get() : nullptr,
-                      extras.weights ? &extras.weights->at(layer) : nullptr};
-  x = module->as<BlockImpl>()->forward(x, own);
-  ++layer;
-}
-return final_norm(x);
-
-//! [4.7] right: by recursion
-const std::function<torch::Tensor(std::size_t)> up_to = [&](std::size_t count) -> torch::Tensor {
-  if (count == 0) return x;
-  const auto below = up_to(count - 1);
-  AttentionExtras own;
-  own.mask = extras.mask;
-  if (extras.cache) own.cache = (*extras.cache)[count - 1].get();
-  if (extras.weights) own.weights = extras.weights->data() + (count - 1);
-  return blocks[count - 1]->as<Block>()->forward(below, own);
-};
-return final_norm->forward(up_to(blocks->size()));
-
-//! [4.8] wrong: a static table
-static const auto table = token_embedding.t();
-return torch::matmul(x, table);
-
-//! [4.8] wrong: a static copy
-static torch::Tensor kept;
-if (!kept.defined()) kept = token_embedding.detach().clone();
-return torch::matmul(x, (token_embedding - token_embedding.detach() + kept).t());
-
-//! [4.8] wrong: detached
-return torch::matmul(x, token_embedding.detach().t());
-
-//! [4.8] wrong: probabilities
-return torch::softmax(torch::matmul(x, token_embedding.t()), -1);
-
-//! [4.8] wrong: not transposed
-return torch::matmul(x, token_embedding);
-
-//! [4.8] wrong: normed again
-return torch::matmul(final_norm->forward(x), token_embedding.t());
-
-//! [4.8] wrong: the position table
-return torch::matmul(x, position_embedding.t());
-
-//! [4.8] wrong: viewed for transposed
-return torch::matmul(x, token_embedding.view({x.size(-1), -1}));
-
-//! [4.8] wrong: scaled
-return torch::matmul(x, token_embedding.t()) / std::sqrt(static_cast<double>(options.width));
-
-//! [4.8] right: linear
-return torch::nn::functional::linear(x, token_embedding);
-
-//! [4.8] right: einsum
-return torch::einsum("...w,vw->...v", {x, token_embedding});
-
-//! [4.9] wrong: pre and post exchanged
-switch (stack) {
-  case Stack::plain: return layer(x);
-  case Stack::residual: return x + layer(x);
-  case Stack::normed: return layer(bare_norm(x));
-  case Stack::pre_norm: return bare_norm(x + layer(x));
-  case Stack::post_norm: return x + layer(bare_norm(x));
-}
-throw std::invalid_argument("no such stack");
-
-//! [4.9] wrong: the norm after the layer
-switch (stack) {
-  case Stack::plain: return layer(x);
-  case Stack::residual: return x + layer(x);
-  case Stack::normed: return bare_norm(layer(x));
-  case Stack::pre_norm: return x + layer(bare_norm(x));
-  case Stack::post_norm: return bare_norm(x + layer(x));
-}
-throw std::invalid_argument("no such stack");
-
-//! [4.9] wrong: post-norm of the layer alone
-switch (stack) {
-  case Stack::plain: return layer(x);
-  case Stack::residual: return x + layer(x);
-  case Stack::normed: return layer(bare_norm(x));
-  case Stack::pre_norm: return x + layer(bare_norm(x));
-  case Stack::post_norm: return x + bare_norm(layer(x));
-}
-throw std::invalid_argument("no such stack");
-
-//! [4.9] wrong: falls through
-torch::Tensor result;
-switch (stack) {
-  case Stack::plain: result = layer(x); break;
-  case Stack::residual: result = x + layer(x); break;
-  case Stack::normed: result = layer(bare_norm(x)); break;
-  case Stack::pre_norm: result = x + layer(bare_norm(x)); [[fallthrough]];
-  case Stack::post_norm: result = bare_norm(x + layer(x)); break;
-}
-return result;
-
-//! [4.9] wrong: the stream normed
-switch (stack) {
-  case Stack::plain: return layer(x);
-  case Stack::residual: return x + layer(x);
-  case Stack::normed: return layer(bare_norm(x));
-  case Stack::pre_norm: return bare_norm(x) + layer(bare_norm(x));
-  case Stack::post_norm: return bare_norm(x + layer(x));
-}
-throw std::invalid_argument("no such stack");
-
-//! [4.9] right: put together from three questions
-const bool norm_before = stack == Stack::normed || stack == Stack::pre_norm;
-const bool adds = stack == Stack::residual || stack == Stack::pre_norm || stack == Stack::post_norm;
-auto y = layer(norm_before ? bare_norm(x) : x);
-if (adds) y = y + x;
-return stack == Stack::post_norm ? bare_norm(y) : y;

@@ -1,18 +1,18 @@
-// Answers to the exercises of chapter 2: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 2.1 to 2.6 of chapter 2: wrong ones that people give, and right ones written otherwise.
 
-//! [2.1] wrong: columns
+//! [2.1] wrong columns_for_rows: columns
 return table.t().index({tokens});
 
-//! [2.1] wrong: flattened
+//! [2.1] wrong flattened_batch: flattened
 return table.index_select(0, tokens.flatten());
 
-//! [2.1] wrong gradient_cut: detached
+//! [2.1] wrong cut_from_the_table: detached
 return table.detach().index({tokens});
 
 //! [2.1] wrong: counted from 1
 return table.index({(tokens + 1).clamp_max(table.size(0) - 1)});
 
-//! [2.1] wrong gradient_cut: copied row by row under a guard
+//! [2.1] wrong cut_from_the_table: copied row by row under a guard
 torch::NoGradGuard guard;
 return table.index({tokens}).clone();
 
@@ -30,10 +30,10 @@ return table.index_select(0, tokens.reshape({-1})).view(shape);
 //! [2.1] right: one-hot times the table
 return torch::one_hot(tokens, table.size(0)).to(table.dtype()).matmul(table);
 
-//! [2.2] wrong: no positions
+//! [2.2] wrong no_positions: no positions
 return embed_tokens(token_table, tokens);
 
-//! [2.2] wrong: positions by the batch
+//! [2.2] wrong positions_over_the_batch: positions by the batch
 return embed_tokens(token_table, tokens) + position_table.slice(0, 0, tokens.size(0)).unsqueeze(1);
 
 //! [2.2] wrong: the whole position table
@@ -43,13 +43,13 @@ return embed_tokens(token_table, tokens) + position_table;
 const auto where = position_table.slice(0, 0, tokens.size(1)).expand({tokens.size(0), -1, -1});
 return torch::cat({embed_tokens(token_table, tokens), where}, -1);
 
-//! [2.2] wrong: positions from 1
+//! [2.2] wrong positions_from_one: positions from 1
 return embed_tokens(token_table, tokens) + position_table.slice(0, 1, tokens.size(1) + 1);
 
-//! [2.2] wrong: multiplied
+//! [2.2] wrong multiplied: multiplied
 return embed_tokens(token_table, tokens) * position_table.slice(0, 0, tokens.size(1));
 
-//! [2.2] wrong: the last positions
+//! [2.2] wrong last_positions: the last positions
 return embed_tokens(token_table, tokens) + position_table.slice(0, position_table.size(0) - tokens.size(1));
 
 //! [2.2] right: positions are looked up too
@@ -65,22 +65,22 @@ for (std::int64_t t = 0; t < tokens.size(1); ++t)
   columns.push_back(token_table.index_select(0, tokens.select(1, t)) + position_table[t]);
 return torch::stack(columns, 1);
 
-//! [2.3] wrong: overflows
+//! [2.3] wrong overflow: overflows
 const auto weights = scores.exp();
 return weights / weights.sum(-1, true);
 
-//! [2.3] wrong: the first dimension
+//! [2.3] wrong wrong_axis: the first dimension
 const auto weights = (scores - scores.amax(0, true)).exp();
 return weights / weights.sum(0, true);
 
-//! [2.3] wrong: the largest of all
+//! [2.3] wrong largest_of_everything: the largest of all
 const auto weights = (scores - scores.max()).exp();
 return weights / weights.sum(-1, true);
 
-//! [2.3] wrong: not divided
+//! [2.3] wrong not_normalised: not divided
 return (scores - scores.amax(-1, true)).exp();
 
-//! [2.3] wrong: over everything
+//! [2.3] wrong over_everything: over everything
 const auto weights = (scores - scores.max()).exp();
 return weights / weights.sum();
 
@@ -88,10 +88,10 @@ return weights / weights.sum();
 const auto weights = scores.clamp(-80, 80).exp();
 return weights / weights.sum(-1, true);
 
-//! [2.3] wrong: the logarithm
+//! [2.3] wrong logarithm: the logarithm
 return torch::log_softmax(scores, -1);
 
-//! [2.3] wrong: in float32
+//! [2.3] wrong computed_in_float: in float32
 const auto weights = (scores - scores.amax(-1, true)).to(torch::kFloat32).exp();
 return weights / weights.sum(-1, true);
 
@@ -99,7 +99,7 @@ return weights / weights.sum(-1, true);
 const auto weights = (scores - scores.amax(-1, true)).exp();
 return weights / (weights.sum(-1, true) + 1e-3);
 
-//! [2.3] wrong input_changed: in place on the scores
+//! [2.3] wrong gradient_cut: in place on the scores
 torch::NoGradGuard guard;
 auto x = scores;
 x -= x.amax(-1, true);
@@ -117,34 +117,34 @@ const auto largest = std::get<0>(scores.max(-1, true)).detach();
 const auto weights = torch::exp(scores - largest);
 return weights.div(weights.sum(-1).unsqueeze(-1));
 
-//! [2.4] wrong: the logarithm of a softmax
+//! [2.4] wrong logarithm_of_softmax: the logarithm of a softmax
 return -softmax(logits).gather(1, targets.unsqueeze(1)).log().mean();
 
-//! [2.4] wrong: the sum
+//! [2.4] wrong sum_for_mean: the sum
 return -torch::log_softmax(logits, -1).gather(1, targets.unsqueeze(1)).sum();
 
-//! [2.4] wrong: no minus
+//! [2.4] wrong sign: no minus
 return torch::log_softmax(logits, -1).gather(1, targets.unsqueeze(1)).mean();
 
-//! [2.4] wrong: one a row
+//! [2.4] wrong one_a_row: one a row
 return -torch::log_softmax(logits, -1).gather(1, targets.unsqueeze(1)).squeeze(1);
 
-//! [2.4] wrong: over the rows
+//! [2.4] wrong over_rows: over the rows
 return -torch::log_softmax(logits, 0).gather(1, targets.unsqueeze(1)).mean();
 
 //! [2.4] wrong: something added before the logarithm
 return -(softmax(logits).gather(1, targets.unsqueeze(1)) + 1e-9).log().mean();
 
-//! [2.4] wrong: exp without the largest taken off
+//! [2.4] wrong not_safe: exp without the largest taken off
 return (logits.exp().sum(-1).log() - logits.gather(1, targets.unsqueeze(1)).squeeze(1)).mean();
 
-//! [2.4] wrong: every pair of rows (index_select for gather)
+//! [2.4] wrong columns_for_numbers: every pair of rows (index_select for gather)
 return (logits.logsumexp(-1) - logits.index_select(1, targets)).mean();
 
 //! [2.4] wrong gradient_cut: item
 return torch::tensor(-torch::log_softmax(logits, -1).gather(1, targets.unsqueeze(1)).mean().item<float>());
 
-//! [2.4] wrong: base 2
+//! [2.4] wrong log2: base 2
 return -torch::log_softmax(logits, -1).gather(1, targets.unsqueeze(1)).mean() / 0.6931471805599453;
 
 //! [2.4] right: LibTorch's own
@@ -160,27 +160,27 @@ for (std::int64_t row = 0; row < logits.size(0); ++row)
   total = total + logits[row].logsumexp(0) - logits[row][targets[row].item<std::int64_t>()];
 return total / static_cast<double>(logits.size(0));
 
-//! [2.5] wrong: the mean over numel
+//! [2.5] wrong over_every_number: the mean over numel
 return (softmax(logits) - torch::one_hot(targets, logits.size(-1))) / logits.numel();
 
-//! [2.5] wrong: index() -= 1 on a copy
+//! [2.5] wrong softmax_alone: index() -= 1 on a copy
 auto gradient = softmax(logits);
 gradient.index({torch::arange(logits.size(0)), targets}) -= 1;
 return gradient / logits.size(0);
 
-//! [2.5] wrong: not divided
+//! [2.5] wrong not_averaged: not divided
 return softmax(logits) - torch::one_hot(targets, logits.size(-1));
 
-//! [2.5] wrong: the sign
+//! [2.5] wrong sign: the sign
 return (torch::one_hot(targets, logits.size(-1)) - softmax(logits)) / logits.size(0);
 
-//! [2.5] wrong: over the classes
+//! [2.5] wrong over_classes: over the classes
 return (softmax(logits) - torch::one_hot(targets, logits.size(-1))) / logits.size(1);
 
 //! [2.5] wrong: the one-hot as wide as the targets need
 return (softmax(logits) - torch::one_hot(targets)) / logits.size(0);
 
-//! [2.5] wrong: whole columns
+//! [2.5] wrong whole_columns: whole columns
 auto gradient = softmax(logits).clone();
 gradient.index_put_({torch::indexing::Slice(), targets}, gradient.index({torch::indexing::Slice(), targets}) - 1);
 return gradient / logits.size(0);
@@ -201,7 +201,7 @@ auto gradient = torch::softmax(logits, 1).detach().clone();
 for (std::int64_t row = 0; row < logits.size(0); ++row) gradient[row][targets[row].item<std::int64_t>()] -= 1;
 return gradient / logits.size(0);
 
-//! [2.6] wrong: zero_ before the step
+//! [2.6] wrong a_new_tensor: zero_ before the step
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;
@@ -209,7 +209,7 @@ for (auto parameter : parameters) {
   parameter -= learning_rate * parameter.grad();
 }
 
-//! [2.6] wrong: rebound, then zero_
+//! [2.6] wrong a_new_tensor: rebound, then zero_
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;
@@ -218,7 +218,7 @@ for (auto parameter : parameters) {
   gradient.zero_();
 }
 
-//! [2.6] wrong: uphill
+//! [2.6] wrong uphill: uphill
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;
@@ -226,19 +226,19 @@ for (auto parameter : parameters) {
   parameter.mutable_grad().reset();
 }
 
-//! [2.6] wrong: gradients kept
+//! [2.6] wrong gradient_kept: gradients kept
 torch::NoGradGuard guard;
 for (auto parameter : parameters)
   if (parameter.grad().defined()) parameter -= learning_rate * parameter.grad();
 
-//! [2.6] wrong: without a guard
+//! [2.6] wrong inside_autograd: without a guard
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;
   parameter -= learning_rate * parameter.grad();
   parameter.mutable_grad().reset();
 }
 
-//! [2.6] wrong: a learning rate of its own
+//! [2.6] wrong rate_of_its_own: a learning rate of its own
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;
@@ -246,7 +246,7 @@ for (auto parameter : parameters) {
   parameter.mutable_grad().reset();
 }
 
-//! [2.6] wrong: stops at the first without a gradient
+//! [2.6] wrong stops_at_the_first_without: stops at the first without a gradient
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) break;
@@ -261,7 +261,7 @@ for (auto parameter : parameters) {
   parameter.mutable_grad().reset();
 }
 
-//! [2.6] wrong: grad mode left off
+//! [2.6] wrong gradient_mode_left: grad mode left off
 torch::GradMode::set_enabled(false);
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;
@@ -302,123 +302,3 @@ for (std::size_t i = 0; i < parameters.size(); ++i) {
     parameter.mutable_grad().reset();
   }
 }
-
-//! [2.7] wrong: no biases in attention
-ParameterCount count;
-const auto w = shape.width;
-count.token_embedding = shape.vocabulary_size * w;
-count.position_embedding = shape.context * w;
-count.attention = 4 * w * w;
-count.mlp = 8 * w * w + 5 * w;
-count.norms = 4 * w;
-count.block = count.attention + count.mlp + count.norms;
-count.final_norm = 2 * w;
-count.total = count.token_embedding + count.position_embedding + shape.layers * count.block + count.final_norm;
-return count;
-
-//! [2.7] wrong: the final norm left out of the total
-ParameterCount count;
-const auto w = shape.width;
-count.token_embedding = shape.vocabulary_size * w;
-count.position_embedding = shape.context * w;
-count.attention = 4 * w * w + 4 * w;
-count.mlp = 8 * w * w + 5 * w;
-count.norms = 4 * w;
-count.block = count.attention + count.mlp + count.norms;
-count.final_norm = 2 * w;
-count.total = count.token_embedding + count.position_embedding + shape.layers * count.block;
-return count;
-
-//! [2.7] wrong: the head counted too
-ParameterCount count;
-const auto w = shape.width;
-count.token_embedding = shape.vocabulary_size * w;
-count.position_embedding = shape.context * w;
-count.attention = 4 * w * w + 4 * w;
-count.mlp = 8 * w * w + 5 * w;
-count.norms = 4 * w;
-count.block = count.attention + count.mlp + count.norms;
-count.final_norm = 2 * w;
-count.total = 2 * count.token_embedding + count.position_embedding + shape.layers * count.block + count.final_norm;
-return count;
-
-//! [2.7] wrong: one norm a block
-ParameterCount count;
-const auto w = shape.width;
-count.token_embedding = shape.vocabulary_size * w;
-count.position_embedding = shape.context * w;
-count.attention = 4 * w * w + 4 * w;
-count.mlp = 8 * w * w + 5 * w;
-count.norms = 2 * w;
-count.block = count.attention + count.mlp + count.norms;
-count.final_norm = 2 * w;
-count.total = count.token_embedding + count.position_embedding + shape.layers * count.block + count.final_norm;
-return count;
-
-//! [2.7] wrong: MLP without biases
-ParameterCount count;
-const auto w = shape.width;
-count.token_embedding = shape.vocabulary_size * w;
-count.position_embedding = shape.context * w;
-count.attention = 4 * w * w + 4 * w;
-count.mlp = 8 * w * w;
-count.norms = 4 * w;
-count.block = count.attention + count.mlp + count.norms;
-count.final_norm = 2 * w;
-count.total = count.token_embedding + count.position_embedding + shape.layers * count.block + count.final_norm;
-return count;
-
-//! [2.7] wrong: 32 bits
-ParameterCount count;
-const int w = static_cast<int>(shape.width), v = static_cast<int>(shape.vocabulary_size), l = static_cast<int>(shape.layers);
-count.token_embedding = v * w;
-count.position_embedding = shape.context * w;
-count.attention = 4 * w * w + 4 * w;
-count.mlp = 8 * w * w + 5 * w;
-count.norms = 4 * w;
-count.block = count.attention + count.mlp + count.norms;
-count.final_norm = 2 * w;
-count.total = count.token_embedding + count.position_embedding + static_cast<int>(l * count.block) + count.final_norm;
-return count;
-
-//! [2.7] right: summed from the total down
-const std::int64_t w = shape.width, square = w * w;
-ParameterCount count;
-count.norms = (count.final_norm = 2 * w) * 2;
-count.attention = 3 * (square + w) + square + w;
-count.mlp = w * (4 * w) + 4 * w + 4 * w * w + w;
-count.block = 12 * square + 13 * w;
-count.token_embedding = w * shape.vocabulary_size;
-count.position_embedding = w * shape.context;
-count.total = w * (shape.vocabulary_size + shape.context) + shape.layers * count.block + 2 * w;
-return count;
-
-//! [2.8] wrong: always tied
-return embed_tokens(token_table, tokens).matmul(token_table.t());
-
-//! [2.8] wrong: tables exchanged
-return embed_tokens(output_table, tokens).matmul(token_table.t());
-
-//! [2.8] wrong: probabilities
-return softmax(embed_tokens(token_table, tokens).matmul(output_table.t()));
-
-//! [2.8] wrong: not transposed
-return embed_tokens(token_table, tokens).matmul(output_table);
-
-//! [2.8] wrong: logarithms of probabilities
-return torch::log_softmax(embed_tokens(token_table, tokens).matmul(output_table.t()), -1);
-
-//! [2.8] wrong: the output table detached
-return embed_tokens(token_table, tokens).matmul(output_table.detach().t());
-
-//! [2.8] wrong: scaled
-return embed_tokens(token_table, tokens).matmul(output_table.t()) / std::sqrt(static_cast<double>(token_table.size(1)));
-
-//! [2.8] right: linear
-return torch::nn::functional::linear(torch::embedding(token_table, tokens), output_table);
-
-//! [2.8] right: all pairs first, then the rows
-return torch::matmul(token_table, output_table.t()).index_select(0, tokens);
-
-//! [2.8] right: einsum
-return torch::einsum("rw,vw->rv", {embed_tokens(token_table, tokens), output_table});
