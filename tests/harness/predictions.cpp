@@ -11,7 +11,7 @@
 namespace verse {
 namespace {
 
-bool is_digit(char c) {
+bool decimal_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
@@ -20,10 +20,10 @@ std::string without_thousands_marks(std::string_view text) {
   const std::size_t end_of_whole = std::min(text.find_first_of(".eE"), text.size());
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool mark = (text[i] == ',' || text[i] == '_') && i > 0 && is_digit(text[i - 1]) && i < end_of_whole;
+    const bool mark = (text[i] == ',' || text[i] == '_') && i > 0 && decimal_digit(text[i - 1]) && i < end_of_whole;
     const std::size_t group_end = i + 4;
-    const bool three_follow = group_end <= end_of_whole && std::all_of(&text[i] + 1, &text[i] + 4, is_digit) &&
-                              (group_end == end_of_whole || !is_digit(text[group_end]));
+    const bool three_follow = group_end <= end_of_whole && std::all_of(&text[i] + 1, &text[i] + 4, decimal_digit) &&
+                              (group_end == end_of_whole || !decimal_digit(text[group_end]));
     if (mark && three_follow) continue;
     result += text[i];
   }
