@@ -111,7 +111,7 @@ data:
 
 # Builds what a learner's chapter needs, and says whose earlier chapters it stands on. What cannot be built ends in the first error and the
 # exercise it lies in; what was interrupted, in nothing.
-build_learner = $(call build_targets,verse) && $(VERSE) swap >&2 && log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+build_learner = $(call build_targets,verse) && $(VERSE) swap --if-changed >&2 && log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
   { $(call build_targets,--log "$$log" $(2)) || { status=$$?; [ $$status = 130 ] || $(VERSE) compile-error $(1) "$$log" >&2; exit $$status; }; }
 
 chapter-%: configure

@@ -52,8 +52,9 @@ std::int64_t choose_token(const torch::Tensor& logits, const SamplingOptions& op
 /// Hears each new token as it comes; returns false to stop.
 using TokenListener = std::function<bool(std::int64_t)>;
 
-/// Continues the prompt by `count` tokens. (Exercise 7.9) When the context is full, its last half is kept and read
-/// again, with and without a cache alike, so that both give one text.
+/// Continues the prompt by `count` tokens. (Exercise 7.9) The model reads as many tokens as its context has room
+/// for; when there is one more, the last half of a context (context / 2 tokens, at least one, the new one among them)
+/// is kept and read again, with and without a cache alike, so that both give one text.
 /// @param prompt at least one token @return the new tokens
 std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener = {});

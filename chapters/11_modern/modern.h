@@ -37,10 +37,11 @@ inline constexpr int kOrthogonalSteps = 3;
 
 /// The matrix that turns as this one does and stretches nothing: of U S V^T, nearly U V^T. (Exercise 11.2)
 ///
-/// Each step is an odd polynomial of the matrix, x <- a x + b (x x^T) x + c (x x^T)^2 x, which moves every singular
-/// value towards 1 and leaves the directions alone; matrix products are all it takes (Jordan et al. 2024). The numbers
-/// a, b, c of each step are the best for singular values from 0.02 to 1, by the method of Amsel et al. 2025, "The Polar
-/// Express".
+/// First the matrix is divided by 1.01 times its Frobenius norm (the root of the sum of all squares), plus 1e-7: then
+/// no singular value is above 1, and a matrix of zeros stays one. Each step is an odd polynomial of the matrix, x <- a
+/// x + b (x x^T) x + c (x x^T)^2 x, which moves every singular value towards 1 and leaves the directions alone; matrix
+/// products are all it takes (Jordan et al. 2024). The numbers a, b, c of each step are the best for singular values
+/// from 0.02 to 1, by the method of Amsel et al. 2025, "The Polar Express".
 /// @param matrices [..., rows, columns], each by itself @param steps 1 to 3
 /// @return the same shape; after 3 steps, singular values that were above 0.02 of the matrix's norm are within 0.1 of 1
 torch::Tensor orthogonalise(const torch::Tensor& matrices, int steps = kOrthogonalSteps);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "02_embeddings/embeddings.h"
 #include "common/base/error.h"
@@ -102,16 +104,18 @@ void AdamW::set_state(const std::vector<std::pair<std::string, torch::Tensor>>& 
   const auto mine = this->state();
   if (state.size() != mine.size())
     throw UsageError(fmt::format("an optimizer's state of {} tensors, expected {}", state.size(), mine.size()));
-  for (std::size_t i = 0; i < mine.size(); ++i)
-    if (state[i].first != mine[i].first || !state[i].second.sizes().equals(mine[i].second.sizes()))
-      throw UsageError(fmt::format("the optimizer's state has {} where {} belongs, or another shape of it",
-                                   state[i].first, mine[i].first));
+  const std::map<std::string, torch::Tensor> given(state.begin(), state.end());  // in whatever order they come
+  for (const auto& [name, tensor] : mine) {
+    const auto found = given.find(name);
+    if (found == given.end() || !found->second.sizes().equals(tensor.sizes()))
+      throw UsageError(fmt::format("the optimizer's state has no {}, or another shape of it", name));
+  }
 
   const torch::NoGradGuard no_gradients;
-  steps_ = state[0].second.item<std::int64_t>();
+  steps_ = given.at("step").item<std::int64_t>();
   for (std::size_t i = 0; i < moments_.size(); ++i) {
-    moments_[i].first.copy_(state[1 + 2 * i].second);
-    moments_[i].second.copy_(state[2 + 2 * i].second);
+    moments_[i].first.copy_(given.at(fmt::format("first.{}", i)));
+    moments_[i].second.copy_(given.at(fmt::format("second.{}", i)));
   }
 }
 

@@ -134,24 +134,28 @@ void restore_training_state(const std::vector<std::pair<std::string, torch::Tens
     return found->second;
   };
   //! [12.5]
-  const torch::NoGradGuard no_gradients;
-  for (auto& parameter : model.named_parameters()) {
-    const auto saved = find("model." + parameter.key());
-    if (!saved.sizes().equals(parameter->sizes())) {
+  // Everything is looked up and compared before anything is changed: a state that does not fit leaves all as it was.
+  auto parameters = model.named_parameters();
+  std::vector<torch::Tensor> saved;
+  for (const auto& parameter : parameters) {
+    saved.push_back(find("model." + parameter.key()));
+    if (!saved.back().sizes().equals(parameter->sizes())) {
       throw UsageError(fmt::format("the state has another shape of {}", parameter.key()));
     }
-    parameter->copy_(saved);
   }
-
-  // The optimizer's entries are named and ordered as it names and orders them itself.
   auto entries = optimizer.state();
   for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
-  optimizer.set_state(entries);
-
-  // Both sources of chance stand where they stood.
-  set_words(random, find("random"));
+  auto drawn_from = random;
+  set_words(drawn_from, find("random"));
   const auto device = model.token_embedding.device();
-  generator_of(device).set_state(find(generator_name(device)));
+  const auto generator = find(generator_name(device));
+
+  // The optimizer compares by itself before it takes; what follows cannot be refused any more.
+  optimizer.set_state(entries);
+  const torch::NoGradGuard no_gradients;
+  for (std::size_t i = 0; i < saved.size(); ++i) parameters[i].value().copy_(saved[i]);
+  random = drawn_from;
+  generator_of(device).set_state(generator);
   //! [12.5]
 }
 

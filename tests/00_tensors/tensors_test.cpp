@@ -70,6 +70,13 @@ using OnTable = std::function<Tensor(const Tensor&)>;
                  centre(table);
                  answers.add("the table that was passed in, afterwards", table);
                })
+        .check("gradients",
+               [](const OnTable& centre, Answers& answers) {
+                 const auto table = normal_input({3, 5}, 4).requires_grad_();
+                 answers.add_gradients(centre(table), {{"the table", table}});
+               })
+        .mistake("standardised",
+                 [](const Tensor& table) { return (table - table.mean(1, true)) / table.std(1, true, true); })
         .mistake("column_means", [](const Tensor& table) { return table - table.mean(0, true); })
         .mistake("mean_of_everything", [](const Tensor& table) { return table - table.mean(); })
         .mistake("dimension_dropped", [](const Tensor& table) { return table - table.mean(1); })
@@ -84,6 +91,13 @@ using OnTable = std::function<Tensor(const Tensor&)>;
         .check("column_after_column",
                [](const OnTable& read, Answers& answers) {
                  answers.add("the numbers", read(torch::arange(12).view({3, 4})), exact);
+               })
+        .check("gradients",
+               [](const OnTable& read, Answers& answers) {
+                 const auto table = normal_input({3, 4}, 5).requires_grad_();
+                 const auto numbers = read(table);
+                 answers.add("the numbers", numbers, exact);
+                 answers.add_gradients(numbers, {{"the table", table}});
                })
         .mistake("row_after_row", [](const Tensor& table) { return table.view({-1}); })
         .mistake("view_for_transpose",
@@ -114,6 +128,10 @@ using Products = std::function<Tensor(const Tensor&, const Tensor&)>;
                  answers.add("the products of 3 x 3 vectors of width 3",
                              products(normal_input({3, 3, 3}, 7), normal_input({3, 3, 3}, 8)));
                })
+        .mistake("view_for_transpose",
+                 [](const Tensor& left, const Tensor& right) {
+                   return left.matmul(right.reshape({right.size(0), right.size(2), right.size(1)}));
+                 })
         .mistake("not_transposed", [](const Tensor& left, const Tensor& right) { return left.matmul(right); })
         .mistake("right_with_left",
                  [](const Tensor& left, const Tensor& right) { return right.matmul(left.transpose(-2, -1)); })
@@ -149,14 +167,22 @@ double cubic(double x) {
                [](const ThreeSlopes& slopes_at, Answers& answers) {
                  // A difference of two numbers of size 1 that lie 0.01 apart keeps 13 digits.
                  const Tolerance difference{1e-11, 0, "the difference of two nearly equal numbers loses digits"};
-                 for (const double x : {-1.5, 0.25, 2.0}) {
-                   const auto slopes = slopes_at(x, 0.01);
+                 for (const double x : {-1.5, 0.25, 0.1, 2.0}) {
+                   // 0.1 is no float32 number. Another step gives another difference.
+                   const auto slopes = slopes_at(x, x == 2.0 ? 0.5 : 0.01);
                    const auto where = " at x = " + std::to_string(x);
                    answers.add("by hand" + where, slopes.by_hand);
                    answers.add("by difference" + where, slopes.by_difference, difference);
                    answers.add("by backward" + where, slopes.by_backward);
                  }
                })
+        .mistake("step_of_its_own", slopes_wrongly([](Slopes& slopes, double x, double) {
+                   slopes.by_difference = (cubic(x + 1e-4) - cubic(x - 1e-4)) / 2e-4;
+                 }))
+        .mistake("sign_of_the_second_term",
+                 slopes_wrongly([](Slopes& slopes, double x, double) { slopes.by_hand = 3 * x * x + 2; }))
+        .mistake("by_hand_three_times",
+                 slopes_wrongly([](Slopes& slopes, double x, double) { slopes.by_difference = 3 * x * x - 2; }))
         .mistake("derivative_without_constant",
                  slopes_wrongly([](Slopes& slopes, double x, double) { slopes.by_hand = 3 * x * x; }))
         .mistake("one_sided", slopes_wrongly([](Slopes& slopes, double x, double step) {
@@ -184,6 +210,7 @@ using MakeLayer = std::function<Layer(std::int64_t, std::int64_t)>;
 class Misregistered : public torch::nn::Module {
  public:
   explicit Misregistered(const std::function<void(Misregistered&)>& construct) { construct(*this); }
+  using torch::nn::Module::register_buffer;
   using torch::nn::Module::register_parameter;
 
   Tensor weight;
@@ -217,6 +244,12 @@ MakeLayer layer_wrongly(const std::function<void(Misregistered&, std::int64_t, s
                    const Tolerance drawn{0.005, 0, "it is estimated from what was drawn"};
                    answers.add(std::string("deviation of `") + name + "`",
                                parameter->detach().std(false).item<double>(), drawn);
+                   answers.add(std::string("mean of `") + name + "`", parameter->detach().mean().item<double>(),
+                               Tolerance{0.003, 0, drawn.reason});
+                   // Of normally distributed numbers, one in twenty lies further out than two deviations.
+                   answers.add(std::string("share of `") + name + "` beyond 0.2",
+                               (parameter->detach().abs() > 0.2).to(torch::kFloat64).mean().item<double>(),
+                               Tolerance{0.01, 0, drawn.reason});
                  }
                })
         .check("result",
@@ -225,6 +258,39 @@ MakeLayer layer_wrongly(const std::function<void(Misregistered&, std::int64_t, s
                  answers.load_parameters(*layer.module);
                  answers.add("the result", layer.forward(normal_input({4, 3}, 9)));
                })
+        .mistake("no_gradient", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::randn({outputs, inputs}) * 0.1, false);
+                   layer.bias = layer.register_parameter("bias", torch::zeros({outputs}), false);
+                 }))
+        .mistake("uniform", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::rand({outputs, inputs}) * 0.1);
+                   layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
+                 }))
+        .mistake("bias_ones", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
+                   layer.bias = layer.register_parameter("bias", torch::ones({outputs}));
+                 }))
+        .mistake("bias_drawn", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
+                   layer.bias = layer.register_parameter("bias", torch::randn({outputs}) * 0.1);
+                 }))
+        .mistake("weights_zero", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weight", torch::zeros({outputs, inputs}));
+                   layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
+                 }))
+        .mistake("members_not_assigned",
+                 layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.register_parameter("weight", torch::randn({outputs, inputs}) * 0.1);
+                   layer.register_parameter("bias", torch::zeros({outputs}));
+                 }))
+        .mistake("other_names", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("w", torch::randn({outputs, inputs}) * 0.1);
+                   layer.bias = layer.register_parameter("b", torch::zeros({outputs}));
+                 }))
+        .mistake("buffers", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_buffer("weight", torch::randn({outputs, inputs}) * 0.1);
+                   layer.bias = layer.register_buffer("bias", torch::zeros({outputs}));
+                 }))
         .mistake("not_registered", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
                    layer.weight = torch::randn({outputs, inputs}) * 0.1;
                    layer.bias = torch::zeros({outputs});

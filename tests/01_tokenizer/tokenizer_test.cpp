@@ -81,6 +81,18 @@ using Vocabulary = std::function<Characters(std::string_view)>;
                [](const Vocabulary& vocabulary, Answers& answers) {
                  answers.add_error("a text whose third byte is 0xff", [&] { vocabulary("ab\xff"); }, {"byte 3"});
                })
+        .mistake("descending",
+                 [](std::string_view text) {
+                   Characters different = sorted_once(characters_of(text));
+                   std::reverse(different.begin(), different.end());
+                   return different;
+                 })
+        .mistake("unique_without_erase",
+                 [](std::string_view text) {
+                   Characters different = sorted(characters_of(text));
+                   std::unique(different.begin(), different.end());
+                   return different;
+                 })
         .mistake("bytes_for_code_points", [](std::string_view text) { return sorted_once(bytes_of(text)); })
         .mistake("order_of_appearance",
                  [](std::string_view text) {
@@ -150,6 +162,30 @@ std::string tokens_or_error(const std::function<Tokens()>& encode) {
   }
 }
 
+/// What an error tells of unknown characters, whatever its words: which of them it names, and whether it says the
+/// place.
+std::string what_is_told(const std::function<void()>& encode, const Characters& unknown, std::size_t place) {
+  try {
+    encode();
+  } catch (const UsageError& error) {
+    const std::string text = error.what();
+    std::string told = "a UsageError";
+    for (const char32_t character : unknown) {
+      const bool named = text.find(encode_utf8(character)) != std::string::npos;
+      told += fmt::format(", {} {}", named ? "naming" : "without", show_character(character));
+    }
+    bool placed = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+      if (digit(i) && (i == 0 || !digit(i - 1))) placed = placed || std::stoull(text.substr(i)) == place;
+    }
+    return told + fmt::format(", {} its place, {}", placed ? "with" : "without", place);
+  } catch (const std::out_of_range&) {
+    return "threw std::out_of_range";
+  }
+  return "nothing was thrown";
+}
+
 [[maybe_unused]] const auto& exercise_1_2 =
     exercise<Encode>(
         "1.2", [](const Characters& vocabulary, std::string_view text) { return Tokenizer(vocabulary).encode(text); })
@@ -167,16 +203,29 @@ std::string tokens_or_error(const std::function<Tokens()>& encode) {
                [](const Encode& encode, Answers& answers) {
                  answers.add("what encoding \"abz\" gives",
                              tokens_or_error([&] { return encode(kVocabulary, "abz"); }));
-                 answers.add_error("a text whose second and fourth characters have no token",
-                                   [&] {
-                                     encode(kVocabulary,
-                                            "a\xc3\xa9"
-                                            "b!\xc3\xa9");
-                                   },
-                                   {show_character(U'\u00e9'), show_character(U'!'), "character 2 "});
-                 answers.add_error("a text whose last character has no token, and is the largest",
-                                   [&] { encode(kVocabulary, "abz"); }, {show_character(U'z'), "character 3 "});
+                 answers.add("a text whose second and fourth characters have no token", what_is_told(
+                                                                                            [&] {
+                                                                                              encode(kVocabulary,
+                                                                                                     "a\xc3\xa9"
+                                                                                                     "b!\xc3\xa9");
+                                                                                            },
+                                                                                            {U'\u00e9', U'!'}, 2));
+                 answers.add("a text whose last character has no token, and is the largest",
+                             what_is_told([&] { encode(kVocabulary, "abz"); }, {U'z'}, 3));
+                 answers.add(
+                     "a text whose 13th character is its first without a token",
+                     what_is_told([&] { encode(kWideVocabulary, "caf\xc3\xa9: 5 \xe2\x82\xac, ax"); }, {U'x'}, 13));
                })
+        .mistake("another_error",
+                 [](const Characters& vocabulary, std::string_view text) {
+                   Tokens tokens;
+                   for (const char32_t character : characters_of(text)) {
+                     const auto place = std::find(vocabulary.begin(), vocabulary.end(), character);
+                     if (place == vocabulary.end()) throw std::out_of_range("no token");
+                     tokens.push_back(place - vocabulary.begin());
+                   }
+                   return tokens;
+                 })
         .mistake("bytes_for_code_points", encode_with({.bytes = true}))
         .mistake("code_points_for_tokens", encode_with({.code_points = true}))
         .mistake("tokens_from_one", encode_with({.from = 1}))
@@ -207,6 +256,16 @@ using Decode = std::function<std::string(const Characters&, const Tokens&)>;
                  answers.add_error("token 7 of a vocabulary of 7", [&] { decode(kVocabulary, {2, 7}); });
                  answers.add_error("token -1", [&] { decode(kVocabulary, {2, -1}); });
                })
+        .mistake("another_error",
+                 [](const Characters& vocabulary, const Tokens& tokens) {
+                   std::string text;
+                   for (const auto token : tokens) {
+                     if (token < 0 || token >= static_cast<std::int64_t>(vocabulary.size()))
+                       throw UsageError("no such token");
+                     text += encode_utf8(vocabulary[static_cast<std::size_t>(token)]);
+                   }
+                   return text;
+                 })
         .mistake("bytes_for_code_points",
                  [](const Characters& vocabulary, const Tokens& tokens) {
                    std::string text;
@@ -279,7 +338,17 @@ torch::Tensor abracadabra() {
                  answers.add("the pairs of \"aba\" over \"abcd\"",
                              count(torch::tensor(Tokens{0, 1, 0}, torch::kInt64), 4), exact);
                  answers.add("the pairs of a single token", count(torch::tensor(Tokens{2}, torch::kInt64), 4), exact);
+                 answers.add("the pairs of \"ddd\" over \"abcd\"",
+                             count(torch::tensor(Tokens{3, 3, 3}, torch::kInt64), 4), exact);
                })
+        .mistake("left_flat",
+                 [](const torch::Tensor& tokens, std::int64_t size) { return counted(tokens, size).flatten(); })
+        .mistake("float_counts", [](const torch::Tensor& tokens,
+                                    std::int64_t size) { return counted(tokens, size).to(torch::kFloat32); })
+        .mistake("no_minlength",
+                 [](const torch::Tensor& tokens, std::int64_t size) {
+                   return torch::bincount(tokens.slice(0, 0, -1) * size + tokens.slice(0, 1)).view({size, size});
+                 })
         .mistake("rows_and_columns_swapped",
                  [](const torch::Tensor& tokens, std::int64_t size) { return counted(tokens, size).t().contiguous(); })
         .mistake("every_second_pair",
@@ -329,6 +398,16 @@ void add_coverage(const Coverage& coverage, Answers& answers) {
                [](const Measure& measure, Answers& answers) { add_coverage(measure(abracadabra(), 5), answers); })
         .check("a_longer_text", [](const Measure& measure,
                                    Answers& answers) { add_coverage(measure(uneven_tokens(300, 9, 21), 9), answers); })
+        .mistake("without_doubles", coverage_but([](Coverage& coverage) {
+                   coverage.pairs_possible = coverage.vocabulary_size * (coverage.vocabulary_size - 1);
+                   coverage.characters_per_pair =
+                       static_cast<double>(coverage.characters) / static_cast<double>(coverage.pairs_possible);
+                 }))
+        .mistake("pairs_for_characters", coverage_but([](Coverage& coverage) {
+                   coverage.characters -= 1;
+                   coverage.characters_per_pair =
+                       static_cast<double>(coverage.characters) / static_cast<double>(coverage.pairs_possible);
+                 }))
         .mistake("unordered_pairs", coverage_but([](Coverage& coverage) {
                    coverage.pairs_possible = coverage.vocabulary_size * (coverage.vocabulary_size - 1) / 2;
                    coverage.characters_per_pair =
@@ -371,6 +450,7 @@ torch::Tensor some_probabilities(std::int64_t count) {
                [](const Loss& loss, Answers& answers) {
                  answers.add("the loss of 100 probabilities", loss(some_probabilities(100)));
                })
+        .mistake("probability", [](const torch::Tensor& p) { return -p.mean().item<double>(); })
         .mistake("logarithm_to_base_2", [](const torch::Tensor& p) { return -p.log2().mean().item<double>(); })
         .mistake("logarithm_to_base_10", [](const torch::Tensor& p) { return -p.log10().mean().item<double>(); })
         .mistake("sum_for_mean", [](const torch::Tensor& p) { return -p.log().sum().item<double>(); })
@@ -400,6 +480,13 @@ using PairProbabilities = std::function<torch::Tensor(const torch::Tensor&, doub
                  const auto counts = torch::tensor(Tokens{1, 3, 0, 0}, torch::kInt64).view({2, 2});
                  answers.add("counts 1 3 / 0 0, smoothing 0", probabilities(counts, 0.0), double_rounding);
                })
+        .mistake("softmax", [](const torch::Tensor& counts,
+                               double smoothing) { return torch::softmax(counts.to(torch::kFloat64) + smoothing, 1); })
+        .mistake("smoothing_after_division",
+                 [](const torch::Tensor& counts, double smoothing) {
+                   const auto shares = counts.to(torch::kFloat64);
+                   return shares / shares.sum(1, true) + smoothing;
+                 })
         .mistake("now_given_next",
                  [](const torch::Tensor& counts, double smoothing) {
                    const auto weights = counts.to(torch::kFloat64) + smoothing;
@@ -458,6 +545,15 @@ torch::Tensor next_of(const torch::Tensor& tokens) {
                [](const ModelLoss& loss, Answers& answers) {
                  answers.add("the loss on 200 tokens", loss(some_model(8), uneven_tokens(200, 8, 61)));
                })
+        .mistake("over_characters",
+                 [](const torch::Tensor& model, const torch::Tensor& tokens) {
+                   return -model.index({now_of(tokens), next_of(tokens)}).log().sum().item<double>() /
+                          static_cast<double>(tokens.size(0));
+                 })
+        .mistake("not_shifted",
+                 [](const torch::Tensor& model, const torch::Tensor& tokens) {
+                   return -model.index({tokens, tokens}).log().mean().item<double>();
+                 })
         .mistake("now_given_next",
                  [](const torch::Tensor& model, const torch::Tensor& tokens) {
                    return -model.index({next_of(tokens), now_of(tokens)}).log().mean().item<double>();
@@ -598,6 +694,21 @@ Tokens listed(const Pair& pair) {
                [](const Find& find, Answers& answers) {
                  answers.add("the pair of 70000 3 70000 3", listed(find({70000, 3, 70000, 3})));
                })
+        .check("large_second_numbers",
+               [](const Find& find, Answers& answers) {
+                 answers.add("the pair of 3 70000 3 70000", listed(find({3, 70000, 3, 70000})));
+               })
+        .mistake(
+            "last_pair_missed",
+            [](const Tokens& tokens) { return first_of_most(pair_counts(Tokens(tokens.begin(), tokens.end() - 1))); })
+        .mistake("rarest",
+                 [](const Tokens& tokens) {
+                   const auto counts = pair_counts(tokens);
+                   return std::min_element(counts.begin(), counts.end(),
+                                           [](const auto& one, const auto& other) { return one.second < other.second; })
+                       ->first;
+                 })
+        .mistake("smallest_pair", [](const Tokens& tokens) { return pair_counts(tokens).begin()->first; })
         .mistake("most_frequent_tokens",
                  [](const Tokens& tokens) {
                    std::map<std::int64_t, std::int64_t> counts;
@@ -683,6 +794,7 @@ constexpr std::size_t kNoLimit = SIZE_MAX;
                  answers.add("a single token", merge({1}, {1, 2}, 9));
                  answers.add("no token", merge({}, {1, 2}, 9));
                })
+        .mistake("nothing_merged", [](const Tokens& tokens, Pair, std::int64_t) { return tokens; })
         .mistake("second_token_kept",
                  [](const Tokens& tokens, Pair pair, std::int64_t new_token) {
                    return merged(tokens, pair, new_token, kNoLimit, false, true, false);

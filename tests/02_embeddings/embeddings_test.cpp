@@ -57,6 +57,20 @@ using Embed = std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>
                  answers.add_gradients(vectors,
                                        {{"the token table", token_table}, {"the position table", position_table}});
                })
+        .check("another_batch",
+               [](const Embed& embed_both, Answers& answers) {
+                 answers.add(
+                     "the sums of one row of five tokens",
+                     embed_both(normal_input({7, 3}, 13), normal_input({8, 3}, 14), token_input({1, 5}, 7, 15)));
+               })
+        .mistake("multiplied",
+                 [](const Tensor& token_table, const Tensor& position_table, const Tensor& tokens) {
+                   return token_table.index({tokens}) * position_table.slice(0, 0, tokens.size(1));
+                 })
+        .mistake("positions_from_one",
+                 [](const Tensor& token_table, const Tensor& position_table, const Tensor& tokens) {
+                   return token_table.index({tokens}) + position_table.slice(0, 1, tokens.size(1) + 1);
+                 })
         .mistake("no_positions", [](const Tensor& token_table, const Tensor&,
                                     const Tensor& tokens) { return token_table.index({tokens}); })
         .mistake("positions_over_the_batch",
@@ -99,6 +113,17 @@ using Softmax = std::function<Tensor(const Tensor&)>;
                  answers.add("the probabilities where some scores are minus infinity",
                              probabilities_of(torch::tensor({{0.5F, never, 1.5F}, {never, never, -3.0F}})));
                })
+        .check("float64",
+               [](const Softmax& probabilities_of, Answers& answers) {
+                 answers.add("the probabilities of float64 scores",
+                             probabilities_of(normal_input({3, 4}, 16).to(torch::kFloat64)), double_rounding);
+               })
+        .check("scores_far_apart",
+               [](const Softmax& probabilities_of, Answers& answers) {
+                 // One row is far above the other: what is taken off has to be each row's own largest.
+                 answers.add("the probabilities of rows near 200 and near -200",
+                             probabilities_of(watched(torch::tensor({{200.0F, 199.0F}, {-200.0F, -201.5F}}))));
+               })
         .mistake("overflow",
                  [](const Tensor& scores) {
                    const auto weights = scores.exp();
@@ -138,7 +163,25 @@ using CrossEntropy = std::function<Tensor(const Tensor&, const Tensor&)>;
                  answers.add(
                      "the loss where the target's probability rounds to 0",
                      loss_of(torch::tensor({{500.0F, 0.0F}, {0.0F, 1.0F}}), torch::tensor({1, 1}, torch::kInt64)));
+                 answers.add("the loss of two scores of 1000",
+                             loss_of(torch::tensor({{1000.0F, 1000.0F}}), torch::tensor({1}, torch::kInt64)));
                })
+        .mistake("columns_for_numbers",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   return (logits.logsumexp(-1) - logits.index_select(1, targets)).mean();
+                 })
+        .mistake("not_safe",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   return (logits.exp().sum(-1).log() - logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)).mean();
+                 })
+        .mistake("over_rows",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   return -torch::log_softmax(logits, 0).gather(-1, targets.unsqueeze(-1)).mean();
+                 })
+        .mistake("one_a_row",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   return -torch::log_softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).squeeze(-1);
+                 })
         .mistake("sum_for_mean",
                  [](const Tensor& logits, const Tensor& targets) {
                    return -torch::log_softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).sum();
@@ -172,6 +215,22 @@ using CrossEntropy = std::function<Tensor(const Tensor&, const Tensor&)>;
                  answers.add("the gradient",
                              gradient_of(normal_input({4, 5}, 8, 2.0), torch::tensor({2, 0, 4, 2}, torch::kInt64)));
                })
+        .check("targets_without_the_last_class",
+               [](const CrossEntropy& gradient_of, Answers& answers) {
+                 answers.add("the gradient of three rows of six classes",
+                             gradient_of(normal_input({3, 6}, 17, 2.0), torch::tensor({2, 0, 1}, torch::kInt64)));
+               })
+        .mistake("whole_columns",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   auto gradient = torch::softmax(logits, -1).clone();
+                   gradient.index_put_({torch::indexing::Slice(), targets},
+                                       gradient.index({torch::indexing::Slice(), targets}) - 1);
+                   return gradient / logits.size(0);
+                 })
+        .mistake("over_every_number",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   return (torch::softmax(logits, -1) - torch::one_hot(targets, logits.size(-1))) / logits.numel();
+                 })
         .mistake("not_averaged",
                  [](const Tensor& logits, const Tensor& targets) {
                    return torch::softmax(logits, -1) - torch::one_hot(targets, logits.size(-1));
@@ -206,6 +265,36 @@ using Descend = std::function<void(const std::vector<Tensor>&, double)>;
                  answers.add("a parameter without a gradient", idle);
                  answers.add("the parameter still requires gradients", used.requires_grad());
                })
+        .check("another_rate",
+               [](const Descend& step, Answers& answers) {
+                 // Of three parameters the middle one has no gradient.
+                 auto one = normal_input({3}, 18).requires_grad_();
+                 auto idle = normal_input({2}, 19).requires_grad_();
+                 auto other = normal_input({2, 2}, 20).requires_grad_();
+                 ((one * one).sum() + (3 * other).sum()).backward();
+                 step({one, idle, other}, 0.03);
+                 answers.add("the first of three parameters at the rate 0.03", one);
+                 answers.add("the second, which has no gradient", idle);
+                 answers.add("the third", other);
+               })
+        .mistake("stops_at_the_first_without",
+                 [](const std::vector<Tensor>& parameters, double rate) {
+                   torch::NoGradGuard no_gradients;
+                   for (auto parameter : parameters) {
+                     if (!parameter.grad().defined()) break;
+                     parameter -= rate * parameter.grad();
+                     parameter.mutable_grad().reset();
+                   }
+                 })
+        .mistake("rate_of_its_own",
+                 [](const std::vector<Tensor>& parameters, double) {
+                   torch::NoGradGuard no_gradients;
+                   for (auto parameter : parameters) {
+                     if (!parameter.grad().defined()) continue;
+                     parameter -= 0.1 * parameter.grad();
+                     parameter.mutable_grad().reset();
+                   }
+                 })
         .mistake("uphill",
                  [](const std::vector<Tensor>& parameters, double rate) {
                    torch::NoGradGuard no_gradients;
@@ -266,8 +355,8 @@ Count count_wrongly(const std::function<void(ParameterCount&, const ModelShape&)
     exercise<Count>("2.7", count_parameters)
         .check("parts",
                [](const Count& count_of, Answers& answers) {
-                 for (const ModelShape& shape :
-                      {ModelShape{}, ModelShape{50257, 1024, 12, 12, 768}, ModelShape{11, 5, 3, 2, 8}}) {
+                 for (const ModelShape& shape : {ModelShape{}, ModelShape{50257, 1024, 12, 12, 768},
+                                                 ModelShape{11, 5, 3, 2, 8}, ModelShape{100000, 2048, 96, 96, 12288}}) {
                    const auto count = count_of(shape);
                    const auto of = " at width " + std::to_string(shape.width);
                    answers.add("token embedding" + of, count.token_embedding);
@@ -280,6 +369,15 @@ Count count_wrongly(const std::function<void(ParameterCount&, const ModelShape&)
                    answers.add("total" + of, count.total);
                  }
                })
+        .mistake("final_norm_not_added",
+                 count_wrongly([](ParameterCount& count, const ModelShape& shape) { count.total = -2 * shape.width; }))
+        .mistake("one_norm_a_block",
+                 count_wrongly([](ParameterCount& count, const ModelShape& shape) { count.norms = 2 * shape.width; }))
+        .mistake("no_mlp_biases",
+                 count_wrongly([](ParameterCount& count, const ModelShape& shape) { count.mlp -= 5 * shape.width; }))
+        .mistake("no_attention_biases", count_wrongly([](ParameterCount& count, const ModelShape& shape) {
+                   count.attention -= 4 * shape.width;
+                 }))
         .mistake("head_counted_twice", count_wrongly([](ParameterCount& count, const ModelShape& shape) {
                    count.total = shape.vocabulary_size * shape.width;
                  }))
@@ -324,6 +422,14 @@ using PairForward = std::function<Tensor(PairModel&, const Tensor&)>;
                  answers.load_parameters(*model);
                  answers.add("the logits of a tied model", forward(model, torch::tensor({2, 4}, torch::kInt64)) * 1000);
                })
+        .mistake("logarithms",
+                 [](PairModel& model, const Tensor& tokens) {
+                   return torch::log_softmax(model->token_table.index({tokens}).matmul(model->output_table.t()), -1);
+                 })
+        .mistake("scaled",
+                 [](PairModel& model, const Tensor& tokens) {
+                   return model->token_table.index({tokens}).matmul(model->output_table.t()) / std::sqrt(4.0);
+                 })
         .mistake("tables_swapped",
                  [](PairModel& model, const Tensor& tokens) {
                    return model->output_table.index({tokens}).matmul(model->token_table.t());

@@ -13,6 +13,7 @@
 #include "03_attention/attention.h"
 #include "tests/harness/check.h"
 #include "tests/harness/joining_cache.h"
+#include "tests/harness/operations.h"
 
 namespace verse {
 namespace {
@@ -58,6 +59,17 @@ double root(std::int64_t size) {
                [](const Scores& scores, Answers& answers) {
                  answers.add("scores", scores(normal_input({4, 16}, 3), normal_input({5, 16}, 4)));
                })
+        .check("float64",
+               [](const Scores& scores, Answers& answers) {
+                 answers.add("scores of float64 vectors",
+                             scores(normal_input({2, 4, 7}, 41).to(torch::kFloat64),
+                                    normal_input({2, 4, 7}, 42).to(torch::kFloat64)),
+                             double_rounding);
+               })
+        .mistake("whole_number_root",
+                 [](const Tensor& query, const Tensor& key) {
+                   return divided_products(query, key, std::floor(root(query.size(-1))));
+                 })
         .mistake("no_scaling", [](const Tensor& query, const Tensor& key) { return divided_products(query, key, 1.0); })
         .mistake("one_over_d",
                  [](const Tensor& query, const Tensor& key) {
@@ -86,44 +98,63 @@ double root(std::int64_t size) {
 // 3.2
 // ------------------------------------------------------------------------------------------------------------------
 
-using Mask = std::function<Tensor(std::int64_t, std::int64_t)>;
+using Mask = std::function<Tensor(std::int64_t, std::int64_t, torch::Device)>;
 
 /// A lower triangle whose last kept diagonal is `diagonal`.
-Tensor triangle(std::int64_t time, std::int64_t keys, std::int64_t diagonal) {
-  return torch::ones({time, keys}, torch::kBool).tril(diagonal);
+Tensor triangle(std::int64_t time, std::int64_t keys, std::int64_t diagonal, torch::Device device) {
+  return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).tril(diagonal);
 }
 
 [[maybe_unused]] const auto& exercise_3_2 =
-    exercise<Mask>("3.2", [](std::int64_t time, std::int64_t keys) { return causal_mask(time, keys); })
-        .check(
-            "as_many_queries_as_keys",
-            [](const Mask& mask, Answers& answers) { answers.add("mask of 4 queries on 4 keys", mask(4, 4), exact); })
+    exercise<Mask>("3.2", [](std::int64_t time, std::int64_t keys,
+                             torch::Device device) { return causal_mask(time, keys, device); })
+        .check("as_many_queries_as_keys",
+               [](const Mask& mask, Answers& answers) {
+                 answers.add("mask of 4 queries on 4 keys", mask(4, 4, torch::kCPU), exact);
+               })
         .check("the_last_queries_of_more_keys",
                [](const Mask& mask, Answers& answers) {
-                 answers.add("mask of 3 queries on 7 keys", mask(3, 7), exact);
-                 answers.add("mask of 1 query on 6 keys", mask(1, 6), exact);
+                 answers.add("mask of 3 queries on 7 keys", mask(3, 7, torch::kCPU), exact);
+                 answers.add("mask of 1 query on 6 keys", mask(1, 6, torch::kCPU), exact);
                })
         .check("kept_of_256_by_256",
                [](const Mask& mask, Answers& answers) {
-                 answers.add("scores kept", mask(256, 256).to(torch::kInt64).sum().item<std::int64_t>());
+                 answers.add("scores kept", mask(256, 256, torch::kCPU).to(torch::kInt64).sum().item<std::int64_t>());
                })
+        .check("on_the_device_asked_for",
+               [](const Mask& mask, Answers& answers) {
+                 // The meta device holds no numbers, so that every machine has it.
+                 std::string place;
+                 try {
+                   place = mask(2, 3, torch::kMeta).device().str();
+                 } catch (const c10::Error& error) {
+                   // Not every operation is made for it; one that says so was called there.
+                   place = std::string(error.what()).find("Meta") != std::string::npos ? "meta" : "an error";
+                 }
+                 answers.add("where the mask for the meta device lies", place);
+               })
+        .mistake("always_on_the_cpu", [](std::int64_t time, std::int64_t keys,
+                                         torch::Device) { return triangle(time, keys, keys - time, torch::kCPU); })
         .mistake("no_mask",
-                 [](std::int64_t time, std::int64_t keys) {
-                   return torch::ones({time, keys}, torch::kBool);
+                 [](std::int64_t time, std::int64_t keys, torch::Device device) {
+                   return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device));
                  })
-        .mistake("not_itself",
-                 [](std::int64_t time, std::int64_t keys) { return triangle(time, keys, keys - time - 1); })
-        .mistake("one_too_far",
-                 [](std::int64_t time, std::int64_t keys) { return triangle(time, keys, keys - time + 1); })
-        .mistake("queries_at_the_start", [](std::int64_t time, std::int64_t keys) { return triangle(time, keys, 0); })
+        .mistake("not_itself", [](std::int64_t time, std::int64_t keys,
+                                  torch::Device device) { return triangle(time, keys, keys - time - 1, device); })
+        .mistake("one_too_far", [](std::int64_t time, std::int64_t keys,
+                                   torch::Device device) { return triangle(time, keys, keys - time + 1, device); })
+        .mistake("queries_at_the_start", [](std::int64_t time, std::int64_t keys,
+                                            torch::Device device) { return triangle(time, keys, 0, device); })
         .mistake("upside_down",
-                 [](std::int64_t time, std::int64_t keys) {
-                   return torch::ones({time, keys}, torch::kBool).triu(keys - time);
+                 [](std::int64_t time, std::int64_t keys, torch::Device device) {
+                   return torch::ones({time, keys}, torch::dtype(torch::kBool).device(device)).triu(keys - time);
                  })
         .mistake("forbidden_for_allowed",
-                 [](std::int64_t time, std::int64_t keys) { return triangle(time, keys, keys - time).logical_not(); })
-        .mistake("numbers_for_truth", [](std::int64_t time, std::int64_t keys) {
-          return triangle(time, keys, keys - time).to(torch::kFloat);
+                 [](std::int64_t time, std::int64_t keys, torch::Device device) {
+                   return triangle(time, keys, keys - time, device).logical_not();
+                 })
+        .mistake("numbers_for_truth", [](std::int64_t time, std::int64_t keys, torch::Device device) {
+          return triangle(time, keys, keys - time, device).to(torch::kFloat);
         });
 
 // 3.3
@@ -152,6 +183,14 @@ using Weights = std::function<Tensor(const Tensor&, const Tensor&)>;
                  const auto scores = normal_input({2, 2, 8, 8}, 8, 1e4);
                  answers.add("weights", weights(scores, right_mask(8, 8)));
                  answers.add("weights of scores around -20,000", weights(scores - 2e4, right_mask(8, 8)));
+               })
+        .check("very_low_scores",
+               [](const Weights& weights, Answers& answers) {
+                 const auto scores = watched(torch::tensor({{-3e9F, -4e9F, 5.0F}}));
+                 answers.add("the weights of scores -3e9 and -4e9 beside a forbidden 5",
+                             weights(scores, torch::tensor({{true, true, false}})));
+                 answers.add("the weights of float64 scores",
+                             weights(normal_input({3, 3}, 43).to(torch::kFloat64), right_mask(3, 3)), double_rounding);
                })
         .mistake("no_mask", [](const Tensor& scores, const Tensor&) { return torch::softmax(scores, -1); })
         .mistake("mask_after_softmax",
@@ -251,6 +290,23 @@ Attend attend_with(const AttendSlip& slip) {
                  answers.add("a weight is dropped for all features alike",
                              torch::equal(used, mixed.slice(-1, 32)) ? "yes" : "no");
                })
+        .check("a_batch_of_one",
+               [](const Attend& mix, Answers& answers) {
+                 const auto query = normal_input({1, 1, 3, 4}, 44), key = normal_input({1, 1, 3, 4}, 45),
+                            value = normal_input({1, 1, 3, 6}, 46);
+                 answers.add("mixed values of one head of a batch of one",
+                             mix(query, key, value, right_mask(3, 3), nullptr, 0.0));
+               })
+        .check("another_dropout",
+               [](const Attend& mix, Answers& answers) {
+                 const auto query = normal_input({32, 16, 16}, 47), key = normal_input({32, 16, 16}, 48);
+                 const auto mixed = mix(query, key, torch::eye(16).expand({32, 16, 16}),
+                                        torch::ones({16, 16}, torch::kBool), nullptr, 0.2);
+                 // 8,192 draws of one in five: a deviation of 0.0045.
+                 answers.add("share of the weights that a dropout of 0.2 drops",
+                             (mixed == 0).to(torch::kDouble).mean().item<double>(),
+                             {0.03, 0, "which weights are dropped is left to chance"});
+               })
         .mistake("no_scaling", attend_with({.scaled = false}))
         .mistake("no_mask", attend_with({.masked = false}))
         .mistake("keys_for_values", attend_with({.mixes_keys = true}))
@@ -282,6 +338,18 @@ using Split = std::function<Tensor(const Tensor&, std::int64_t)>;
                [](const Split& split, Answers& answers) {
                  answers.add("heads (1207 is row 1, position 2, feature 7)", split(speaking_numbers(2, 5, 12), 1),
                              exact);
+               })
+        .check("gradients_and_types",
+               [](const Split& split, Answers& answers) {
+                 const auto x = normal_input({2, 5, 12}, 49).to(torch::kFloat64).requires_grad_();
+                 const auto result = split(x, 3);
+                 answers.add("the result for float64 numbers", result, exact);
+                 answers.add_gradients(result, {{"x", x}});
+               })
+        .check("on_the_device_of_its_input",
+               [](const Split& split, Answers& answers) {
+                 answers.add("where the heads of a tensor on the meta device lie",
+                             split(torch::empty({2, 3, 4}, torch::kMeta), 2).device().str());
                })
         .mistake("wrong_reshape",
                  [](const Tensor& x, std::int64_t heads) {
@@ -320,6 +388,18 @@ Tensor speaking_heads(std::int64_t heads) {
                  answers.add("merged (1207 is row 1, position 2, feature 7)", merge(speaking_heads(3).contiguous()),
                              exact);
                })
+        .check("gradients_and_types",
+               [](const Merge& merge, Answers& answers) {
+                 const auto x = normal_input({2, 3, 5, 4}, 49).to(torch::kFloat64).requires_grad_();
+                 const auto result = merge(x);
+                 answers.add("the result for float64 numbers", result, exact);
+                 answers.add_gradients(result, {{"x", x}});
+               })
+        .check("on_the_device_of_its_input",
+               [](const Merge& merge, Answers& answers) {
+                 answers.add("where the merged heads of a tensor on the meta device lie",
+                             merge(torch::empty({2, 3, 4, 5}, torch::kMeta)).device().str());
+               })
         .mistake("no_transpose",
                  [](const Tensor& x) {
                    return x.reshape({x.size(0), x.size(2), x.size(1) * x.size(3)});
@@ -342,9 +422,10 @@ using Forward = std::function<Tensor(CausalSelfAttentionImpl&, const Tensor&, co
 
 /// The forward pass on its own, with a switch for each slip.
 struct ForwardSlip {
-  bool keys_first = false, splits = true, splits_right = true, merges_right = true, projects = true, masked = true;
+  bool keys_first = false, values_first = false, interleaved = false, splits = true, splits_right = true,
+       merges_right = true, projects = true, masked = true;
   bool mask_knows_cache = true, takes_mask = true, narrows_mask = false, uses_cache = true;
-  bool gives_weights = true, fused_gives_weights = true;
+  bool gives_weights = true, fused_gives_weights = true, obeys_fused = true;
   bool drops_weights = true, drops_result = true, drops_in_evaluation = false;
 };
 
@@ -356,9 +437,19 @@ Forward forward_with(const ForwardSlip& slip) {
       return slip.splits_right ? all.reshape({batch, time, heads, width / heads}).transpose(1, 2)
                                : all.reshape({batch, heads, time, width / heads});
     };
-    const auto parts = layer.query_key_value->forward(x).chunk(3, -1);
-    const auto query = split(parts[slip.keys_first ? 1 : 0]);
-    auto key = split(parts[slip.keys_first ? 0 : 1]), value = split(parts[2]);
+    const auto all = layer.query_key_value->forward(x);
+    auto parts = all.chunk(3, -1);
+    if (slip.keys_first) std::swap(parts[0], parts[1]);
+    if (slip.values_first) std::swap(parts[0], parts[2]);
+    if (slip.interleaved) {
+      // Each head's query, key and value side by side.
+      const auto cut = all.reshape({batch, time, heads, 3, width / heads});
+      for (std::int64_t part = 0; part < 3; ++part) {
+        parts[static_cast<std::size_t>(part)] = cut.select(3, part).reshape({batch, time, width});
+      }
+    }
+    const auto query = split(parts[0]);
+    auto key = split(parts[1]), value = split(parts[2]);
     if (extras.cache != nullptr && slip.uses_cache) std::tie(key, value) = extras.cache->append(key, value);
 
     auto mask = right_mask(time, slip.mask_knows_cache ? key.size(2) : time);
@@ -371,7 +462,10 @@ Forward forward_with(const ForwardSlip& slip) {
     if (extras.weights != nullptr && gives) *extras.weights = weights;
     const bool dropping = layer.is_training() || slip.drops_in_evaluation;
     if (slip.drops_weights) weights = torch::dropout(weights, layer.options.dropout, dropping);
-    const auto mixed = torch::matmul(weights, value);
+    const auto mixed =
+        slip.obeys_fused && layer.options.fused && extras.weights == nullptr
+            ? at::scaled_dot_product_attention(query, key, value, mask, dropping ? layer.options.dropout : 0.0)
+            : torch::matmul(weights, value);
     const auto merged = (slip.merges_right ? mixed.transpose(1, 2) : mixed).reshape({batch, time, width});
     const auto result = slip.projects ? layer.output->forward(merged) : merged;
     return slip.drops_result ? torch::dropout(result, layer.options.dropout, dropping) : result;
@@ -465,6 +559,19 @@ void add_weights(const Forward& forward, Answers& answers, bool fused) {
                  answers.add("share of the rest that is as if no weight had been dropped",
                              doubled.masked_select(kept).to(torch::kDouble).mean().item<double>(), chance);
                })
+        .check("the_fused_form_where_it_is_asked_for",
+               [](const Forward& forward, Answers& answers) {
+                 for (const bool fused : {false, true}) {
+                   auto layer = prepared_layer(answers, fused);
+                   const auto called = operations_called([&] { forward(*layer, normal_input({1, 4, 12}, 50), {}); });
+                   const bool kernel = called.count("aten::scaled_dot_product_attention") > 0;
+                   answers.add(fused ? "with `fused`, LibTorch's kernel" : "without `fused`, LibTorch's kernel",
+                               kernel ? "is called" : "is not called");
+                 }
+               })
+        .mistake("fused_not_obeyed", forward_with({.obeys_fused = false}))
+        .mistake("interleaved", forward_with({.interleaved = true}))
+        .mistake("values_first", forward_with({.values_first = true}))
         .mistake("no_mask", forward_with({.masked = false}))
         .mistake("keys_first", forward_with({.keys_first = true}))
         .mistake("heads_not_split", forward_with({.splits = false}))

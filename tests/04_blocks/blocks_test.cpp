@@ -50,6 +50,47 @@ torch::Tensor normalised(const torch::Tensor& x, double epsilon, torch::IntArray
                  answers.add("layer_norm of nearly equal features", norm(x, torch::ones({4}), torch::zeros({4}), 1e-5),
                              {1e-3, 1e-3, "a mean of 1 that is subtracted leaves float32 five digits of 0.01"});
                })
+        .check("far_from_zero",
+               [](const Norm& norm, Answers& answers) {
+                 // A mean of 1,000 and a variance of 1: the mean of the squares less the square of the mean has no
+                 // digit left.
+                 const auto x = normal_input({2, 6}, 4) + 1000;
+                 answers.add("layer_norm of features near 1000", norm(x, torch::ones({6}), torch::zeros({6}), 1e-5),
+                             {1e-3, 1e-3, "at 1000, float32 has four digits after the point"});
+               })
+        .check("another_epsilon",
+               [](const Norm& norm, Answers& answers) {
+                 const auto x = normal_input({3, 4}, 5).to(torch::kFloat64);
+                 const auto ones = torch::ones({4}, torch::kFloat64), zeros = torch::zeros({4}, torch::kFloat64);
+                 answers.add("layer_norm of float64 numbers with epsilon 0.5", norm(x, ones, zeros, 0.5),
+                             double_rounding);
+               })
+        .mistake("statistics_detached",
+                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
+                   const auto centred = x - x.mean(-1, true).detach();
+                   return centred / (centred.square().mean(-1, true).detach() + epsilon).sqrt() * gain + bias;
+                 })
+        .mistake("bias_forgotten",
+                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
+                   (void)bias;
+                   return normalised(x, epsilon, {-1}) * gain;
+                 })
+        .mistake("gain_forgotten",
+                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
+                   (void)gain;
+                   return normalised(x, epsilon, {-1}) + bias;
+                 })
+        .mistake("mean_of_squares_less_square_of_mean",
+                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
+                   const auto mean = x.mean(-1, true);
+                   const auto variance = x.square().mean(-1, true) - mean.square();
+                   return (x - mean) / (variance + epsilon).sqrt() * gain + bias;
+                 })
+        .mistake("epsilon_of_its_own",
+                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
+                   (void)epsilon;
+                   return normalised(x, 1e-5, {-1}) * gain + bias;
+                 })
         .mistake("unbiased_variance",
                  [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
                    const auto variance = x.var(-1, /*unbiased=*/true, /*keepdim=*/true);
@@ -76,10 +117,8 @@ torch::Tensor normalised(const torch::Tensor& x, double epsilon, torch::IntArray
                  [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
                    return x / (x.var(-1, false, true) + epsilon).sqrt() * gain + bias;
                  })
-        .mistake("over_positions",
-                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
-                   return (x.dim() < 2 ? torch::zeros_like(x) : normalised(x, epsilon, {-2})) * gain + bias;
-                 })
+        .mistake("over_positions", [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias,
+                                      double epsilon) { return normalised(x, epsilon, {-2}) * gain + bias; })
         .mistake("over_everything",
                  [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
                    std::vector<std::int64_t> all;
@@ -110,13 +149,28 @@ const double kGeluScale = std::sqrt(2.0 / std::numbers::pi);
                  constexpr Tolerance digits{1e-6, 1e-6, "constants typed with seven digits are good enough"};
                  const auto x = torch::linspace(-4, 4, 33, torch::kFloat64).requires_grad_();
                  const auto result = gelu(x);
-                 answers.add("gelu_tanh(x)", result, digits);
+                 answers.add_for_each("gelu_tanh(x)", result, x, digits);
                  answers.add_gradients(result, {{"x", x}}, digits);
                })
         .check("any_shape",
                [](const Elementwise& gelu, Answers& answers) {
                  answers.add("gelu_tanh(x)", gelu(normal_input({2, 3, 4}, 1, 3.0)));
                })
+        .check("in_float64",
+               [](const Elementwise& gelu, Answers& answers) {
+                 // Differences of neighbouring values: what float32 rounds away is a thousand times what constants of
+                 // seven digits do.
+                 const auto x = torch::linspace(1, 1 + 1e-6, 11, torch::kFloat64);
+                 answers.add("how gelu_tanh(x) grows from x = 1 in steps of 1e-7, over the step", gelu(x).diff() / 1e-7,
+                             {1e-4, 1e-4, "constants typed with seven digits are good enough"});
+               })
+        .mistake("root_upside_down",
+                 [](const torch::Tensor& x) { return gelu_with(x, std::sqrt(std::numbers::pi / 2), 0.044715); })
+        .mistake(
+            "squared_for_cubed",
+            [](const torch::Tensor& x) { return 0.5 * x * (1 + torch::tanh(kGeluScale * (x + 0.044715 * x * x))); })
+        .mistake("whole_number_scale", [](const torch::Tensor& x) { return gelu_with(x, 0.0, 0.044715); })
+        .mistake("whole_number_constants", [](const torch::Tensor& x) { return 0 * x; })
         .mistake("exact_form", [](const torch::Tensor& x) { return gelu_exact(x); })
         .mistake("sigmoid_form", [](const torch::Tensor& x) { return x * torch::sigmoid(1.702 * x); })
         .mistake("relu", [](const torch::Tensor& x) { return torch::relu(x); })
@@ -198,6 +252,37 @@ constexpr Tolerance a_share{0.0125, 0, "what is dropped is drawn: a share of 40,
                  answers.add("the share that is dropped outside training", share(outside == 0), a_share);
                  answers.add("the share that is another while training", share(training != outside), a_share);
                })
+        .check("another_dropout",
+               [](const MLPForward& forward, Answers& answers) {
+                 auto options = small_options();
+                 options.dropout = 0.5;
+                 MLP mlp(options);
+                 fill_with_numbers(*mlp);
+                 answers.load_parameters(*mlp);
+                 const auto x = normal_input({5000, 8}, 1);
+                 const auto training = forward(mlp, x);
+                 mlp->eval();
+                 const auto outside = forward(mlp, x);
+                 const auto kept = training != 0;
+                 answers.add("the share that is dropped at dropout 0.5",
+                             1 - kept.to(torch::kFloat64).mean().item<double>(), a_share);
+                 // Dropout inside would change what is kept.
+                 const auto doubled = (training - 2 * outside).abs() < 1e-3;
+                 answers.add("the share of the kept outputs that are doubled",
+                             doubled.masked_select(kept).to(torch::kFloat64).mean().item<double>(), a_share);
+                 const auto all_or_none = (kept.sum(-1) == 0) | (kept.sum(-1) == kept.size(-1));
+                 answers.add("the share of positions of which all or nothing is dropped",
+                             all_or_none.to(torch::kFloat64).mean().item<double>(), {0.02, 0, a_share.reason});
+               })
+        .mistake("share_of_its_own",
+                 [](MLP& mlp, const torch::Tensor& x) {
+                   return torch::dropout(mlp_result(mlp, x), 0.25, mlp->is_training() && mlp->options.dropout > 0);
+                 })
+        .mistake("dropout_twice",
+                 [](MLP& mlp, const torch::Tensor& x) {
+                   return drop(mlp->contract->forward(drop(fused_gelu(mlp->expand->forward(x), mlp->options), mlp)),
+                               mlp);
+                 })
         .mistake(
             "no_gelu",
             [](MLP& mlp, const torch::Tensor& x) { return drop(mlp->contract->forward(mlp->expand->forward(x)), mlp); })
@@ -265,6 +350,40 @@ using BlockForward = std::function<torch::Tensor(Block&, const torch::Tensor&, c
                              {1e-4, 1e-4, "float32, through a dozen products"});
                  answers.add("the attention weights", weights);
                })
+        .check("the_stream_stays",
+               [](const BlockForward& forward, Answers& answers) {
+                 Block block(small_options());
+                 fill_with_numbers(*block);
+                 answers.load_parameters(*block);
+                 const torch::NoGradGuard no_gradients;
+                 answers.add("block(x) without gradients", forward(block, normal_input({1, 3, 8}, 6), {}),
+                             {1e-4, 1e-4, "float32, through a dozen products"});
+               })
+        .mistake("first_residual_lost",
+                 [](Block& block, const torch::Tensor& x, const AttentionExtras& extras) {
+                   const auto y = block->attention->forward(block->attention_norm->forward(x), extras);
+                   return y + block->mlp->forward(block->mlp_norm->forward(y));
+                 })
+        .mistake("mlp_not_normed",
+                 [](Block& block, const torch::Tensor& x, const AttentionExtras& extras) {
+                   const auto y = x + block->attention->forward(block->attention_norm->forward(x), extras);
+                   return y + block->mlp->forward(y);
+                 })
+        .mistake("attention_not_normed",
+                 [](Block& block, const torch::Tensor& x, const AttentionExtras& extras) {
+                   const auto y = x + block->attention->forward(x, extras);
+                   return y + block->mlp->forward(block->mlp_norm->forward(y));
+                 })
+        .mistake("mlp_first",
+                 [](Block& block, const torch::Tensor& x, const AttentionExtras& extras) {
+                   const auto y = x + block->mlp->forward(block->mlp_norm->forward(x));
+                   return y + block->attention->forward(block->attention_norm->forward(y), extras);
+                 })
+        .mistake("norms_exchanged",
+                 [](Block& block, const torch::Tensor& x, const AttentionExtras& extras) {
+                   const auto y = x + block->attention->forward(block->mlp_norm->forward(x), extras);
+                   return y + block->mlp->forward(block->attention_norm->forward(y));
+                 })
         .mistake("stream_overwritten_by_norm",
                  [](Block& block, const torch::Tensor& stream, const AttentionExtras& extras) {
                    auto x = block->attention_norm->forward(stream);

@@ -86,8 +86,8 @@ void describe_parameters(const Initialise& initialise, std::int64_t layers, Answ
     exercise<Initialise>("4.5", [](GPTImpl& model) { model.initialise(); })
         .check("eight_layers",
                [](const Initialise& initialise, Answers& answers) { describe_parameters(initialise, 8, answers); })
-        .check("three_layers",
-               [](const Initialise& initialise, Answers& answers) { describe_parameters(initialise, 3, answers); })
+        .check("two_layers",
+               [](const Initialise& initialise, Answers& answers) { describe_parameters(initialise, 2, answers); })
         .check("still_parameters",
                [](const Initialise& initialise, Answers& answers) {
                  GPT model(small_options());
@@ -101,6 +101,29 @@ void describe_parameters(const Initialise& initialise, std::int64_t layers, Answ
                  answers.add("parameters that can be trained", trainable);
                  answers.add("matrices and tables", tables);
                })
+        .check("drawn_anew",
+               [](const Initialise& initialise, Answers& answers) {
+                 GPT model(small_options());
+                 fill_with_numbers(*model);
+                 initialise(*model);
+                 const auto first = model->token_embedding.detach().clone();
+                 initialise(*model);
+                 answers.add("a second call draws the same numbers",
+                             torch::equal(first, model->token_embedding) ? "yes" : "no");
+               })
+        .mistake("output_not_scaled",
+                 [](GPTImpl& model) {
+                   initialise_with(model, 0.02, 0.02 / std::sqrt(2.0 * static_cast<double>(model.options.layers)));
+                   torch::NoGradGuard no_gradients;
+                   for (auto& parameter : model.named_parameters())
+                     if (parameter.key().ends_with("output.weight")) parameter->normal_(0.0, 0.02);
+                 })
+        .mistake("six_layers", [](GPTImpl& model) { initialise_with(model, 0.02, 0.02 / std::sqrt(12.0)); })
+        .mistake("seeded_inside",
+                 [](GPTImpl& model) {
+                   torch::manual_seed(42);
+                   initialise_with(model, 0.02, 0.02 / std::sqrt(2.0 * static_cast<double>(model.options.layers)));
+                 })
         .mistake("no_residual_scaling", [](GPTImpl& model) { initialise_with(model, 0.02, 0.02); })
         .mistake("one_addition_a_layer",
                  [](GPTImpl& model) {
@@ -200,6 +223,22 @@ torch::Tensor rows_of(const torch::Tensor& table, const torch::Tensor& rows) {
                  answers.load_parameters(*model);
                  answers.add("add_positions(x, undefined)", add(model, normal_input({2, 3, 8}, 1), {}));
                })
+        .check("no_dropout_here",
+               [](const AddPositions& add, Answers& answers) {
+                 auto options = small_options();
+                 options.dropout = 0.5;
+                 GPT model(options);
+                 fill_with_numbers(*model);
+                 answers.load_parameters(*model);
+                 const torch::NoGradGuard no_gradients;
+                 answers.add("add_positions(x, 0 to 2) in training, at dropout 0.5",
+                             add(model, normal_input({1, 3, 8}, 2), torch::arange(3)));
+               })
+        .mistake("dropout_here",
+                 [](GPT& model, const torch::Tensor& x, const torch::Tensor& positions) {
+                   const auto sum = positions.defined() ? x + rows_of(model->position_embedding, positions) : x;
+                   return torch::dropout(sum, model->options.dropout, model->is_training());
+                 })
         .mistake("counted_from_zero",
                  [](GPT& model, const torch::Tensor& x, const torch::Tensor& positions) {
                    if (!positions.defined()) return x;
@@ -317,22 +356,55 @@ constexpr Tolerance through_blocks{1e-4, 1e-4, "float32, through three blocks"};
                  answers.add("positions that each layer's cache has kept", kept);
                  answers.add("run_blocks(the last 2 of 5, with a cache)", rest, through_blocks);
                })
+        .check("two_layers",
+               [](const RunBlocks& run_blocks, Answers& answers) {
+                 auto options = small_options();
+                 options.layers = 2;
+                 GPT model(options);
+                 fill_with_numbers(*model, 0.25);
+                 answers.load_parameters(*model);
+                 answers.add("run_blocks(x) of two layers", run_blocks(model, normal_input({1, 3, 8}, 2), {}),
+                             through_blocks);
+               })
+        .mistake("result_lost",
+                 [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
+                   auto x = stream;
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer)
+                     run(model, layer, x, extras_of(extras, layer));
+                   return model->final_norm->forward(x);
+                 })
+        .mistake("first_block_left_out",
+                 [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
+                   auto x = stream;
+                   for (std::size_t layer = 1; layer < model->blocks->size(); ++layer)
+                     x = run(model, layer, x, extras_of(extras, layer));
+                   return model->final_norm->forward(x);
+                 })
+        .mistake("last_to_first",
+                 [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
+                   auto x = stream;
+                   for (std::size_t layer = model->blocks->size(); layer-- > 0;)
+                     x = run(model, layer, x, extras_of(extras, layer));
+                   return model->final_norm->forward(x);
+                 })
         .mistake("one_block_for_all",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) x = run(model, 0, x, extras_of(extras, layer));
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer)
+                     x = run(model, 0, x, extras_of(extras, layer));
                    return model->final_norm->forward(x);
                  })
         .mistake("no_final_norm",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) x = run(model, layer, x, extras_of(extras, layer));
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer)
+                     x = run(model, layer, x, extras_of(extras, layer));
                    return x;
                  })
         .mistake("norm_after_every_block",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) {
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) {
                      x = model->final_norm->forward(run(model, layer, x, extras_of(extras, layer)));
                    }
                    return x;
@@ -340,7 +412,7 @@ constexpr Tolerance through_blocks{1e-4, 1e-4, "float32, through three blocks"};
         .mistake("all_read_the_input",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    torch::Tensor x;
-                   for (std::size_t layer = 0; layer < 3; ++layer) {
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) {
                      x = run(model, layer, stream, extras_of(extras, layer));
                    }
                    return model->final_norm->forward(x);
@@ -348,7 +420,7 @@ constexpr Tolerance through_blocks{1e-4, 1e-4, "float32, through three blocks"};
         .mistake("residual_around_blocks",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) {
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) {
                      x = x + run(model, layer, x, extras_of(extras, layer));
                    }
                    return model->final_norm->forward(x);
@@ -356,19 +428,20 @@ constexpr Tolerance through_blocks{1e-4, 1e-4, "float32, through three blocks"};
         .mistake("last_block_left_out",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 2; ++layer) x = run(model, layer, x, extras_of(extras, layer));
+                   for (std::size_t layer = 0; layer + 1 < model->blocks->size(); ++layer)
+                     x = run(model, layer, x, extras_of(extras, layer));
                    return model->final_norm->forward(x);
                  })
         .mistake("extras_forgotten",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras&) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) x = run(model, layer, x, {});
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) x = run(model, layer, x, {});
                    return model->final_norm->forward(x);
                  })
         .mistake("mask_forgotten",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) {
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) {
                      auto own = extras_of(extras, layer);
                      own.mask = torch::Tensor();
                      x = run(model, layer, x, own);
@@ -378,7 +451,7 @@ constexpr Tolerance through_blocks{1e-4, 1e-4, "float32, through three blocks"};
         .mistake("one_cache_for_all",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) {
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) {
                      auto own = extras_of(extras, layer);
                      if (extras.cache != nullptr) own.cache = extras.cache->front().get();
                      x = run(model, layer, x, own);
@@ -388,7 +461,7 @@ constexpr Tolerance through_blocks{1e-4, 1e-4, "float32, through three blocks"};
         .mistake("weights_of_last_block_only",
                  [](GPT& model, const torch::Tensor& stream, const ForwardExtras& extras) {
                    auto x = stream;
-                   for (std::size_t layer = 0; layer < 3; ++layer) {
+                   for (std::size_t layer = 0; layer < model->blocks->size(); ++layer) {
                      auto own = extras_of(extras, layer);
                      if (extras.weights != nullptr) own.weights = extras.weights->data();
                      x = run(model, layer, x, own);
@@ -420,6 +493,23 @@ using Head = std::function<torch::Tensor(GPT&, const torch::Tensor&)>;
                  answers.load_parameters(*model);
                  answers.add("head(x) of a single position", head(model, normal_input({8}, 1)));
                })
+        .check("after_a_change",
+               [](const Head& head, Answers& answers) {
+                 GPT model(small_options());
+                 fill_with_numbers(*model, 0.3);
+                 answers.load_parameters(*model);
+                 const torch::NoGradGuard no_gradients;
+                 const auto x = normal_input({2, 8}, 2);
+                 answers.add("head(x)", head(model, x));
+                 model->token_embedding *= -2;
+                 answers.add("head(x) after the table was changed", head(model, x));
+               })
+        .mistake("kept_between_calls",
+                 [](GPT& model, const torch::Tensor& x) {
+                   static torch::Tensor kept;
+                   if (!kept.defined()) kept = model->token_embedding.detach().clone();
+                   return torch::matmul(x, (model->token_embedding - model->token_embedding.detach() + kept).t());
+                 })
         .mistake("copied_table",
                  [](GPT& model, const torch::Tensor& x) {
                    return torch::matmul(x, model->token_embedding.detach().clone().t());

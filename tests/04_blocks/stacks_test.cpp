@@ -52,6 +52,10 @@ torch::Tensor right(const torch::Tensor& x, const Layer& layer, Stack stack) {
                    answers.add_gradients(stream, {{"x, " + name_of(stack), x}});
                  }
                })
+        .mistake("falls_through",
+                 [](const torch::Tensor& x, const Layer& layer, Stack stack) {
+                   return right(x, layer, stack == Stack::pre_norm ? Stack::post_norm : stack);
+                 })
         .mistake("stream_overwritten_by_norm",
                  [](const torch::Tensor& x, const Layer& layer, Stack stack) {
                    if (stack != Stack::pre_norm) return right(x, layer, stack);

@@ -149,6 +149,27 @@ Tensor mean_loss(const Tensor& logits, const Tensor& targets) {
                  answers.add_gradients(loss, {{"the token table", model->token_embedding},
                                               {"the position table", model->position_embedding}});
                })
+        .check("the_mode_stays",
+               [](const BatchLoss& loss_of, Answers& answers) {
+                 for (const bool training : {true, false}) {
+                   auto model = tiny_model();
+                   model->train(training);
+                   loss_of(model, {token_input({1, 3}, 7, 3), token_input({1, 3}, 7, 4)});
+                   answers.add(
+                       std::string("the mode of a model in ") + (training ? "training" : "evaluation") + ", afterwards",
+                       model->is_training() ? "training" : "evaluation");
+                 }
+               })
+        .mistake("put_into_training",
+                 [](GPT& model, const Batch& batch) {
+                   model->train();
+                   return mean_loss(model->forward(batch.inputs), batch.targets);
+                 })
+        .mistake("left_in_evaluation",
+                 [](GPT& model, const Batch& batch) {
+                   model->eval();
+                   return mean_loss(model->forward(batch.inputs), batch.targets);
+                 })
         .mistake("softmax_first",
                  [](GPT& model, const Batch& batch) {
                    return mean_loss(torch::softmax(model->forward(batch.inputs), -1), batch.targets);
@@ -204,6 +225,19 @@ void right_moments(Moments& moments, const Tensor& gradient, double beta1, doubl
                    answers.add("the gradient itself" + after, gradient);
                  }
                })
+        .check("in_place",
+               [](const UpdateMoments& update, Answers& answers) {
+                 Moments moments{torch::zeros({2}), torch::zeros({2})};
+                 const auto first = moments.first, second = moments.second;
+                 update(moments, normal_input({2}, 14), 0.5, 0.5);
+                 answers.add("another name of the first moment, after the update", first);
+                 answers.add("another name of the second moment", second);
+               })
+        .mistake("new_tensors",
+                 [](Moments& moments, const Tensor& gradient, double beta1, double beta2) {
+                   moments.first = moments.first * beta1 + gradient * (1 - beta1);
+                   moments.second = moments.second * beta2 + gradient * gradient * (1 - beta2);
+                 })
         .mistake("gradient_not_squared",
                  [](Moments& moments, const Tensor& gradient, double beta1, double beta2) {
                    moments.first.mul_(beta1).add_(gradient, 1 - beta1);
@@ -290,6 +324,27 @@ Moments some_moments() {
                  answers.add("the first moment afterwards", moments.first);
                  answers.add("the second moment afterwards", moments.second);
                })
+        .check("other_betas",
+               [](const Direction& direction, Answers& answers) {
+                 AdamWOptions options;
+                 options.beta1 = 0.7;
+                 options.beta2 = 0.95;
+                 answers.add("the direction with the betas 0.7 and 0.95", direction(some_moments(), 2, options));
+               })
+        .mistake("power_forgotten", [](const Moments& moments, std::int64_t,
+                                       const AdamWOptions& options) { return direction_with({})(moments, 1, options); })
+        .mistake("epsilon_of_its_own",
+                 [](const Moments& moments, std::int64_t step, const AdamWOptions& options) {
+                   auto own = options;
+                   own.epsilon = 1e-8;
+                   return direction_with({})(moments, step, own);
+                 })
+        .mistake("betas_of_its_own",
+                 [](const Moments& moments, std::int64_t step, const AdamWOptions& options) {
+                   AdamWOptions own;
+                   own.epsilon = options.epsilon;
+                   return direction_with({})(moments, step, own);
+                 })
         .mistake("no_correction", direction_with({.corrects_first = false, .corrects_second = false}))
         .mistake("only_the_first_corrected", direction_with({.corrects_second = false}))
         .mistake("beta1_for_both", direction_with({.beta1_for_both = true}))
@@ -349,6 +404,7 @@ void take_three_steps(const Update& update, const std::vector<std::int64_t>& sha
     update(in_the_optimizer, moments, step, 0.25, options);
     const auto after = " after step " + std::to_string(step);
     answers.add("the model's parameter" + after, in_the_model);
+    answers.add("its gradient" + after, in_the_model.grad());
     answers.add("the first moment" + after, moments.first);
     answers.add("the second moment" + after, moments.second);
   }
@@ -362,6 +418,27 @@ void take_three_steps(const Update& update, const std::vector<std::int64_t>& sha
                  take_three_steps(update, {3, 2}, answers);
                })
         .check("vector", [](const Update& update, Answers& answers) { take_three_steps(update, {4}, answers); })
+        .check("three_dimensions",
+               [](const Update& update, Answers& answers) {
+                 take_three_steps(update, {2, 2, 2}, answers);
+               })
+        .mistake("two_dimensions_only",
+                 [](Tensor& parameter, Moments& moments, std::int64_t step, double rate, const AdamWOptions& options) {
+                   auto own = options;
+                   if (parameter.dim() > 2) own.weight_decay = 0;
+                   update_with({})(parameter, moments, step, rate, own);
+                 })
+        .mistake("gradient_cleared",
+                 [](Tensor& parameter, Moments& moments, std::int64_t step, double rate, const AdamWOptions& options) {
+                   update_with({})(parameter, moments, step, rate, options);
+                   parameter.mutable_grad().zero_();
+                 })
+        .mistake("decay_of_its_own",
+                 [](Tensor& parameter, Moments& moments, std::int64_t step, double rate, const AdamWOptions& options) {
+                   auto own = options;
+                   own.weight_decay = 0.1;
+                   update_with({})(parameter, moments, step, rate, own);
+                 })
         .mistake("decay_in_the_gradient", update_with({.decay = UpdateSlip::in_the_gradient}))
         .mistake("no_decay", update_with({.decay = UpdateSlip::nowhere}))
         .mistake("vectors_decay_too", update_with({.vectors_decay = true}))
@@ -423,6 +500,71 @@ void add_rates(const Rate& rate, const Schedule& schedule, const std::vector<std
                [](const Rate& rate, Answers& answers) {
                  add_rates(rate, {2.0, 0.5, 20, 10}, {0, 7}, answers);
                })
+        .mistake("foot_forgotten",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+
+                   if (step < schedule.warmup || step >= schedule.steps) return right(step, schedule);
+                   Schedule low = schedule;
+                   low.minimum = 0;
+                   return right(step, low);
+                 })
+        .mistake("warmup_from_the_minimum",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+
+                   if (step >= schedule.warmup) return right(step, schedule);
+                   return schedule.minimum + (schedule.peak - schedule.minimum) * static_cast<double>(step) / w;
+                 })
+        .mistake("degrees",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+
+                   if (step < schedule.warmup || step >= schedule.steps) return right(step, schedule);
+                   const double progress = static_cast<double>(step - schedule.warmup) /
+                                           static_cast<double>(schedule.steps - schedule.warmup);
+                   return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(180 * progress));
+                 })
+        .mistake("divided_by_all_steps",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+
+                   if (step < schedule.warmup || step >= schedule.steps) return right(step, schedule);
+                   const double progress =
+                       static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps);
+                   return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * progress));
+                 })
+        .mistake("warmup_plus_one",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+                   return step < schedule.warmup ? schedule.peak * static_cast<double>(step) / (w + 1)
+                                                 : right(step, schedule);
+                 })
+        .mistake("warmup_from_one",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+                   return step < schedule.warmup ? schedule.peak * static_cast<double>(step + 1) / w
+                                                 : right(step, schedule);
+                 })
+        .mistake("whole_number_warmup",
+                 [](std::int64_t step, const Schedule& schedule) {
+                   const auto right = rate_with({});
+                   const auto w = static_cast<double>(schedule.warmup);
+                   (void)w;
+                   return step < schedule.warmup ? 0.0 : right(step, schedule);
+                 })
         .mistake("off_by_one", rate_with({.step_off = 1}))
         .mistake("no_warmup", rate_with({.warms_up = false}))
         .mistake("divides_by_no_warmup", rate_with({.warmup_inclusive = true}))
@@ -454,6 +596,7 @@ Clip clip_with(const ClipSlip& slip) {
       if (parameter.grad().defined() || !slip.skips) gradients.push_back(parameter.grad());
     }
     const auto norm_of = [&slip](const std::vector<Tensor>& tensors) {
+      if (tensors.empty()) return torch::zeros({});
       std::vector<Tensor> norms;
       for (const auto& tensor : tensors) norms.push_back(tensor.norm());
       const auto all = torch::stack(norms);
@@ -497,6 +640,38 @@ void clip_some(const Clip& clip, double limit, Answers& answers) {
                  answers.add("the norm that is returned", clip({parameter}, std::numeric_limits<double>::infinity()));
                  answers.add("the gradient afterwards", parameter.grad());
                })
+        .check("gaps_and_nothing",
+               [](const Clip& clip, Answers& answers) {
+                 auto one = torch::ones({2}).requires_grad_(), idle = torch::ones({2}).requires_grad_(),
+                      other = torch::ones({3}).requires_grad_();
+                 one.mutable_grad() = normal_input({2}, 54);
+                 other.mutable_grad() = normal_input({3}, 55);
+                 answers.add("the norm where the second of three has no gradient", clip({one, idle, other}, 0.25));
+                 answers.add("the gradient of the first", one.grad());
+                 answers.add("the gradient of the third", other.grad());
+                 answers.add("the norm where nothing has a gradient", clip({idle}, 1.0).item<double>());
+                 auto calm = torch::ones({2}).requires_grad_();
+                 calm.mutable_grad() = torch::zeros({2});
+                 clip({calm}, 1.0);
+                 answers.add("a gradient of zeros, afterwards", calm.grad());
+               })
+        .mistake("nothing_not_expected",
+                 [](const std::vector<Tensor>& parameters, double limit) {
+                   std::vector<Tensor> some;
+                   for (const auto& parameter : parameters)
+                     if (parameter.grad().defined()) some.push_back(parameter);
+                   if (some.empty()) (void)torch::stack(std::vector<Tensor>{});
+                   return clip_with({})(some, limit);
+                 })
+        .mistake("stops_at_the_first_without",
+                 [](const std::vector<Tensor>& parameters, double limit) {
+                   std::vector<Tensor> some;
+                   for (const auto& parameter : parameters) {
+                     if (!parameter.grad().defined()) break;
+                     some.push_back(parameter);
+                   }
+                   return some.empty() ? torch::zeros({}) : clip_with({})(some, limit);
+                 })
         .mistake("by_tensor", clip_with({.scales = ClipSlip::by_tensor}))
         .mistake("by_number", clip_with({.scales = ClipSlip::by_number}))
         .mistake("no_root", clip_with({.norm = ClipSlip::squares}))
@@ -751,6 +926,21 @@ constexpr std::int64_t kToTheEnd = 100;
                })
         .check("stopped_by_the_listener",
                [](const Train& loop, Answers& answers) { train_in_bowls(loop, six_steps(), 2, answers); })
+        .mistake("one_batch_a_step",
+                 [](Optimizer& optimizer, const LossFunction& next_loss, TrainingOptions options,
+                    const StepListener& after_step) {
+                   options.accumulate = 1;
+                   train_with({})(optimizer, next_loss, options, after_step);
+                 })
+        .mistake("gradients_not_divided",
+                 [](Optimizer& optimizer, const LossFunction& next_loss, const TrainingOptions& options,
+                    const StepListener& after_step) {
+                   const auto share = static_cast<double>(options.accumulate);
+                   train_with({.divides = false})(optimizer, next_loss, options, [&](StepReport report) {
+                     report.loss = report.loss / share;
+                     return after_step(report);
+                   });
+                 })
         .mistake("no_zero_grad", train_with({.clears = LoopSlip::never}))
         .mistake("cleared_between_batches", train_with({.clears = LoopSlip::before_each_batch}))
         .mistake("cleared_before_the_step", train_with({.clears = LoopSlip::before_the_optimizer}))

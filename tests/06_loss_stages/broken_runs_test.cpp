@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "06_loss_stages/diagnosis.h"
+#include "common/base/text.h"
 #include "tests/06_loss_stages/recorded_runs.h"
 #include "tests/harness/check.h"
 
@@ -109,6 +110,10 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
                    run.rows.front().validation_loss = loss;
                    ask(find, fmt::format("a first loss of {}", loss), run, answers);
                  }
+                 RunRecord small = healthy_run();
+                 small.landmarks.uniform = 2.0;
+                 small.rows.front().validation_loss = 3.0;
+                 ask(find, "a first loss of 3 with a vocabulary of 7", small, answers);
                })
         .check("what_cannot_tell",
                [](const Find& find, Answers& answers) {
@@ -124,6 +129,12 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
                  ask(find, "no rows", empty, answers);
                })
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("vocabulary_of_its_own",
+                 [](const RunRecord& run) {
+                   const auto loss = validation_at(run, 0);
+                   if (!loss || run.rows.front().step != 0) return Finding::unknown;
+                   return yes_if(!(*loss <= std::log(65.0) + 0.5));
+                 })
         .mistake("no_margin",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, 0);
@@ -213,7 +224,7 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
 
 /// targets_not_shifted() on its own, with a switch for each slip.
 struct ShiftSlip {
-  bool loss_alone = false, sample_alone = false, whatever_the_future = false, short_sample = false,
+  bool loss_alone = false, sample_alone = false, bytes = false, whatever_the_future = false, short_sample = false,
        missing_is_no = false;
   double share = 0.5;
 };
@@ -223,7 +234,8 @@ Find shift_with(const ShiftSlip& slip) {
     const double influence = run.future_influence.value_or(0);
     if (!slip.whatever_the_future && influence > 1e-3) return Finding::no;
     const auto loss = validation_at(run, -1);
-    if ((run.sample.size() < 20 && !slip.short_sample) || !loss) {
+    const auto length = slip.bytes ? run.sample.size() : count_characters(run.sample);
+    if ((length < 20 && !slip.short_sample) || !loss) {
       return slip.missing_is_no ? Finding::no : Finding::unknown;
     }
     const bool fine = *loss < run.landmarks.pairs;
@@ -260,11 +272,18 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
         .check("what_cannot_tell",
                [](const Find& find, Answers& answers) {
                  ask(find, "a sample of 19 characters", run_that_wrote(std::string(19, 'e'), 0.05), answers);
+                 std::string accents;
+                 for (int i = 0; i < 15; ++i) accents += "\xc3\xa9";
+                 ask(find, "a sample of 15 characters of two bytes each", run_that_wrote(accents, 0.05), answers);
+                 RunRecord no_rows = run_that_wrote(std::string(100, 'e'), 0.05);
+                 no_rows.rows.clear();
+                 ask(find, "no row at all", no_rows, answers);
                  RunRecord run = run_that_wrote(std::string(100, 'e'), 0.05);
                  run.rows.back().validation_loss = std::nullopt;
                  ask(find, "no validation loss at the end", run, answers);
                })
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("bytes_counted", shift_with({.bytes = true}))
         .mistake("loss_alone", shift_with({.loss_alone = true}))
         .mistake("sample_alone", shift_with({.sample_alone = true}))
         .mistake("whatever_the_future", shift_with({.whatever_the_future = true}))
@@ -328,6 +347,12 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
                  ask(find, "a gap of 1.5 from step 300, 100,000 characters", run_with_gap(1.5, 300, 100000), answers);
                  ask(find, "a gap of 1.5 from step 100, 100,000 characters", run_with_gap(1.5, 100, 100000), answers);
                  ask(find, "a gap of 1.5 from step 100, 10,000 characters", run_with_gap(1.5, 100, 10000), answers);
+                 RunRecord once = run_with_gap(1.5, 100, 76800);
+                 ask(find, "a gap of 1.5 at step 100, when all 76,800 characters have been read once", once, answers);
+                 RunRecord first = healthy_run();
+                 first.rows[0].validation_loss = 4.2;
+                 first.rows[0].train_loss = 2.0;
+                 ask(find, "a gap before the first step, when nothing has been read", first, answers);
                })
         .check("a_gap_that_was_there_for_a_while",
                [](const Find& find, Answers& answers) {
@@ -336,6 +361,18 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
                  ask(find, "a gap of 1.5 that closes at the end", run, answers);
                })
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("before_the_first_step",
+                 [](const RunRecord& run) {
+                   RunRecord later = run;
+                   for (Metrics& row : later.rows) row.step += 1;
+                   return batch_with({})(later);
+                 })
+        .mistake("all_read_is_too_many",
+                 [](const RunRecord& run) {
+                   RunRecord shorter = run;
+                   shorter.training_characters -= 1;
+                   return batch_with({})(shorter);
+                 })
         .mistake("at_any_time", batch_with({.any_time = true}))
         .mistake("last_row_only", batch_with({.last_row_only = true}))
         .mistake("turned_round", batch_with({.turned_round = true}))

@@ -12,6 +12,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -205,6 +206,7 @@ struct Parabola {
                      overfit([&] { return parabola.loss(); }, {parabola.parameter}, [&] { parabola.step(); }, 4);
                  answers.add("the losses of 4 steps", torch::tensor(losses, torch::kFloat64));
                  answers.add("the steps taken", parabola.steps);
+                 answers.add("how often the loss was asked for", parabola.losses_asked);
                  answers.add("where the parameter ends", parabola.parameter);
                })
         .check("a_part_that_learns_nothing",
@@ -226,6 +228,31 @@ struct Parabola {
                      overfit([&] { return parabola.loss(); }, {parabola.parameter}, [&] { parabola.step(); }, 0);
                  answers.add("the losses of 0 steps", torch::tensor(losses, torch::kFloat64));
                })
+        .mistake("asked_twice",
+                 [](const std::function<Tensor()>& next_loss, const std::vector<Tensor>& parameters,
+                    const std::function<void()>& step, std::int64_t steps) {
+                   const auto twice = [&] {
+                     next_loss();
+                     return next_loss();
+                   };
+                   int asked = 0;
+                   return one_batch_with({})([&] { return asked++ < steps ? twice() : next_loss(); }, parameters, step,
+                                             steps);
+                 })
+        .mistake("stepped_before_backward",
+                 [](const std::function<Tensor()>& next_loss, const std::vector<Tensor>& parameters,
+                    const std::function<void()>& step, std::int64_t steps) {
+                   std::vector<double> losses;
+                   for (std::int64_t i = 0; i < steps; ++i) {
+                     const auto loss = next_loss();
+                     losses.push_back(loss.item<double>());
+                     step();
+                     for (const auto& parameter : parameters) parameter.mutable_grad() = Tensor();
+                     loss.backward();
+                   }
+                   losses.push_back(next_loss().item<double>());
+                   return losses;
+                 })
         .mistake("gradients_pile_up", one_batch_with({.gradients_pile_up = true}))
         .mistake("after_the_step", one_batch_with({.after_the_step = true}))
         .mistake("last_loss_missing", one_batch_with({.no_last = true}))
@@ -272,28 +299,47 @@ MeasureHealth health_with(const HealthSlip& slip) {
 
 [[maybe_unused]] const auto& exercise_6_5 =
     exercise<MeasureHealth>("6.5", measure_health)
-        .check("a_step_of_four_parameters",
+        .check("a_step_of_five_parameters",
                [](const MeasureHealth& measure, Answers& answers) {
-                 // 3-4-5 triangles: norms and changes that can be worked out in the head. The last has no gradient and
-                 // has never been anything but 0.
+                 // 3-4-5 triangles: norms and changes that can be worked out in the head. The fourth has no gradient
+                 // and has never been anything but 0; the fifth was 0 before this step.
                  const std::vector<Tensor> before = {torch::tensor({{3.0, 4.0}, {0.0, 0.0}}), torch::tensor({6.0, 8.0}),
-                                                     torch::tensor({0.3, 0.4}), torch::zeros({2}, torch::kFloat64)};
+                                                     torch::tensor({0.3, 0.4}), torch::zeros({2}, torch::kFloat64),
+                                                     torch::zeros({2})};
                  std::vector<std::pair<std::string, Tensor>> after = {
                      {"blocks.0.weight", torch::tensor({{3.0, 4.0}, {0.03, 0.04}})},
                      {"blocks.0.bias", torch::tensor({6.6, 8.8})},
                      {"blocks.1.bias", torch::tensor({0.3, 0.4})},
-                     {"blocks.1.gain", torch::zeros({2}, torch::kFloat64)}};
+                     {"blocks.1.gain", torch::zeros({2}, torch::kFloat64)},
+                     {"moved from zero", torch::tensor({0.6, 0.8})}};
                  after[0].second.mutable_grad() = torch::tensor({{1.0, 2.0}, {2.0, 4.0}}, after[0].second.options());
                  after[1].second.mutable_grad() = torch::tensor({0.0, 12.0}, after[1].second.options());
                  after[2].second.mutable_grad() = torch::tensor({5.0, 12.0}, after[2].second.options());
                  const auto health = measure(after, before);
                  answers.add("the number of parameters", health.size());
+                 const Tolerance norms{1e-9, 1e-6, "norms may be taken in float32 or in float64"};
                  for (const auto& one : health) {
-                   answers.add("gradient norm of " + one.name, one.gradient_norm);
-                   answers.add("weight norm of " + one.name, one.weight_norm);
-                   answers.add("update ratio of " + one.name, one.update_ratio);
+                   answers.add("gradient norm of " + one.name, one.gradient_norm, norms);
+                   answers.add("weight norm of " + one.name, one.weight_norm, norms);
+                   answers.add("update ratio of " + one.name, one.update_ratio, norms);
                  }
                })
+        .mistake("something_added_below",
+                 [](const std::vector<std::pair<std::string, Tensor>>& after, const std::vector<Tensor>& before) {
+                   auto health = health_with({})(after, before);
+                   for (std::size_t i = 0; i < health.size(); ++i) {
+                     health[i].update_ratio =
+                         (after[i].second.detach() - before[i]).norm().item<double>() / (health[i].weight_norm + 1e-3);
+                   }
+                   return health;
+                 })
+        .mistake("moved_from_zero",
+                 [](const std::vector<std::pair<std::string, Tensor>>& after, const std::vector<Tensor>& before) {
+                   auto health = health_with({})(after, before);
+                   for (auto& one : health)
+                     if (one.weight_norm == 0) one.update_ratio = 0;
+                   return health;
+                 })
         .mistake("gradient_for_change", health_with({.by_gradient = true}))
         .mistake("norm_after_the_step", health_with({.of_the_new = true}))
         .mistake("mean_for_norm", health_with({.mean_size = true}))
@@ -337,11 +383,14 @@ FutureInfluence influence_with(const FutureSlip& slip) {
       };
 }
 
-/// A model of seven tokens: each position's logits are its own token's row, plus `ahead` times the row of the token
-/// `distance` later, less `behind` times the row before.
+/// A model of eight tokens: each position's logits are its own token's row (one for even tokens, one for odd: both
+/// neighbours of a token are of the other kind, so that it does not matter which of them replaces it), plus `ahead`
+/// times the row of the token `distance` later, less `behind` times the row before.
 LogitsFunction looking(double ahead, std::int64_t distance, double behind) {
   return [=](const Tensor& tokens) {
-    const auto rows = normal_input({7, 7}, 66).index({tokens});  // [batch, time, vocabulary]
+    const auto odd = (tokens % 2).unsqueeze(-1).to(torch::kFloat32);  // [batch, time, 1]
+    const auto table = torch::tensor({{1.0F, 0.0F, 0.5F}, {0.0F, 2.0F, 0.25F}});
+    const auto rows = (1 - odd) * table[0] + odd * table[1];  // [batch, time, 3]
     const auto zeros = torch::zeros_like(rows);
     const auto later = torch::cat({rows, zeros}, 1).slice(1, distance, distance + rows.size(1));
     const auto earlier = torch::cat({zeros.slice(1, 0, 1), rows}, 1).slice(1, 0, rows.size(1));
@@ -354,19 +403,37 @@ LogitsFunction looking(double ahead, std::int64_t distance, double behind) {
         .check(
             "models_that_look_back_and_ahead",
             [](const FutureInfluence& influence, Answers& answers) {
-              const auto tokens = torch::tensor({{3, 6, 0, 2, 5, 1, 6, 4}});
-              answers.add("of a model that looks back only", influence(looking(0, 1, 0.5), tokens.clone(), 4, 7));
-              answers.add("of one that sees the next token", influence(looking(0.5, 1, 0.5), tokens.clone(), 4, 7));
-              answers.add("of one that sees the second next", influence(looking(0.5, 2, 0), tokens.clone(), 4, 7));
-              answers.add("of one that looks four ahead, and hard", influence(looking(3, 4, 0), tokens.clone(), 4, 7));
-              answers.add("of one that sees the next, later on", influence(looking(0.25, 1, 0), tokens.clone(), 6, 7));
+              const auto tokens = torch::tensor({{3, 6, 0, 2, 5, 1, 7, 3}});
+              answers.add("of a model that looks back only", influence(looking(0, 1, 0.5), tokens.clone(), 4, 8));
+              answers.add("of one that sees the next token", influence(looking(0.5, 1, 0.5), tokens.clone(), 4, 8));
+              answers.add("of one that sees the second next", influence(looking(0.5, 2, 0), tokens.clone(), 4, 8));
+              answers.add("of one that refuses what is not in the vocabulary",
+                          influence(
+                              [](const Tensor& all) {
+                                if (all.max().item<std::int64_t>() > 7 || all.min().item<std::int64_t>() < 0) {
+                                  throw std::out_of_range("a token that is not in the vocabulary");
+                                }
+                                return looking(0.5, 1, 0)(all);
+                              },
+                              tokens.clone(), 4, 8));
+              answers.add("of one that looks four ahead, and hard", influence(looking(3, 4, 0), tokens.clone(), 4, 8));
+              answers.add("of one that looks five ahead", influence(looking(0.75, 5, 0), tokens.clone(), 4, 8));
+              answers.add("of one that sees the next, later on", influence(looking(0.25, 1, 0), tokens.clone(), 6, 8));
             })
         .check("tokens_are_left_as_they_were",
                [](const FutureInfluence& influence, Answers& answers) {
-                 auto tokens = torch::tensor({{3, 6, 0, 2, 5, 1, 6, 4}});
-                 influence(looking(0.5, 1, 0), tokens, 4, 7);
+                 auto tokens = torch::tensor({{3, 6, 0, 2, 5, 1, 7, 3}});
+                 influence(looking(0.5, 1, 0), tokens, 4, 8);
                  answers.add("the tokens afterwards", tokens);
                })
+        .mistake(
+            "one_token_changed",
+            [](const LogitsFunction& model, const Tensor& tokens, std::int64_t position, std::int64_t vocabulary_size) {
+              const torch::NoGradGuard no_gradients;
+              auto changed = tokens.clone();
+              changed.select(1, position) = (tokens.select(1, position) + 1) % vocabulary_size;
+              return (model(changed) - model(tokens)).slice(1, 0, position).abs().max().item<double>();
+            })
         .mistake("every_position_compared", influence_with({.all_positions = true}))
         .mistake("the_changed_ones_compared", influence_with({.from_here_on = true}))
         .mistake("the_past_changed", influence_with({.changes_the_past = true}))

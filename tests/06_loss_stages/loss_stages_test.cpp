@@ -132,6 +132,11 @@ constexpr Tolerance counting{1e-6, 1e-6, "logarithms may be summed in float32"};
                                entropy(text, 2, order), counting);
                  }
                })
+        .check("characters_that_never_occur",
+               [](const TextEntropy& entropy, Answers& answers) {
+                 const auto text = watched(torch::tensor({5, 2, 2, 5, 0, 2, 5, 5}, torch::kInt64));
+                 answers.add("the entropy of order 2 of 5 2 2 5 0 2 5 5", entropy(text, 7, 2), counting);
+               })
         .check("many_characters_and_a_high_order",
                [](const TextEntropy& entropy, Answers& answers) {
                  // Five characters of 65,536 are 80 bits, and only the first of the five tells what comes.
@@ -230,7 +235,7 @@ void add_stages(const StageOf& stage, const LossLandmarks& landmarks, const std:
                })
         .check("no_floor_known",
                [](const StageOf& stage, Answers& answers) {
-                 add_stages(stage, some_landmarks({}), {1.2, 0.5, 0.01}, answers);
+                 add_stages(stage, some_landmarks({}), {1.2, 0.5, 0.01, 0.0}, answers);
                })
         .check("a_floor_of_1_2",
                [](const StageOf& stage, Answers& answers) {

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "02_embeddings/embeddings.h"
+#include "common/projection.h"
 #include "tests/04_blocks/small_model.h"
 #include "tests/harness/check.h"
 
@@ -30,7 +32,7 @@ using Tokens = std::vector<std::int64_t>;
 constexpr Tolerance kFewSteps{1e-12, 1e-12, "float64 rounds, a handful of times"};
 
 Tensor float64(const std::vector<double>& values) {
-  return torch::tensor(values, torch::kFloat64);
+  return watched(torch::tensor(values, torch::kFloat64));
 }
 
 Tensor shared_out(const Tensor& kept) {
@@ -104,6 +106,18 @@ using Temper = std::function<Tensor(const Tensor&, double)>;
                  const auto probabilities = temper(normal_input({4}, 2), 0.7);
                  answers.add("the element type of the probabilities", c10::toString(probabilities.scalar_type()));
                })
+        .check("float64_logits_stay",
+               [](const Temper& temper, Answers& answers) {
+                 const auto logits = float64({0.5, -1.0, 2.0, 0.25});
+                 answers.add("the probabilities of float64 scores at temperature 0.5", temper(logits, 0.5), kFewSteps);
+                 answers.add("the scores afterwards", logits, exact);
+               })
+        .mistake("scores_changed",
+                 [](const Tensor& logits, double temperature) {
+                   auto scores = logits.to(torch::kFloat64);
+                   scores.div_(temperature);
+                   return torch::softmax(scores, -1);
+                 })
         .mistake("multiplied",
                  [](const Tensor& logits, double temperature) {
                    return torch::softmax(logits.to(torch::kFloat64) * temperature, -1);
@@ -260,6 +274,12 @@ KeepP keep_p_with(const TopPSlip& slip) {
                  answers.add("of 1/8, 1/8, 1/2, 1/8, 1/8 what p = 0.6 keeps, largest first",
                              std::get<0>(kept.sort(0, /*descending=*/true)), kFewSteps);
                })
+        .mistake("total_below_p",
+                 [](const Tensor& probabilities, double p) {
+                   const auto [sorted, order] = probabilities.sort(/*stable=*/true, 0, true);
+                   const auto kept = torch::where(sorted.cumsum(0) < p, sorted, 0.0);
+                   return shared_out(torch::zeros_like(kept).scatter(0, order, kept));
+                 })
         .mistake("crossing_dropped", keep_p_with({.keeps_crossing = false}))
         .mistake("one_more_when_reached", keep_p_with({.keeps_one_more = true}))
         .mistake("not_shared_out_again", keep_p_with({.shares_out = false}))
@@ -372,6 +392,20 @@ void add_draws(const Draw& draw_token, Answers& answers, const std::string& what
                  answers.add("forty tokens in a row", drawn);
                  answers.add("the generator's next number: a draw takes one", random.uniform(), exact);
                })
+        .check("in_float64",
+               [](const Draw& draw_token, Answers& answers) {
+                 // 0.7 is smaller as a float32 number than as a float64 one.
+                 add_draws(draw_token, answers, "7/10, 3/10", float64({0.7, 0.3}),
+                           {{"7/10 less a hundred-millionth", std::floor(0.69999999 * 0x1p53) / 0x1p53}});
+               })
+        .mistake("in_float32",
+                 [](const Tensor& given, Random& random) {
+                   const auto totals = given.to(torch::kFloat32).cumsum(0);
+                   const auto place = static_cast<float>(random.uniform());
+                   for (std::int64_t token = 0; token < totals.size(0); ++token)
+                     if (place < totals[token].item<float>()) return token;
+                   return last_possible(values_of(given));
+                 })
         .mistake("one_too_far", drawing_with({.adds_first = false}))
         .mistake("equal_is_enough", drawing_with({.may_equal = true}))
         .mistake("not_cumulative", drawing_with({.cumulative = false}))
@@ -509,13 +543,27 @@ GPT decided_model(Answers& answers, std::int64_t layers, std::int64_t context) {
 // 7.9
 // ------------------------------------------------------------------------------------------------------------------
 
+/// A projection that counts the positions that pass through it.
+class CountingProjection : public Projection {
+ public:
+  explicit CountingProjection(std::shared_ptr<Projection> real) : real_(std::move(real)) {}
+  Tensor forward(const Tensor& x) override {
+    times.push_back(x.size(1));
+    return real_->forward(x);
+  }
+  Tokens times;
+
+ private:
+  std::shared_ptr<Projection> real_;
+};
+
 using Generate =
     std::function<Tokens(GPT&, const Tokens&, std::int64_t, const SamplingOptions&, Random&, const TokenListener&)>;
 
 /// The loop, with a switch for each slip.
 struct LoopSlip {
   bool returns_prompt = false, counts_prompt = false, always_greedy = false;
-  bool cached_reads_all = false, uncached_reads_new = false;
+  bool cached_reads_all = false, uncached_reads_new = false, always_cached = false, never_cached = false;
   bool tells = true, obeys = true, asks_whether_there = true, loses_last = false;
   enum { right, never, early, slides, first_half, half_rounded_down, cache_kept, not_read_again } cut = right;
 };
@@ -528,6 +576,7 @@ std::int64_t right_choice(const Tensor& logits, const SamplingOptions& options, 
 Generate generate_with(const LoopSlip& slip) {
   return [slip](GPT& model, const Tokens& prompt, std::int64_t count, const SamplingOptions& options, Random& random,
                 const TokenListener& listener) {
+    const EvaluationMode evaluating(*model);
     const auto context = model->options.context;
     Tokens unread = prompt, window, made;
     auto cache = right_cache(model->options.layers);
@@ -547,8 +596,9 @@ Generate generate_with(const LoopSlip& slip) {
         if (slip.cut != LoopSlip::not_read_again) unread = window;
         if (slip.cut != LoopSlip::cache_kept) cache = right_cache(model->options.layers);
       }
-      const bool all = options.cached ? slip.cached_reads_all : !slip.uncached_reads_new;
-      const auto logits = step_with({}, model, all ? window : unread, options.cached ? &cache : nullptr);
+      const bool cached = (options.cached || slip.always_cached) && !slip.never_cached;
+      const bool all = cached ? slip.cached_reads_all : !slip.uncached_reads_new;
+      const auto logits = step_with({}, model, all ? window : unread, cached ? &cache : nullptr);
       const auto token = right_choice(logits, options, random, slip.always_greedy);
       unread = {token};
       made.push_back(token);
@@ -621,6 +671,56 @@ void add_texts(const Generate& make, Answers& answers, const std::vector<Tokens>
                  answers.add("what a listener hears who has enough after 5", heard);
                  answers.add("the new tokens when a listener has enough after 5", made);
                })
+        .check("what_each_pass_reads",
+               [](const Generate& make, Answers& answers) {
+                 for (const bool cached : {true, false}) {
+                   auto model = decided_model(answers, 1, 4);
+                   auto& attention = *model->blocks->at<BlockImpl>(0).attention;
+                   const auto counting = std::make_shared<CountingProjection>(attention.query_key_value);
+                   attention.query_key_value = counting;
+                   SamplingOptions options;
+                   options.cached = cached;
+                   Random random(3);
+                   make(model, {3, 1}, 3, options, random, {});
+                   answers.add(std::string("how many tokens each pass reads, with `cached` ") + (cached ? "on" : "off"),
+                               counting->times);
+                 }
+               })
+        .check("the_mode_stays",
+               [](const Generate& make, Answers& answers) {
+                 for (const bool training : {true, false}) {
+                   auto model = decided_model(answers, 1, 4);
+                   model->train(training);
+                   Random random(4);
+                   make(model, {3}, 3, {}, random, [](std::int64_t) { return false; });
+                   answers.add(std::string("the mode of a model in ") + (training ? "training" : "evaluation") +
+                                   ", when a listener has stopped it",
+                               model->is_training() ? "training" : "evaluation");
+                 }
+                 // Dropout is off while it writes.
+                 auto model = decided_model(answers, 1, 4);
+                 answers.add("a model in training is in evaluation while it writes", [&] {
+                   std::string while_writing;
+                   model->train();
+                   Random random(4);
+                   make(model, {3}, 1, {}, random, [&](std::int64_t) {
+                     while_writing = model->is_training() ? "no" : "yes";
+                     return false;
+                   });
+                   return while_writing;
+                 }());
+               })
+        .mistake("left_in_training",
+                 [](GPT& model, const Tokens& prompt, std::int64_t count, const SamplingOptions& options,
+                    Random& random, const TokenListener& listener) {
+                   const EvaluationMode evaluating(*model);
+                   return generate_with({})(model, prompt, count, options, random, [&](std::int64_t token) {
+                     model->train();
+                     return !listener || listener(token);
+                   });
+                 })
+        .mistake("never_cached", generate_with({.never_cached = true}))
+        .mistake("always_cached", generate_with({.always_cached = true}))
         .mistake("prompt_returned", generate_with({.returns_prompt = true}))
         .mistake("prompt_counted", generate_with({.counts_prompt = true}))
         .mistake("always_greedy", generate_with({.always_greedy = true}))
@@ -671,6 +771,20 @@ MakeCache caches_with(CacheSlip slip) {
                  const auto kept = other->append(normal_input({1, 2, 1, 4}, 5), normal_input({1, 2, 1, 4}, 6));
                  answers.add("the keys of a cache beside another", kept.first, exact);
                  answers.add("the values of a cache beside another", kept.second, exact);
+                 const auto grown = one->append(normal_input({1, 2, 1, 4}, 7), normal_input({1, 2, 1, 4}, 8));
+                 answers.add("the keys of the first cache, after the other was used", grown.first, exact);
+                 answers.add("the values of the first cache", grown.second, exact);
+               })
+        .check("one_text_after_another",
+               [](const MakeCache& make, Answers& answers) {
+                 for (std::uint64_t text = 0; text < 2; ++text) {
+                   const auto cache = make();
+                   cache->append(normal_input({1, 1, 2, 3}, 20 + text), normal_input({1, 1, 2, 3}, 30 + text));
+                   const auto kept =
+                       cache->append(normal_input({1, 1, 1, 3}, 40 + text), normal_input({1, 1, 1, 3}, 50 + text));
+                   answers.add("the keys of text " + std::to_string(text + 1), kept.first, exact);
+                   answers.add("the values of text " + std::to_string(text + 1), kept.second, exact);
+                 }
                })
         .mistake("overwritten", caches_with(CacheSlip::overwritten))
         .mistake("never_kept", caches_with(CacheSlip::never_kept))
@@ -686,57 +800,78 @@ MakeCache caches_with(CacheSlip slip) {
 // 7.7
 // ------------------------------------------------------------------------------------------------------------------
 
-using Plan = std::function<CachedStep(std::int64_t, std::int64_t)>;
+using Plan = std::function<CachedStep(std::int64_t, std::int64_t, torch::Device)>;
 
 /// Positions from `first`, and a triangle whose last kept diagonal is `diagonal`.
-CachedStep planned(std::int64_t kept, std::int64_t time, std::int64_t first, std::int64_t diagonal) {
-  return {torch::arange(first, first + time, torch::kInt64), triangle(time, kept + time, diagonal)};
+CachedStep planned(std::int64_t kept, std::int64_t time, std::int64_t first, std::int64_t diagonal,
+                   torch::Device device) {
+  return {torch::arange(first, first + time, torch::kInt64).to(device),
+          triangle(time, kept + time, diagonal).to(device)};
 }
 
 [[maybe_unused]] const auto& exercise_7_8 =
-    exercise<Plan>("7.7", [](std::int64_t kept, std::int64_t time) { return plan_cached_step(kept, time); })
+    exercise<Plan>("7.7", [](std::int64_t kept, std::int64_t time,
+                             torch::Device device) { return plan_cached_step(kept, time, device); })
         .check("positions",
                [](const Plan& plan, Answers& answers) {
-                 answers.add("the positions of 4 tokens at the start", plan(0, 4).positions, exact);
-                 answers.add("the positions of 2 tokens after 3", plan(3, 2).positions, exact);
-                 answers.add("the position of 1 token after 5", plan(5, 1).positions, exact);
+                 answers.add("the positions of 4 tokens at the start", plan(0, 4, torch::kCPU).positions, exact);
+                 answers.add("the positions of 2 tokens after 3", plan(3, 2, torch::kCPU).positions, exact);
+                 answers.add("the position of 1 token after 5", plan(5, 1, torch::kCPU).positions, exact);
                })
         .check("mask",
                [](const Plan& plan, Answers& answers) {
-                 answers.add("the mask of 4 tokens at the start", plan(0, 4).mask, exact);
-                 answers.add("the mask of 2 tokens after 3", plan(3, 2).mask, exact);
-                 answers.add("the mask of 1 token after 5", plan(5, 1).mask, exact);
+                 answers.add("the mask of 4 tokens at the start", plan(0, 4, torch::kCPU).mask, exact);
+                 answers.add("the mask of 2 tokens after 3", plan(3, 2, torch::kCPU).mask, exact);
+                 answers.add("the mask of 1 token after 5", plan(5, 1, torch::kCPU).mask, exact);
                })
-        .mistake("positions_from_zero",
-                 [](std::int64_t kept, std::int64_t time) { return planned(kept, time, 0, kept); })
-        .mistake("mask_without_offset",
-                 [](std::int64_t kept, std::int64_t time) { return planned(kept, time, kept, 0); })
-        .mistake("both_from_zero", [](std::int64_t kept, std::int64_t time) { return planned(kept, time, 0, 0); })
-        .mistake("one_too_far",
-                 [](std::int64_t kept, std::int64_t time) { return planned(kept, time, kept + 1, kept + 1); })
-        .mistake("not_itself", [](std::int64_t kept, std::int64_t time) { return planned(kept, time, kept, kept - 1); })
+        .check("on_the_device_asked_for",
+               [](const Plan& plan, Answers& answers) {
+                 // The meta device holds no numbers, so that every machine has it; not every operation is made for it.
+                 std::string places;
+                 try {
+                   const auto step = plan(2, 3, torch::kMeta);
+                   places = step.positions.device().str() + ", " + step.mask.device().str();
+                 } catch (const c10::Error& error) {
+                   places = std::string(error.what()).find("Meta") != std::string::npos ? "meta, meta" : "an error";
+                 }
+                 answers.add("where positions and mask for the meta device lie", places);
+               })
+        .mistake("always_on_the_cpu", [](std::int64_t kept, std::int64_t time,
+                                         torch::Device) { return planned(kept, time, kept, kept, torch::kCPU); })
+        .mistake("positions_from_zero", [](std::int64_t kept, std::int64_t time,
+                                           torch::Device device) { return planned(kept, time, 0, kept, device); })
+        .mistake("mask_without_offset", [](std::int64_t kept, std::int64_t time,
+                                           torch::Device device) { return planned(kept, time, kept, 0, device); })
+        .mistake("both_from_zero", [](std::int64_t kept, std::int64_t time,
+                                      torch::Device device) { return planned(kept, time, 0, 0, device); })
+        .mistake("one_too_far", [](std::int64_t kept, std::int64_t time,
+                                   torch::Device device) { return planned(kept, time, kept + 1, kept + 1, device); })
+        .mistake("not_itself", [](std::int64_t kept, std::int64_t time,
+                                  torch::Device device) { return planned(kept, time, kept, kept - 1, device); })
         .mistake("everything_allowed",
-                 [](std::int64_t kept, std::int64_t time) { return planned(kept, time, kept, kept + time); })
+                 [](std::int64_t kept, std::int64_t time, torch::Device device) {
+                   return planned(kept, time, kept, kept + time, device);
+                 })
         .mistake("kept_left_out",
-                 [](std::int64_t kept, std::int64_t time) {
-                   auto step = planned(kept, time, kept, kept);
-                   step.mask = triangle(time, time, 0);
+                 [](std::int64_t kept, std::int64_t time, torch::Device device) {
+                   auto step = planned(kept, time, kept, kept, device);
+                   step.mask = triangle(time, time, 0).to(device);
                    return step;
                  })
         .mistake("kept_forbidden",
-                 [](std::int64_t kept, std::int64_t time) {
-                   auto step = planned(kept, time, kept, kept);
+                 [](std::int64_t kept, std::int64_t time, torch::Device device) {
+                   auto step = planned(kept, time, kept, kept, device);
                    step.mask.narrow(1, 0, kept).fill_(false);
                    return step;
                  })
         .mistake("forbidden_for_allowed",
-                 [](std::int64_t kept, std::int64_t time) {
-                   auto step = planned(kept, time, kept, kept);
-                   step.mask = step.mask.logical_not();
+                 [](std::int64_t kept, std::int64_t time, torch::Device device) {
+                   auto step = planned(kept, time, kept, kept, device);
+                   step.mask = triangle(time, kept + time, kept).logical_not().to(device);
                    return step;
                  })
-        .mistake("keys_by_queries", [](std::int64_t kept, std::int64_t time) {
-          auto step = planned(kept, time, kept, kept);
+        .mistake("keys_by_queries", [](std::int64_t kept, std::int64_t time, torch::Device device) {
+          auto step = planned(kept, time, kept, kept, device);
           step.mask = step.mask.t();
           return step;
         });
@@ -781,6 +916,19 @@ void add_pieces(const Step& step, Answers& answers, const std::vector<Tokens>& p
                [](const Step& step, Answers& answers) {
                  add_pieces(step, answers, {{3, 1, 4}, {1, 5}, {2, 6, 0}});
                })
+        .check("the_mode_stays",
+               [](const Step& step, Answers& answers) {
+                 auto model = decided_model(answers, 1, 8);
+                 model->train();
+                 step(model, {3, 1}, nullptr);
+                 answers.add("the mode of a model in training, afterwards",
+                             model->is_training() ? "training" : "evaluation");
+               })
+        .mistake("put_into_evaluation",
+                 [](GPT& model, const Tokens& tokens, Cache* cache) {
+                   model->eval();
+                   return step_with({}, model, tokens, cache);
+                 })
         .mistake("first_position", stepping_with({.what = StepSlip::first}))
         .mistake("counted_with_the_kept", stepping_with({.what = StepSlip::last_of_everything}))
         .mistake("all_positions", stepping_with({.what = StepSlip::all}))

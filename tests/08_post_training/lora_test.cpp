@@ -49,6 +49,11 @@ Tensor correction_of(const LoraProjection& projection, const Tensor& x) {
                  projection->up.zero_();
                  answers.add("the output while `up` is 0", forward(*projection, normal_input({5, 6}, 2)));
                })
+        .mistake("down_does_not_learn",
+                 [](LoraProjection& projection, const Tensor& x) {
+                   return projection.wrapped->forward(x) +
+                          projection.scale * x.matmul(projection.down.detach().t()).matmul(projection.up.t());
+                 })
         .mistake("not_scaled",
                  [](LoraProjection& projection, const Tensor& x) {
                    return projection.wrapped->forward(x) + correction_of(projection, x);

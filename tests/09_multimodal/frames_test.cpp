@@ -52,6 +52,11 @@ FrameLoss loss_of(const std::function<Tensor(const Tensor&, const Tensor&)>& mea
                  answers.add("the loss by sizes", result);
                  answers.add_gradients(result, {{"predicted", predicted}});
                })
+        .mistake("root_of_the_mean_square",
+                 [](const Tensor& predicted, const Tensor& truth, const Tensor& lengths, FrameDistance distance) {
+                   const auto mean = distances(predicted, truth, distance).masked_select(there(truth, lengths)).mean();
+                   return distance == FrameDistance::squared ? mean.sqrt() : mean;
+                 })
         .mistake("padding_counts", loss_of([](const Tensor& off, const Tensor&) { return off.mean(); }))
         .mistake("mean_over_everything",
                  loss_of([](const Tensor& off, const Tensor& where) { return (off * where).mean(); }))
@@ -82,7 +87,7 @@ FrameLoss loss_of(const std::function<Tensor(const Tensor&, const Tensor&)>& mea
 using Guess = std::function<BestGuess(const Tensor&, const Tensor&)>;
 
 Tensor numbers(const std::vector<double>& values) {
-  return torch::tensor(values, torch::kFloat64);
+  return watched(torch::tensor(values, torch::kFloat64));
 }
 
 void add_guess(Answers& answers, const std::string& of, const BestGuess& guess) {

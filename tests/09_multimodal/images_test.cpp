@@ -158,6 +158,12 @@ Tensor seen(PatchEncoder& encoder, const Tensor& input) {
                  answers.load_parameters(encoder);
                  answers.add("the vectors of a picture", encode(encoder, normal_input({1, 1, 4, 6}, 2)));
                })
+        .mistake("exact_gelu",
+                 [](PatchEncoder& encoder, const Tensor& input) {
+                   return (encoder.contract->forward(torch::gelu(encoder.expand->forward(input), "none")) +
+                           encoder.places + encoder.times.unsqueeze(1))
+                       .flatten(1, 2);
+                 })
         .mistake("no_places",
                  [](PatchEncoder& encoder, const Tensor& input) {
                    return (seen(encoder, input) + encoder.times.unsqueeze(1)).flatten(1, 2);
@@ -211,6 +217,14 @@ using Place = std::function<Tensor(const Tensor&, const Tensor&, std::int64_t, c
                  place(text, torch::tensor({{7, 1, 2}}), 7, normal_input({1, 1, 2}, 6));
                  answers.add("the text's own embeddings afterwards", text);
                })
+        .mistake("vectors_cut_off",
+                 [](const Tensor& text, const Tensor& tokens, std::int64_t placeholder, const Tensor& vectors) {
+                   return text.masked_scatter((tokens == placeholder).unsqueeze(-1).expand_as(text), vectors.detach());
+                 })
+        .mistake("mask_flipped",
+                 [](const Tensor& text, const Tensor& tokens, std::int64_t placeholder, const Tensor& vectors) {
+                   return text.masked_scatter((tokens != placeholder).unsqueeze(-1).expand_as(text), vectors);
+                 })
         .mistake("put_in_front",
                  [](const Tensor& text, const Tensor&, std::int64_t, const Tensor& vectors) {
                    return torch::cat({vectors, text}, 1);

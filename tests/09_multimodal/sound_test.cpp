@@ -72,6 +72,17 @@ Spectrogram spectrogram_with(const Ways& ways) {
                  answers.add("the spectrograms of two sounds at once", spectrogram(sounds, small_options()),
                              kTransform);
                })
+        .mistake("reflected",
+                 [](const Tensor& samples, const MelOptions& options) {
+                   const auto half = options.window / 2;
+                   auto shape = samples.sizes().vec();
+                   const auto padded = at::reflection_pad1d(samples.reshape({-1, samples.size(-1)}), {half, half});
+                   shape.back() = padded.size(-1);
+                   const auto frames = padded.view(shape).unfold(-1, options.window, options.hop);
+                   return torch::fft_rfft(frames * torch::hann_window(options.window, true, samples.options()))
+                       .abs()
+                       .square();
+                 })
         .mistake("not_faded", spectrogram_with({.faded = false}))
         .mistake("no_silence_around", spectrogram_with({.padded = false}))
         .mistake("not_squared", spectrogram_with({.squared = false}))
@@ -122,6 +133,33 @@ constexpr Tolerance kTriangles{1e-9, 1e-9, "float64, a power and a few quotients
                [](const Bank& bank, Answers& answers) {
                  answers.add("32 bands from 0 to 4,000 hertz", bank(MelOptions()), kTriangles);
                })
+        .check("another_window",
+               [](const Bank& bank, Answers& answers) {
+                 auto options = small_options();
+                 options.sample_rate = 1010;
+                 options.window = 24;
+                 options.mels = 4;
+                 answers.add("four bands over the 13 frequencies of another window", bank(options), kTriangles);
+               })
+        .mistake("whole_number_steps",
+                 [](const MelOptions& options) {
+                   const auto step = static_cast<double>(options.sample_rate / options.window);
+                   return triangles(mel_edges(options, options.mels + 2),
+                                    step * torch::arange(options.window / 2 + 1, torch::kFloat64));
+                 })
+        .mistake("frequencies_of_its_own",
+                 [](const MelOptions& options) {
+                   return triangles(mel_edges(options, options.mels + 2),
+                                    31.25 * torch::arange(options.window / 2 + 1, torch::kFloat64));
+                 })
+        .mistake("divided_by_bands",
+                 [](const MelOptions& options) {
+                   const double first = hertz_to_mel(options.lowest), last = hertz_to_mel(options.highest);
+                   const auto steps =
+                       torch::arange(options.mels + 2, torch::kFloat64) / static_cast<double>(options.mels);
+                   return triangles(700.0 * (torch::pow(10.0, (first + (last - first) * steps) / 2595.0) - 1.0),
+                                    bin_hertz(options));
+                 })
         .mistake("edges_in_hertz",
                  [](const MelOptions& options) {
                    return triangles(torch::linspace(options.lowest, options.highest, options.mels + 2, torch::kFloat64),
@@ -184,6 +222,17 @@ Tensor energies(const Tensor& samples, const MelOptions& options, bool squared =
                  answers.add("two sounds in float32", result,
                              {1e-3, 1e-3, "float32, and a logarithm of what may be small"});
                })
+        .check("another_floor",
+               [](const LogMel& mel, Answers& answers) {
+                 auto options = small_options();
+                 options.floor = 1e-3;
+                 const auto sound = torch::cat({small_sound(40), torch::zeros({80}, torch::kFloat64)});
+                 answers.add("a tone, then silence, with a floor of 0.001", mel(sound, options), kTransform);
+               })
+        .mistake("floor_of_its_own",
+                 [](const Tensor& samples, const MelOptions& options) {
+                   return energies(samples, options).clamp_min(1e-10).log10();
+                 })
         .mistake("natural_logarithm",
                  [](const Tensor& samples, const MelOptions& options) {
                    return energies(samples, options).clamp_min(options.floor).log();
@@ -192,7 +241,7 @@ Tensor energies(const Tensor& samples, const MelOptions& options, bool squared =
                  [](const Tensor& samples, const MelOptions& options) { return energies(samples, options).log10(); })
         .mistake("floor_added",
                  [](const Tensor& samples, const MelOptions& options) {
-                   return (energies(samples, options) + options.floor + 1e-6).log10();
+                   return (energies(samples, options) + options.floor).log10();
                  })
         .mistake("decibels",
                  [](const Tensor& samples, const MelOptions& options) {

@@ -49,6 +49,13 @@ Rotate turned_wrongly(const Turn& turn) {
                  answers.add("the turned vectors", turned);
                  answers.add_gradients(turned, {{"the vectors", x}});
                })
+        .check("of_any_rank",
+               [](const Rotate& turn, Answers& answers) {
+                 answers.add("turned vectors [time, features]",
+                             turn(normal_input({4, 6}, 52), torch::tensor({3, 4, 5, 6}), 10000.0));
+                 answers.add("turned vectors [batch, time, features]",
+                             turn(normal_input({2, 1, 4}, 53), torch::tensor({9}), 500.0));
+               })
         .mistake("halves", turned_wrongly({.halves = true}))
         .mistake("backwards", turned_wrongly({.backwards = true}))
         .mistake("no_minus", turned_wrongly({.stretched = true}))
@@ -100,6 +107,22 @@ Orthogonalise orthogonal_wrongly(const Rounds& rounds) {
                  answers.add("of a tall matrix", make(normal_input({6, 4}, 62, 0.01), 3), raised);
                  answers.add("after one round", make(normal_input({4, 4}, 63), 1), raised);
                })
+        .check("a_zero_matrix",
+               [](const Orthogonalise& make, Answers& answers) {
+                 answers.add("of a matrix of zeros", make(watched(torch::zeros({2, 3})), 2));
+               })
+        .mistake("the_callers_matrix_changed",
+                 [](const Tensor& matrices, int steps) {
+                   const auto made = orthogonal_wrongly({})(matrices, steps);
+                   Tensor(matrices).div_(1.01 * matrices.norm(2, {-2, -1}, true) + 1e-7);
+                   return made;
+                 })
+        .mistake("always_three_rounds", [](const Tensor& matrices, int) { return orthogonal_wrongly({})(matrices, 3); })
+        .mistake("zero_by_zero",
+                 [](const Tensor& matrices, int steps) {
+                   const auto made = orthogonal_wrongly({})(matrices, steps);
+                   return torch::where(matrices.norm(2, {-2, -1}, true) == 0, torch::full_like(made, NAN), made);
+                 })
         .mistake("not_scaled", orthogonal_wrongly({.not_scaled = true}))
         .mistake("one_norm_for_all", orthogonal_wrongly({.whole_stack = true}))
         .mistake("still_lying", orthogonal_wrongly({.stays_down = true}))

@@ -8,7 +8,9 @@
 #include <memory>
 
 #include "12_full_gpt/given/gpu/autocast.h"
+#include "common/base/error.h"
 #include "tests/harness/check.h"
+#include "tests/harness/operations.h"
 #include "tests/harness/test_device.h"
 
 namespace verse {
@@ -49,6 +51,7 @@ struct FusedSettings {
   bool step_stands_still = false;
   bool ascend = false;
   bool options_swapped = false;
+  bool one_at_a_time = false;
 };
 
 class WrongFusedAdamW : public AdamW {
@@ -59,14 +62,28 @@ class WrongFusedAdamW : public AdamW {
   void step(double learning_rate) override {
     torch::NoGradGuard no_gradients;
     ++steps_;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (!parameters_[i].grad().defined()) continue;
-      const bool decays = !settings_.decay_nothing && (settings_.decay_vectors || parameters_[i].dim() >= 2);
-      const auto number = torch::full({}, settings_.step_stands_still ? 1.0 : static_cast<double>(steps_));
-      at::_fused_adamw_({parameters_[i]}, {parameters_[i].grad()}, {moments_[i].first}, {moments_[i].second}, {},
-                        {number}, learning_rate, settings_.options_swapped ? options_.beta2 : options_.beta1,
-                        settings_.options_swapped ? options_.beta1 : options_.beta2,
-                        decays ? options_.weight_decay : 0.0, options_.epsilon, false, settings_.ascend);
+    const auto number = torch::full({}, settings_.step_stands_still ? 1.0 : static_cast<double>(steps_),
+                                    torch::device(parameters_[0].device()));
+    for (const bool decays : {true, false}) {
+      std::vector<Tensor> parameters, gradients, first, second;
+      const auto call = [&] {
+        if (parameters.empty()) return;
+        at::_fused_adamw_(parameters, gradients, first, second, {}, std::vector<Tensor>(parameters.size(), number),
+                          learning_rate, settings_.options_swapped ? options_.beta2 : options_.beta1,
+                          settings_.options_swapped ? options_.beta1 : options_.beta2,
+                          decays ? options_.weight_decay : 0.0, options_.epsilon, false, settings_.ascend);
+        for (auto* list : {&parameters, &gradients, &first, &second}) list->clear();
+      };
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        const bool its_own = !settings_.decay_nothing && (settings_.decay_vectors || parameters_[i].dim() >= 2);
+        if (!parameters_[i].grad().defined() || its_own != decays) continue;
+        parameters.push_back(parameters_[i]);
+        gradients.push_back(parameters_[i].grad());
+        first.push_back(moments_[i].first);
+        second.push_back(moments_[i].second);
+        if (settings_.one_at_a_time) call();
+      }
+      call();
     }
   }
 
@@ -102,6 +119,26 @@ MakeOptimizer fused_wrongly(const FusedSettings& settings) {
                  answers.add("a vector after five steps", vector);
                  answers.add("a parameter without a gradient", idle);
                })
+        .check("as_few_calls_as_there_are_settings",
+               [](const MakeOptimizer& make, Answers& answers) {
+                 std::vector<Tensor> parameters;
+                 for (std::uint64_t i = 0; i < 6; ++i) {
+                   parameters.push_back(
+                       normal_input(i % 2 == 0 ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{4}, 80 + i)
+                           .requires_grad_());
+                   parameters.back().mutable_grad() = torch::ones_like(parameters.back());
+                 }
+                 const auto optimizer = make(parameters, {});
+                 const auto called = operations_called([&] { optimizer->step(0.1); });
+                 const auto fused = called.find("aten::_fused_adamw_");
+                 answers.add("calls of the fused kernel for three matrices and three vectors",
+                             fused == called.end() ? 0 : fused->second);
+               })
+        .mistake("written_out",
+                 [](std::vector<Tensor> parameters, const AdamWOptions& options) {
+                   return std::make_shared<AdamW>(std::move(parameters), options);
+                 })
+        .mistake("one_call_a_parameter", fused_wrongly({.one_at_a_time = true}))
         .mistake("vectors_decay", fused_wrongly({.decay_vectors = true}))
         .mistake("nothing_decays", fused_wrongly({.decay_nothing = true}))
         .mistake("step_stands_still", fused_wrongly({.step_stands_still = true}))
@@ -128,6 +165,39 @@ Tensor logits_of(GPT& model, const Tensor& inputs) {
                  answers.add_gradients(loss, {{"the token table", model->token_embedding},
                                               {"the position table", model->position_embedding}});
                })
+        .check("by_libtorchs_operations",
+               [](const BatchLoss& loss_of, Answers& answers) {
+                 GPT model = tiny_gpt();
+                 const auto called = operations_called([&] { loss_of(model, tiny_batch()); });
+                 const auto often = [&](const char* name) { return called.count(name) > 0 ? "called" : "not called"; };
+                 answers.add("torch::embedding", often("aten::embedding"));
+                 answers.add("LibTorch's cross-entropy", often("aten::cross_entropy_loss"));
+                 for (const bool training : {true, false}) {
+                   model->train(training);
+                   loss_of(model, tiny_batch());
+                   answers.add(
+                       std::string("the mode of a model in ") + (training ? "training" : "evaluation") + ", afterwards",
+                       model->is_training() ? "training" : "evaluation");
+                 }
+               })
+        .mistake("plain_lookup",
+                 [](GPT& model, const Batch& batch) {
+                   const auto logits = model->forward_embedded(model->token_embedding.index({batch.inputs}),
+                                                               torch::arange(batch.inputs.size(1)));
+                   return torch::nn::functional::cross_entropy(logits.flatten(0, 1), batch.targets.flatten());
+                 })
+        .mistake("chapter_5s_loss",
+                 [](GPT& model, const Batch& batch) {
+                   const auto logits = logits_of(model, batch.inputs).flatten(0, 1);
+                   return (logits.logsumexp(-1) - logits.gather(-1, batch.targets.flatten().unsqueeze(-1)).squeeze(-1))
+                       .mean();
+                 })
+        .mistake("left_in_evaluation",
+                 [](GPT& model, const Batch& batch) {
+                   model->eval();
+                   return torch::nn::functional::cross_entropy(logits_of(model, batch.inputs).flatten(0, 1),
+                                                               batch.targets.flatten());
+                 })
         .mistake("no_positions",
                  [](GPT& model, const Batch& batch) {
                    const auto logits =
@@ -162,6 +232,8 @@ struct Adding {
   bool clears = false;
   bool guard_stays = false;
   bool no_guard = false;
+  bool guards_backward = false;
+  bool keeps_graph = false;
 };
 
 /// The right way, with what a mistake makes of it.
@@ -185,8 +257,11 @@ Accumulate adding_wrongly(const Adding& adding) {
         loss = loss_of(batch) * share;
       }
       // A mistake that keeps the last batch's gradient alone sends none back for the others.
-      if (!adding.clears || &batch == &batches.back()) loss.backward();
-      mean += loss.detach();
+      {
+        const Autocast autocast(device, bfloat16 && adding.guards_backward);
+        if (!adding.clears || &batch == &batches.back()) loss.backward();
+      }
+      mean = mean + (adding.keeps_graph ? loss : loss.detach());
     }
     return mean;
   };
@@ -202,16 +277,23 @@ Accumulate adding_wrongly(const Adding& adding) {
                  constexpr Tolerance on_a_gpu{3e-3, 1e-2, "a GPU takes other operations in bfloat16 than a processor"};
                  const Tolerance& sixteen = test_device().is_cpu() ? on_a_processor : on_a_gpu;
                  for (const bool bfloat16 : {false, true}) {
+                   bool guarded = false;
                    auto table = normal_input({7, 16}, 71).requires_grad_();
                    auto matrix = normal_input({7, 16}, 72).requires_grad_();
                    const auto loss_of = [&](const Batch& batch) {
                      const auto logits = torch::matmul(torch::embedding(table, batch.inputs.flatten()), matrix.t());
+                     logits.register_hook([&](const Tensor&) {
+                       guarded = guarded || at::autocast::is_autocast_enabled(test_device().type());
+                     });
                      return torch::nn::functional::cross_entropy(logits, batch.targets.flatten());
                    };
                    const std::vector<Batch> batches{{token_input({5, 4}, 7, 73), token_input({5, 4}, 7, 74)},
                                                     {token_input({1, 4}, 7, 75), token_input({1, 4}, 7, 76)}};
                    const std::string how = bfloat16 ? " in bfloat16" : "";
-                   answers.add("the mean loss" + how, accumulate(batches, loss_of, test_device(), bfloat16), sixteen);
+                   const auto mean = accumulate(batches, loss_of, test_device(), bfloat16);
+                   answers.add("the mean loss" + how, mean, sixteen);
+                   answers.add("the mean loss carries its graph" + how, mean.requires_grad() ? "yes" : "no");
+                   answers.add("backward() runs under the guard" + how, guarded ? "yes" : "no");
                    answers.add("the gradient" + how, matrix.grad(), sixteen);
                    const auto kind = test_device().type();
                    const bool still_on = at::autocast::is_autocast_enabled(kind);
@@ -220,6 +302,8 @@ Accumulate adding_wrongly(const Adding& adding) {
                    answers.add("whether products stay in bfloat16 afterwards" + how, still_on ? "yes" : "no");
                  }
                })
+        .mistake("graph_kept", adding_wrongly({.keeps_graph = true}))
+        .mistake("guard_around_backward", adding_wrongly({.guards_backward = true}))
         .mistake("no_shares", adding_wrongly({.no_shares = true}))
         .mistake("equal_shares", adding_wrongly({.equal_shares = true}))
         .mistake("last_alone", adding_wrongly({.clears = true}))
@@ -284,8 +368,11 @@ void train_a_little(GPT& model, Optimizer& optimizer, Random& random, int steps)
               train_a_little(model, optimizer, random, 1);
               std::map<std::string, Tensor> by_name(state.begin(), state.end());
               std::string names;
-              for (const auto& [name, tensor] : by_name) names += name + " ";
+              for (const auto& [name, tensor] : by_name) names += (names.empty() ? "" : ", ") + name;
               answers.add("the names in the state", names);
+              bool attached = false;
+              for (const auto& [name, tensor] : by_name) attached = attached || tensor.requires_grad();
+              answers.add("a tensor of the state asks for gradients", attached ? "yes" : "no");
               for (const auto& name : {"model.token_embedding", "model.final_norm.bias", "random", "generator.cpu"}) {
                 if (by_name.count(name) > 0) answers.add(name, by_name.at(name), exact);
               }
@@ -293,6 +380,13 @@ void train_a_little(GPT& model, Optimizer& optimizer, Random& random, int steps)
                 if (name.rfind("optimizer.", 0) == 0) answers.add(name, tensor, exact);
               }
             })
+        .mistake("asks_for_gradients",
+                 [](GPTImpl& model, const Optimizer& optimizer, const Random& random) {
+                   State state = collect_rightly(model, optimizer, random);
+                   for (auto& [name, tensor] : state)
+                     if (name.rfind("model.", 0) == 0) tensor.requires_grad_();
+                   return state;
+                 })
         .mistake("no_moments", forgetting("optimizer."))
         .mistake("no_random_state", forgetting("random"))
         .mistake("no_generator", forgetting("generator."))
@@ -314,8 +408,18 @@ Restore restoring_all_but(const std::string& forgotten) {
   return [forgotten](const State& state, GPTImpl& model, Optimizer& optimizer, Random& random) {
     torch::NoGradGuard no_gradients;
     const std::map<std::string, Tensor> tensors(state.begin(), state.end());
-    if (forgotten != "model") {
-      for (auto& parameter : model.named_parameters()) parameter->copy_(tensors.at("model." + parameter.key()));
+    for (auto& parameter : model.named_parameters()) {
+      const auto saved = tensors.at("model." + parameter.key());
+      if (!saved.sizes().equals(parameter->sizes()) && forgotten != "shapes") throw UsageError("another shape");
+      if (forgotten == "refusal") parameter->copy_(saved);
+    }
+    for (auto& parameter : model.named_parameters()) {
+      const auto saved = tensors.at("model." + parameter.key());
+      if (forgotten == "copies") {
+        parameter->set_data(saved);
+      } else if (forgotten != "model") {
+        parameter->copy_(saved);
+      }
     }
     if (forgotten != "optimizer") {
       auto entries = optimizer.state();
@@ -344,6 +448,8 @@ Restore restoring_all_but(const std::string& forgotten) {
                  Random random(5);
                  train_a_little(model, optimizer, random, 2);
                  const State state = collect_rightly(*model, optimizer, random);
+                 std::vector<Tensor> before;
+                 for (const auto& [name, tensor] : state) before.push_back(tensor.clone());
                  train_a_little(model, optimizer, random, 3);
 
                  // Somebody else's model, optimizer and chance.
@@ -356,6 +462,10 @@ Restore restoring_all_but(const std::string& forgotten) {
                  answers.add("the token table three steps after the resumption", other->token_embedding, exact);
                  answers.add("the final norm's gain", other->final_norm->weight, exact);
                  answers.add("the next random number", other_random.uniform());
+                 // What was restored from is not what is trained on.
+                 bool same = true;
+                 for (std::size_t i = 0; i < state.size(); ++i) same = same && torch::equal(state[i].second, before[i]);
+                 answers.add("the state is left as it was", same ? "yes" : "no");
                })
         .check("another_models_state",
                [](const Restore& restore, Answers& answers) {
@@ -367,6 +477,27 @@ Restore restoring_all_but(const std::string& forgotten) {
                  answers.add_error("a state whose first parameter has another shape",
                                    [&] { restore(state, *model, optimizer, random); });
                })
+        .check("refused_as_a_whole",
+               [](const Restore& restore, Answers& answers) {
+                 // The state of another model, whose last parameter has another shape: nothing of it is taken.
+                 GPT model = tiny_gpt(1), other = tiny_gpt(50);
+                 AdamW optimizer(model->parameters(), {}), other_optimizer(other->parameters(), {});
+                 Random random(5), other_random(6);
+                 train_a_little(other, other_optimizer, other_random, 1);
+                 State state = collect_rightly(*other, other_optimizer, other_random);
+                 const auto last = model->named_parameters().back().key();
+                 for (auto& [name, tensor] : state) {
+                   if (name == "model." + last) tensor = torch::zeros({3, 3});
+                 }
+                 answers.add_error("a state whose last parameter has another shape",
+                                   [&] { restore(state, *model, optimizer, random); });
+                 answers.add("the token table after the refusal", model->token_embedding, exact);
+                 answers.add("the optimizer's step count", optimizer.state()[0].second, exact);
+                 answers.add("the next random number", random.uniform(), exact);
+               })
+        .mistake("shapes_not_compared", restoring_all_but("shapes"))
+        .mistake("half_restored", restoring_all_but("refusal"))
+        .mistake("shares_the_state", restoring_all_but("copies"))
         .mistake("no_weights", restoring_all_but("model"))
         .mistake("no_moments", restoring_all_but("optimizer"))
         .mistake("no_random_state", restoring_all_but("random"))
@@ -388,18 +519,29 @@ Operations counted_with(double passes, double per_product, bool head, bool atten
   };
 }
 
-[[maybe_unused]] const auto& exercise_12_6 = exercise<Operations>("12.6", training_operations_per_token)
-                                                 .check("shapes",
-                                                        [](const Operations& count, Answers& answers) {
-                                                          answers.add("the talk's model", count({}));
-                                                          answers.add("preset small", count({65, 64, 4, 4, 128}));
-                                                          answers.add("GPT-2", count({50257, 1024, 12, 12, 768}));
-                                                        })
-                                                 .mistake("forward_alone", counted_with(1, 2, true, true))
-                                                 .mistake("backward_once", counted_with(2, 2, true, true))
-                                                 .mistake("products_as_one", counted_with(3, 1, true, true))
-                                                 .mistake("no_head", counted_with(3, 2, false, true))
-                                                 .mistake("no_attention", counted_with(3, 2, true, false));
+[[maybe_unused]] const auto& exercise_12_6 =
+    exercise<Operations>("12.6", training_operations_per_token)
+        .check("shapes",
+               [](const Operations& count, Answers& answers) {
+                 answers.add("the talk's model", count({}));
+                 answers.add("preset small", count({65, 64, 4, 4, 128}));
+                 answers.add("GPT-2", count({50257, 1024, 12, 12, 768}));
+                 answers.add("GPT-2 XL", count({50257, 1024, 48, 25, 1600}));
+               })
+        .mistake("half_of_the_scores",
+                 [](const ModelShape& shape) {
+                   return (counted_with(3, 2, true, true)(shape) + counted_with(3, 2, true, false)(shape)) / 2;
+                 })
+        .mistake("biases_counted",
+                 [](const ModelShape& shape) {
+                   return counted_with(3, 2, true, true)(shape) +
+                          6.0 * static_cast<double>(shape.layers * 13 * shape.width);
+                 })
+        .mistake("forward_alone", counted_with(1, 2, true, true))
+        .mistake("backward_once", counted_with(2, 2, true, true))
+        .mistake("products_as_one", counted_with(3, 1, true, true))
+        .mistake("no_head", counted_with(3, 2, false, true))
+        .mistake("no_attention", counted_with(3, 2, true, false));
 
 }  // namespace
 }  // namespace verse

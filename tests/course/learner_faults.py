@@ -21,7 +21,7 @@ MARK = "  //! [3.2]\n"
 # What no learner is to see: the build's own words, and claims that do not hold.
 NOT_SAID = ["ninja", "FAILED", "-Xclang", "-- Configuring", "-- Generating", "Re-running CMake", "no compiler says why"]
 # What stands beside an answer: make's own line, whose chapters these are, and on a slow machine the counting of a build.
-BESIDE = re.compile(r"make: \*\*\* \[|later chapters use your own|Building \d+ files|\d+ of \d+ files")
+BESIDE = re.compile(r"make: \*\*\* \[|Later chapters are built on|Building \d+ files|\d+ of \d+ files")
 
 
 class Faults(learner_copy.LearnerCopy):

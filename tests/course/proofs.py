@@ -8,6 +8,7 @@ usage: tests/course/proofs.py BUILD_FOLDER [unittest's arguments]
 """
 import json
 import pathlib
+import re
 import tomllib
 
 import learner_copy
@@ -86,6 +87,26 @@ class Course(learner_copy.LearnerCopy):
                 # The verdict is wrapped to the terminal's width.
                 self.assertIn(" ".join(says.split()), " ".join(done.stdout.split()), done.stdout)
                 learner.write_bytes(self.stubs[learner])
+
+    def test_2_a_wrong_exercise_makes_no_other_look_wrong(self):
+        chapter, folder, file = 7, "07_sampling", "sampling.cpp"
+        answers = "\n".join(path.read_text() for path in sorted((ROOT / "tests/course/answers").glob(f"{folder}*.cpp")))
+        wrong = {}
+        for exercise, heading, body in re.findall(r"^//! \[(\d+\.\d+)\] (\w+)[^\n]*\n(.*?)(?=^//! \[|\Z)", answers, re.MULTILINE | re.DOTALL):
+            if heading == "wrong":
+                wrong.setdefault(exercise, body)
+        solution = (self.copy / "solutions" / folder / file).read_text()
+        ids = [exercise["id"] for exercise in manifests()[chapter]["exercise"]]
+        self.assertEqual(sorted(wrong), sorted(ids))
+        learner = self.copy / "chapters" / folder / file
+        for exercise, body in wrong.items():
+            with self.subTest(exercise=exercise):
+                before, _, after = solution.split(f"  //! [{exercise}]\n")
+                mark = f"  //! [{exercise}]\n"
+                learner.write_text(before + mark + body + mark + after)
+                states = self.states(chapter)[1]
+                self.assertNotEqual(states.pop(exercise), "passed")
+                self.assertEqual(set(states.values()), {"passed"}, states)
 
     def test_3_what_does_not_compile_is_placed(self):
         solved = self.verse("solve", "3.2")

@@ -72,6 +72,16 @@ torch::Tensor normal_input(const std::vector<std::int64_t>& shape, std::uint64_t
 /// Token numbers in [0, vocabulary_size), the same on every machine.
 torch::Tensor token_input(const std::vector<std::int64_t>& shape, std::int64_t vocabulary_size, std::uint64_t seed);
 
+/// Notices if the tensor, an input of the check that runs, is changed by the subject; normal_input() and token_input()
+/// are watched by themselves. What the reference changes too is allowed. @return the tensor itself
+torch::Tensor watched(torch::Tensor input);
+
+/// What an answer says where a result is cut off from its inputs.
+inline constexpr const char* kNoGradientFlows = "no gradient flows";
+
+/// Ends a check early; what is wrong has been written down as an answer.
+struct CheckEnded {};
+
 /// What a subject answered in one check, in order, under names that a learner can read.
 class Answers {
  public:
@@ -87,6 +97,10 @@ class Answers {
   void add(const std::string& name, Integer value) {
     add(name, torch::tensor(static_cast<std::int64_t>(value)), exact);
   }
+
+  /// Writes down what a function makes of each element of `input`; where it differs, that element is told.
+  void add_for_each(const std::string& name, const torch::Tensor& value, const torch::Tensor& input,
+                    const Tolerance& tolerance = rounding);
 
   /// Writes down the gradients of a fixed, uneven weighting of `output` with respect to the inputs. The inputs require
   /// gradients.
@@ -108,14 +122,23 @@ class Answers {
     std::string name;
     std::variant<torch::Tensor, std::string> value;
     Tolerance tolerance;
+    torch::Tensor input = {};  ///< of add_for_each(), else undefined
   };
+
+  /// Something that a subject did beside answering: its kind (see Difference) and a sentence about it.
+  using Effects = std::vector<std::pair<std::string, std::string>>;
 
   /// @param truth what the reference answered, for load_parameters(); null while that is being recorded
   explicit Answers(const Answers* truth = nullptr) : truth_(truth) {}
 
   const std::vector<Answer>& all() const { return answers_; }
   const NamedTensors& parameters() const { return parameters_; }
-  void restore(std::vector<Answer> answers, NamedTensors parameters);
+  void restore(std::vector<Answer> answers, NamedTensors parameters, Effects effects);
+  const Effects& effects() const { return effects_; }
+  void add_effect(const std::string& kind, const std::string& sentence) { effects_.emplace_back(kind, sentence); }
+  /// From here on inputs are watched; at the end those that were changed are written down as effects.
+  static void begin_watching();
+  void end_watching();
   /// Whether the subject did not get through the check: it threw, or could not be asked on.
   bool ended_early() const { return ended_early_; }
   void set_ended_early() { ended_early_ = true; }
@@ -124,11 +147,12 @@ class Answers {
   const Answers* truth_;
   std::vector<Answer> answers_;
   NamedTensors parameters_;  ///< of the modules that were filled, each name behind its module's number and a colon
+  Effects effects_;
   int modules_loaded_ = 0;
   bool ended_early_ = false;
 };
 
-/// Where and how `got` differs from `expected` first, in words for a learner; nothing where they agree.
+/// Where and how `got` differs from `expected`, in words for a learner; nothing where they agree.
 /// @param slack widens every tolerance by this factor
 std::optional<std::string> first_difference(const Answers& expected, const Answers& got, double slack = 1.0);
 
@@ -203,9 +227,15 @@ Exercise<Subject>& exercise(const std::string& id, std::type_identity_t<Subject>
   return static_cast<Exercise<Subject>&>(keep_exercise(std::make_unique<Exercise<Subject>>(id, std::move(linked))));
 }
 
+/// Whose bodies a test program is linked to.
+enum class CheckedBodies {
+  learner,    ///< held against the record; the reference's bodies stand beside the learner's
+  reference,  ///< what is right; every known mistake is proven too
+  answers     ///< the reference's, beside a list of answers that are to be tried
+};
+
 /// Runs the test program: registers every exercise with GoogleTest, handles `--record=FILE` and `--list-mistakes` (a
-/// line `N.M id` each), and runs.
-/// @param linked_to_reference whether the bodies are the reference's
-int run_checks(int argc, char** argv, bool linked_to_reference);
+/// line `N.M id` each), and runs. With CheckedBodies::answers, `--answers=FILE` has a line `K N.M` for each answer.
+int run_checks(int argc, char** argv, CheckedBodies checked);
 
 }  // namespace verse

@@ -61,9 +61,10 @@ const std::vector<Command>& all_commands() {
        "  --ids              only their numbers, one a line\n",
        run_list},
       {"swap",
-       {"", 0, 0, {}, {}},
+       {"", 0, 0, {"--if-changed"}, {}},
        "which chapters later ones take from the learner, and which from the reference",
        "A chapter is the learner's once `check N` has passed as a whole and nothing in it has changed since.\n"
+       "  --if-changed       say something only where the list is another one than before\n"
        "The answer is also written to .verse/learner_chapters.cmake, for the build.\n",
        run_swap},
       {"compile-error",
@@ -84,6 +85,23 @@ const std::vector<Command>& all_commands() {
        "check the manifests against solutions and prose",
        "Hints, known mistakes (three an exercise), sections that exist, marks, minutes. Exit status: 1 on a finding.\n",
        run_lint},
+      {"try",
+       {"FILE...", 1, 1000, {"--faults", "--details"}, {"--build-dir", "--only", "--named"}},
+       "judge lists of right and wrong answers to exercises",
+       "A list (tests/course/answers/ has ours) holds answers under headings: `//! [3.1] wrong no_scaling: why`,\n"
+       "`//! [3.1] right: why`. Each answer stands in for the reference's body, many in one program, and is judged.\n"
+       "  --faults           print only answers whose verdict is not what the list says\n"
+       "  --details          print what the check says of each\n"
+       "  --only N.M         only answers to one exercise, or (N) to one chapter\n"
+       "  --named PERCENT    so many of the wrong answers have to be recognised as a known mistake\n"
+       "  --build-dir DIR    the build folder (default: build in the repository)\n"
+       "Exit status: 0 where every verdict is what the list says.\n",
+       run_try},
+      {"beside",
+       {"N FILE INTO", 3, 3, {}, {}},
+       "write a learner's file of chapter N with the reference's bodies beside theirs",
+       "What the build compiles, so that an exercise can be judged while every other one is the reference's.\n",
+       run_beside},
   };
   return commands;
 }

@@ -36,4 +36,8 @@ int run_swap(const Course& course, const Arguments& arguments);
 int run_list(const Course& course, const Arguments& arguments);
 int run_lint(const Course& course, const Arguments& arguments);
 
+// Answers side by side with the reference's (commands_try.cpp).
+int run_try(const Course& course, const Arguments& arguments);
+int run_beside(const Course& course, const Arguments& arguments);
+
 }  // namespace verse

@@ -216,7 +216,7 @@ int take_answer(const Course& course, const Prediction& prediction, const std::s
       fmt::format("\"{}\"", course.section_title(chapter, prediction.section).value_or("#" + prediction.section)));
   if (answer == Answer::right) {
     fmt::print("{} {}\n{}{}", style.green(fmt::format("{}: right.", prediction.id)), right_answer(prediction),
-               paragraph(prediction.why, 2), read);
+               paragraph(without_tex(prediction.why), 2), read);
     return 0;
   }
   const std::string direction = answer == Answer::too_low    ? "too low"
@@ -224,7 +224,7 @@ int take_answer(const Course& course, const Prediction& prediction, const std::s
                                                              : "not that";
   if (wrong_answers >= answers_before_telling) {
     fmt::print("{} It is {}.\n{}{}", style.red(fmt::format("{}: {}.", prediction.id, direction)),
-               right_answer(prediction), paragraph(prediction.why, 2), read);
+               right_answer(prediction), paragraph(without_tex(prediction.why), 2), read);
   } else {
     fmt::print("{} Think again; the answer is told after {} wrong ones.\n{}",
                style.red(fmt::format("{}: {}.", prediction.id, direction)), answers_before_telling, read);
@@ -252,9 +252,9 @@ int run_predict(const Course& course, const Arguments& arguments) {
   const Prediction& prediction = course.prediction(id);
   if (arguments.words().size() == 2) return take_answer(course, prediction, arguments.words()[1]);
 
-  fmt::print("{}: {}\n", style_of_standard_output().bold(id), prediction.question);
+  fmt::print("{}: {}\n", style_of_standard_output().bold(id), without_tex(prediction.question));
   if (isatty(STDIN_FILENO) != 1) {
-    fmt::print("  answer with: build/verse predict {} ANSWER\n", id);
+    fmt::print("  answer with: make predict-{} ANSWER=...\n", id);
     return 0;
   }
   fmt::print("> ");
@@ -271,9 +271,19 @@ int run_progress(const Course& course, const Arguments& arguments) {
   return 0;
 }
 
-int run_swap(const Course& course, const Arguments&) {
+int run_swap(const Course& course, const Arguments& arguments) {
   const std::vector<int> learners = learner_chapters(course, load_state(course.root()));
-  write_learner_chapters(course, learners);
+  const bool changed = write_learner_chapters(course, learners);
+  if (arguments.on("--if-changed")) {
+    if (changed && learners.empty()) fmt::print("Later chapters are built on the reference's again.\n");
+    if (changed && !learners.empty()) {
+      fmt::print(
+          "Later chapters are built on your own {} {}. Chapters that you have not finished are taken from the "
+          "reference.\n",
+          learners.size() == 1 ? "chapter" : "chapters", fmt::join(learners, ", "));
+    }
+    return 0;
+  }
   std::vector<int> references;
   for (const int number : course.numbers()) {
     if (std::find(learners.begin(), learners.end(), number) == learners.end()) references.push_back(number);

@@ -134,6 +134,13 @@ std::string explain_failed_build(const Course& course, const Chapter& chapter, s
   std::string said = style.bold(fmt::format("Chapter {} does not compile.", chapter.number)) + "\n\n" +
                      paragraph(style.red("error: ") + error->message, 2) + "\n";
   if (error->learner_file.empty()) {
+    if (changed.empty() && error->file.find("/solutions/") != std::string::npos) {
+      // The reference's bodies are compiled beside the learner's, and meet what the learner has declared around them.
+      return said + paragraph(fmt::format("Something that you have declared outside the exercises has a name that the "
+                                          "reference uses too ({}:{}). Rename it, or move it into the exercise.",
+                                          error->file.substr(error->file.find("/solutions/") + 1), error->line),
+                              2);
+    }
     if (!error->file.empty()) said += fmt::format("  where  {}:{}\n", error->file, error->line);
     return said + (changed.empty() ? "" : undo_changes(changed.front()));
   }

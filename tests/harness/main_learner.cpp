@@ -1,5 +1,5 @@
 #include "tests/harness/check.h"
 
 int main(int argc, char** argv) {
-  return verse::run_checks(argc, argv, /*linked_to_reference=*/false);
+  return verse::run_checks(argc, argv, verse::CheckedBodies::learner);
 }

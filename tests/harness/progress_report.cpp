@@ -206,15 +206,16 @@ std::vector<int> learner_chapters(const Course& course, const LearnerState& stat
   return chapters;
 }
 
-void write_learner_chapters(const Course& course, const std::vector<int>& chapters) {
+bool write_learner_chapters(const Course& course, const std::vector<int>& chapters) {
   const std::string setting =
       fmt::format("set(VERSE_LEARNER_CHAPTERS{}{})\n", chapters.empty() ? "" : " ", fmt::join(chapters, " "));
   const std::filesystem::path file = learner_folder(course.root()) / "learner_chapters.cmake";
   const auto text = read_file_if_there(file);
-  if (text && text->ends_with(setting)) return;  // CMake would configure anew for nothing
+  if (text && text->ends_with(setting)) return false;  // CMake would configure anew for nothing
   std::filesystem::create_directories(file.parent_path());
   write_file_atomically(
       file, "# Written by build/verse: the chapters that pass whole, so that later ones use them.\n" + setting);
+  return text ? true : !chapters.empty();
 }
 
 }  // namespace verse

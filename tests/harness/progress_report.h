@@ -56,6 +56,7 @@ void remember(const ChapterVerdict& verdict, const std::vector<std::string>& bod
 std::vector<int> learner_chapters(const Course& course, const LearnerState& state);
 
 /// Writes them to `.verse/learner_chapters.cmake` if that says anything else: `set(VERSE_LEARNER_CHAPTERS 1 2)`.
-void write_learner_chapters(const Course& course, const std::vector<int>& chapters);
+/// @return whether the list is another one than before
+bool write_learner_chapters(const Course& course, const std::vector<int>& chapters);
 
 }  // namespace verse

@@ -125,6 +125,8 @@ class Listener : public testing::EmptyTestEventListener {
     current = Details();
   }
 
+  void send_found(const std::string& message) const { send({{"event", "found"}, {"message", shortened(message)}}); }
+
   void OnTestProgramEnd(const testing::UnitTest&) override { send({{"event", "end"}}); }
 
  private:
@@ -150,6 +152,8 @@ class Listener : public testing::EmptyTestEventListener {
   Details suite_;
 };
 
+Listener* installed = nullptr;
+
 }  // namespace
 
 void install() {
@@ -166,7 +170,12 @@ void install() {
 
   testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
   delete listeners.Release(listeners.default_result_printer());
-  listeners.Append(new Listener(static_cast<int>(descriptor)));
+  installed = new Listener(static_cast<int>(descriptor));
+  listeners.Append(installed);
+}
+
+void found(const std::string& message) {
+  if (installed) installed->send_found(message);
 }
 
 void set_mistake(const std::string& id) {

@@ -10,16 +10,21 @@
 ///
 ///     {"event":"plan","tests":["Exercise_3_2.Rows", ...]}
 ///     {"event":"start","suite":"Exercise_3_2","test":"Rows","printed":OFFSET}
+///     {"event":"found","message":TEXT}
 ///     {"event":"result","suite":...,"test":...,"printed":OFFSET,"status":"passed|failed|not_started|skipped",
 ///      "mistake":ID,"message":TEXT,"expected":TEXT,"got":TEXT,"exercise":"3.2","file":PATH,"line":N}
 ///     {"event":"end"}
 ///
+/// `found` says what is wrong before a test has come to its end; it stands if the program ends there.
 /// `printed` is how many bytes the program had printed by then. Entries that are empty are left out.
 namespace verse::report {
 
 /// Installs the listener if VERSE_REPORT_FD asks for it. Call it after testing::InitGoogleTest. The descriptor is not
 /// handed on to programs that the tests start.
 void install();
+
+/// What is wrong is known, though the current test goes on. It counts if the program does not come back from there.
+void found(const std::string& message);
 
 /// The known mistake that the current test's answer is alike to. Counts only if the test fails.
 void set_mistake(const std::string& id);

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -91,7 +92,17 @@ std::string explain_signal(int number) {
   }
 }
 
-std::string explain_end(const ProcessEnd& end) {
+std::string explain_end(const ProcessEnd& end, const std::string& printed = {}) {
+  // What the standard library's own assertions print (-D_GLIBCXX_ASSERTIONS).
+  if (end.signal == SIGABRT && printed.find("< this->size()") != std::string::npos) {
+    return "it asked for an element that is not there: an index past the end of a vector or a string";
+  }
+  if (end.signal == SIGABRT && printed.find("!this->empty()") != std::string::npos) {
+    return "it asked for the first or last element of something that is empty";
+  }
+  if (end.signal == SIGABRT && printed.find("this->_M_is_engaged()") != std::string::npos) {
+    return "it asked an empty std::optional for its value";
+  }
   if (end.signal != 0) return explain_signal(end.signal);
   return fmt::format("it left the program in the middle, by exit({})", end.exit_code);
 }
@@ -122,6 +133,12 @@ std::optional<TestStatus> status_in(const JsonEntry& event) {
   return std::nullopt;
 }
 
+std::vector<std::string> arguments_for(const RunRequest& request, const std::string& filter) {
+  std::vector<std::string> arguments = request.arguments;
+  arguments.insert(arguments.end(), {"--gtest_filter=" + filter, "--gtest_color=no", "--gtest_repeat=1"});
+  return arguments;
+}
+
 // Why a test had to be stopped.
 struct Stop {
   TestStatus status;
@@ -135,10 +152,7 @@ class Attempt {
       : request_(request),
         cpu_limit_(cpu_limit),
         printed_before_(size_of(request.log)),
-        child_({request.program,
-                {"--gtest_filter=" + filter, "--gtest_color=no", "--gtest_repeat=1"},
-                request.log,
-                "VERSE_REPORT_FD"}) {}
+        child_({request.program, arguments_for(request, filter), request.log, "VERSE_REPORT_FD"}) {}
 
   /// Returns when the program has ended, by itself or because it used more than it may. @throws RunInterrupted
   void follow() {
@@ -155,9 +169,12 @@ class Attempt {
     // A test that was running when the program ended has that as its outcome.
     if (running_) {
       TestOutcome outcome = *std::exchange(running_, std::nullopt);
-      outcome.status = stop_ ? stop_->status : TestStatus::crashed;
-      outcome.message = stop_ ? stop_->message : explain_end(*child_.ended());
       outcome.printed = printed_between(request_.log, printed_before_, size_of(request_.log));
+      outcome.seconds = seconds_since_start();
+      if (outcome.message.empty()) {
+        outcome.status = stop_ ? stop_->status : TestStatus::crashed;
+        outcome.message = stop_ ? stop_->message : explain_end(*child_.ended(), outcome.printed);
+      }
       outcomes_.push_back(std::move(outcome));
       cut_short_ = true;
     }
@@ -208,6 +225,11 @@ class Attempt {
       outcome.test = text_in(event, "test");
       printed_before_ = static_cast<std::uint64_t>(std::max<std::int64_t>(number_in(event, "printed").value_or(0), 0));
       running_ = std::move(outcome);
+      started_ = std::chrono::steady_clock::now();
+    } else if (kind == "found" && running_) {
+      // A difference that was found before the program ended says more than how it ended.
+      running_->status = TestStatus::failed;
+      running_->message = text_in(event, "message");
     } else if (kind == "result" && running_ && status_in(event)) {
       take_in_result(event);
     } else if (kind == "end") {
@@ -228,10 +250,15 @@ class Attempt {
     outcome.exercise = text_in(event, "exercise");
     outcome.file = text_in(event, "file");
     outcome.line = static_cast<int>(number_in(event, "line").value_or(0));
+    outcome.seconds = seconds_since_start();
     const std::int64_t printed = std::max<std::int64_t>(number_in(event, "printed").value_or(0), 0);
     outcome.printed = printed_between(request_.log, printed_before_, static_cast<std::uint64_t>(printed));
     outcomes_.push_back(std::move(outcome));
     running_.reset();
+  }
+
+  double seconds_since_start() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   }
 
   // What the program has used since its last report, against what it may use.
@@ -267,6 +294,7 @@ class Attempt {
   std::string pending_;  // of a line that is not whole yet
   std::optional<std::vector<std::string>> plan_;
   std::optional<TestOutcome> running_;
+  std::chrono::steady_clock::time_point started_;  // when it began
   std::vector<TestOutcome> outcomes_;
   std::optional<Stop> stop_;
   bool cut_short_ = false;

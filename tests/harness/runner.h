@@ -32,6 +32,7 @@ struct TestOutcome {
   std::string exercise;  ///< not_started: the exercise whose stub was met
   std::string file;      ///< where the failure was noticed, or the stub
   int line = 0;
+  double seconds = 0;   ///< from its start to its end, by the clock
   std::string printed;  ///< the last that the learner's code printed during the test
 
   std::string full_name() const { return suite + "." + test; }
@@ -51,6 +52,7 @@ struct RunRequest {
   std::string filter = "*";   ///< GoogleTest's
   std::filesystem::path log;  ///< everything that the program prints goes there
   RunLimits limits;
+  std::vector<std::string> arguments;  ///< for the program, before GoogleTest's
 };
 
 struct RunReport {

@@ -216,15 +216,26 @@ std::vector<std::string> find_drift(const Course& course, const fs::path& target
 BodyChange solve_exercise(const Course& course, const Exercise& exercise) {
   const std::string body = reference_body(course, exercise);
   const BodyChange change = replace_body(course, exercise, "solve", [&](const MarkedPart&) { return body; });
-  update_state(course.root(),
-               [&](LearnerState& state) { state.exercises[exercise.id].solution_shown_at = time_stamp(); });
+  update_state(course.root(), [&](LearnerState& state) {
+    // The reference's body passes; nobody needs to check that.
+    ExerciseRecord& record = state.exercises[exercise.id];
+    record.solution_shown_at = record.checked_at = time_stamp();
+    record.standing = Standing::passed;
+    record.body = code_digest(body);
+  });
   return change;
 }
 
 BodyChange reset_exercise(const Course& course, const Exercise& exercise) {
-  return replace_body(course, exercise, "reset", [&](const MarkedPart& part) {
+  const BodyChange change = replace_body(course, exercise, "reset", [&](const MarkedPart& part) {
     return stub_body(part, exercise.title, exercise.section, exercise.calls);
   });
+  // Begun anew: what was known of the body before is known of it no more.
+  update_state(course.root(), [&](LearnerState& state) {
+    const auto record = state.exercises.find(exercise.id);
+    if (record != state.exercises.end()) record->second.standing = Standing::never_checked;
+  });
+  return change;
 }
 
 std::string BodyInFile::place() const {

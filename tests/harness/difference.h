@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tests/harness/check.h"
+
+/// Where and how two sets of answers differ, in words for a learner.
+namespace verse {
+
+/// A difference, and its kind where every exercise can have it.
+struct Difference {
+  std::string text;
+  /// "computed_in_float", "input_changed", "gradient_cut", "gradient_mode_left" or "random_numbers_drawn"; else empty.
+  std::string kind;
+};
+
+/// The first answer that differs, by its largest difference; nothing where all agree.
+/// @param slack widens every tolerance by this factor
+std::optional<Difference> find_difference(const Answers& expected, const Answers& got, double slack = 1.0);
+
+/// What an error of LibTorch's means to somebody who has just written a function, before its own first line.
+std::string explain_libtorch_error(const std::string& message);
+
+}  // namespace verse
