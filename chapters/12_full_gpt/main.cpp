@@ -9,6 +9,7 @@
 #include "12_full_gpt/given/commands/bench.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
+#include "12_full_gpt/given/commands/page.h"
 #include "12_full_gpt/given/commands/scale.h"
 #include "12_full_gpt/given/commands/tokenize.h"
 #include "12_full_gpt/given/commands/train.h"
@@ -27,6 +28,7 @@ void show_help() {
       "Trains a GPT on text, and lets it speak.\n\n"
       "  {0} train        from a text to a run folder\n"
       "  {0} generate     from a run folder to text\n"
+      "  {0} page         from a run folder to one file in which a browser lets it speak\n"
       "  {0} import-gpt2  from a GPT-2 in Hugging Face's layout to a run folder\n"
       "  {0} tokenize     from a text to a tokenizer of byte pairs, and what it makes of a text\n"
       "  {0} tokens       from a text to a run's token numbers, and back\n"
@@ -48,14 +50,16 @@ int run(int argc, char** argv) {
   keep_freed_memory();
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "generate") return generate_command(argc - 1, argv + 1);
+  if (command == "page") return page_command(argc - 1, argv + 1);
   if (command == "import-gpt2") return import_gpt2_command(argc - 1, argv + 1);
   if (command == "tokenize") return tokenize_command(argc - 1, argv + 1);
   if (command == "tokens") return tokens_command(argc - 1, argv + 1);
   if (command == "logits") return logits_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
-    throw UsageError(fmt::format(
-        "there is no command \"{}\"; there are train, generate, import-gpt2, tokenize, tokens, logits, bench and scale",
-        command));
+    throw UsageError(
+        fmt::format("there is no command \"{}\"; there are train, generate, page, import-gpt2, tokenize, tokens, "
+                    "logits, bench and scale",
+                    command));
   }
   show_help();
   return 0;

@@ -1,7 +1,10 @@
 #include "tests/harness/verdict.h"
 
 #include <nlohmann/json.hpp>
+#include <regex>
 
+#include "common/base/json.h"
+#include "common/base/text.h"
 #include "tests/harness/workbench.h"
 #include "tests/harness_test/temporary_course.h"
 
@@ -138,6 +141,44 @@ TEST_F(Verdict, WhatIsNewIsNamedBeforeTheStartAndTheReferenceShownAfterThePass) 
               "  It divides last.\n");
   expect_no_part(after, "New calls");
   expect_no_part(show(outcome("Exercise_3_1", TestStatus::passed), {}), "reference's way");
+}
+
+// What an editor's list of problems would hold: `.vscode/tasks.json` says how it is read out of a verdict.
+std::vector<std::string> problems_in(const std::string& text) {
+  const auto tasks = load_json(std::filesystem::path(VERSE_SOURCE_DIR) / ".vscode/tasks.json");
+  const std::vector<std::string_view> lines = lines_of(text);
+  std::vector<std::string> problems;
+  for (const JsonEntry& matcher : tasks.at("tasks").list().at(0).at("problemMatcher").list()) {
+    if (matcher.is_text()) continue;  // the editor's own, for the compiler
+    const JsonEntry pattern = matcher.at("pattern");
+    const std::vector<JsonEntry> rows = pattern.is_list() ? pattern.list() : std::vector<JsonEntry>{pattern};
+    for (std::size_t begin = 0; begin + rows.size() <= lines.size(); ++begin) {
+      std::map<std::string, std::string> found;
+      bool matches = true;
+      for (std::size_t i = 0; i < rows.size() && matches; ++i) {
+        std::cmatch groups;
+        const std::string_view line = lines[begin + i];
+        matches =
+            std::regex_match(line.data(), line.data() + line.size(), groups, std::regex(rows[i].at("regexp").text()));
+        for (const char* part : {"file", "line", "message"}) {
+          if (matches && rows[i].has(part)) found[part] = groups[static_cast<std::size_t>(rows[i].at(part).whole())];
+        }
+      }
+      if (matches) problems.push_back(found["file"] + ":" + found["line"] + ": " + found["message"]);
+    }
+  }
+  return problems;
+}
+
+TEST_F(Verdict, AnEditorFindsTheProblemsInIt) {
+  const auto pass = outcome("Exercise_3_1", TestStatus::passed);
+  const auto wrong = [](const char* suite) { return outcome(suite, TestStatus::failed, "some numbers"); };
+  EXPECT_EQ(problems_in(shown(judged({pass, wrong("Exercise_3_2"), wrong("Exercise_3_3")}))),
+            (std::vector<std::string>{
+                "chapters/03_attention/mask.cpp:2: chapters/03_attention/README.md, \"Hiding the future\"",
+                "chapters/03_attention/attention.cpp:13: 3.3 Heads: wrong"}));
+  const auto done = [](const char* suite) { return outcome(suite, TestStatus::passed); };
+  EXPECT_TRUE(problems_in(shown(judged({pass, done("Exercise_3_2"), done("Exercise_3_3")}))).empty());
 }
 
 TEST_F(Verdict, AKnownMistakeIsSaidInPlainWords) {

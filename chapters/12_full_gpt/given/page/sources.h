@@ -1,0 +1,15 @@
+#pragma once
+
+/// @file
+/// The page's own files, which the build puts into the program (see CMakeLists.txt).
+
+#include <string>
+#include <vector>
+
+namespace verse {
+
+extern const std::vector<std::string> kPageModules;  ///< each after those that it imports
+extern const std::string kPageFrame;  ///< page.html: @style, @description, @weights, @program are to be filled in
+extern const std::string kPageStyle;  ///< page.css
+
+}  // namespace verse
