@@ -163,7 +163,7 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
 struct Request {
   std::optional<std::filesystem::path> run, report, curve, out;
   std::optional<std::string> with, fault;
-  std::int64_t sample = 200, steps = 600, warmup = 100;
+  std::int64_t sample = 200, steps = 600, warmup = 100, layers = 4, width = 128, batch_size = 12;
   double learning_rate = 1e-3;
   bool listens = false, one_batch = false, health = false;
 };
@@ -213,6 +213,11 @@ void record(const Request& request, const Corpus& corpus, const SharedOptions& s
   plan.warmup = request.warmup;
   plan.steps = request.steps;
   plan.seed = shared.seed;
+  plan.layers = request.layers;
+  plan.width = request.width;
+  plan.batch_size = request.batch_size;
+  if (plan.width > 32 && plan.width % 32 != 0)
+    throw UsageError(fmt::format("--width {} must be a multiple of 32, or below", plan.width));
   catch_interrupts();
   save_record(folder, record_run(corpus, plan));
   fmt::print(stderr, "recorded in {}\n", folder.string());
@@ -238,6 +243,9 @@ int run(int argc, char** argv) {
   line.option("steps", request.steps, {1, 1'000'000}, "of --fault and --listen");
   line.option("learning-rate", request.learning_rate, {1e-9, 1e3}, "of --fault");
   line.option("warmup", request.warmup, {0, 1'000'000}, "of --fault");
+  line.option("layers", request.layers, {1, 100}, "of --fault");
+  line.option("width", request.width, {1, 4096}, "of --fault");
+  line.option("batch-size", request.batch_size, {1, 4096}, "of --fault");
   const auto shared = line.parse(argc, argv);
   if (request.run) {
     show_run(request, text_of_run(*request.run, shared), shared);

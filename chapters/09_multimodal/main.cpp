@@ -25,10 +25,12 @@ namespace verse {
 namespace {
 
 using Part = std::pair<const char*, void (*)(const PartSetting&)>;
-constexpr std::array<Part, 5> kParts = {{{"images", show_images},
+constexpr std::array<Part, 7> kParts = {{{"images", show_images},
+                                         {"contrast", show_contrast},
                                          {"clips", show_clips},
                                          {"sound", show_sound},
                                          {"frames", show_frames},
+                                         {"bins", show_bins},
                                          {"distillation", show_distillation}}};
 
 /// A file's log-mel spectrogram as numbers, a frame a line, so that another program can compare.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include "12_full_gpt/given/commands/steering_flags.h"
 #include "12_full_gpt/given/gpu/card_writer.h"
 #include "12_full_gpt/given/sampling/generation.h"
 #include "common/base/error.h"
@@ -31,25 +32,30 @@ constexpr std::int64_t kMostSamples = 4096;
 
 /// What the command is asked for.
 struct Request {
-  std::optional<std::filesystem::path> run, prompts;
+  std::optional<std::filesystem::path> run, prompts, prompt_file;
   std::optional<std::string> prompt;
   std::string precision = "fp32";
   std::int64_t samples = 1, count = 500;
   SamplingOptions options;
+  SteeringFlags steering;
   bool no_cache = false, timing = false;
 };
 
 /// What is to be continued: the one prompt or each line of a file, as often as there are to be samples.
 std::vector<std::string> read_prompts(const Request& request) {
   std::vector<std::string> once;
+  const int given = (request.prompt ? 1 : 0) + (request.prompts ? 1 : 0) + (request.prompt_file ? 1 : 0);
+  if (given > 1) throw UsageError("--prompt, --prompt-file and --prompts exclude each other");
   if (request.prompts) {
-    if (request.prompt) throw UsageError("--prompt and --prompts exclude each other");
     const std::string file = read_file(*request.prompts);
     for (const std::string_view prompt : lines_of(file)) {
       if (!prompt.empty()) once.emplace_back(prompt);
     }
     if (once.empty())
       throw UsageError(fmt::format("--prompts {} has no line with a prompt", request.prompts->string()));
+  } else if (request.prompt_file) {
+    once.push_back(read_file(*request.prompt_file));
+    if (once.front().empty()) throw UsageError(fmt::format("--prompt-file {} is empty", request.prompt_file->string()));
   } else {
     once.push_back(request.prompt.value_or(kPrompt));
     if (once.front().empty()) throw UsageError("--prompt needs at least one character");
@@ -61,23 +67,33 @@ std::vector<std::string> read_prompts(const Request& request) {
 
 /// Text alone goes to standard output, each character when it is there.
 void write_one(LoadedRun& run, const std::string& prompt, bool shows_prompt, std::int64_t count,
-               const SamplingOptions& options, std::uint64_t seed) {
+               const SamplingOptions& options, std::uint64_t seed, const SteeringOptions& steering) {
   if (shows_prompt) fmt::print("{}", prompt);
   std::fflush(stdout);
   std::string last = prompt;
-  continue_text(run, prompt, count, options, seed, [&last](const std::string& piece) {
+  const auto write = [&last](const std::string& piece) {
     std::fwrite(piece.data(), 1, piece.size(), stdout);
     std::fflush(stdout);
     last = piece;
     return !interrupted() && std::ferror(stdout) == 0;
-  });
+  };
+  continue_text(run, prompt, count, options, seed, write, steering);
   if (last.back() != '\n') std::fputs("\n", stdout);
 }
 
-/// Several texts grow side by side, so they are written when all are complete, with a line between.
+/// Several texts grow side by side, so they are written when all are complete, with a line between. Steered ones are
+/// made one after the other: each is changed by what it says itself.
 void write_several(LoadedRun& run, const std::vector<std::string>& prompts, bool shows_prompt, std::int64_t count,
-                   const SamplingOptions& options, std::uint64_t seed) {
-  const auto texts = continue_texts(run, prompts, count, options, seed, [] { return !interrupted(); });
+                   const SamplingOptions& options, std::uint64_t seed, const SteeringOptions& steering) {
+  std::vector<std::string> texts;
+  if (!steering.any()) {
+    texts = continue_texts(run, prompts, count, options, seed, [] { return !interrupted(); });
+  } else {
+    const auto goes_on = [](const std::string&) { return !interrupted(); };
+    for (std::size_t i = 0; i < prompts.size() && !interrupted(); ++i) {
+      texts.push_back(continue_text(run, prompts[i], count, options, seed + i, goes_on, steering));
+    }
+  }
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::string text = (shows_prompt ? prompts[i] : "") + texts[i];
     fmt::print("{}{}{}", i == 0 ? "" : "--------\n", text, text.empty() || text.back() != '\n' ? "\n" : "");
@@ -86,19 +102,36 @@ void write_several(LoadedRun& run, const std::vector<std::string>& prompts, bool
 
 }  // namespace
 
-std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_t count, const SamplingOptions& options,
-                          std::uint64_t seed, const std::function<bool(const std::string&)>& listener) {
+std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_t count, const SamplingOptions& given,
+                          std::uint64_t seed, const std::function<bool(const std::string&)>& listener,
+                          const SteeringOptions& steered) {
   std::vector<Random> randoms{Random(seed)};
+  const auto tokens = run.codec->encode(prompt);
+  std::vector<std::string> texts;  // of each token, for a grammar
+  for (std::int64_t token = 0; steered.grammar != nullptr && token < run.codec->size(); ++token) {
+    texts.push_back(run.codec->bytes_of(token));
+  }
+  Steering steering(steered, std::move(texts), tokens, count);
+  SamplingOptions options = given;
+  if (steered.changes_logits()) {
+    options.change = [&steering](const torch::Tensor& logits) { return steering.change(logits); };
+  }
+
   TextStream stream;
+  StopSearch search(steered.stops);
   std::string text;
-  // A token may end within a character, which is then handed on with the token that completes it.
+  // A token may end within a character, or within a stop string: it is handed on with the token that decides.
   const auto hand_on = [&](const std::string& piece) {
     text += piece;
     return piece.empty() || !listener || listener(piece);
   };
-  generate_together(run.model, {run.codec->encode(prompt)}, count, options, randoms,
-                    [&](std::size_t, std::int64_t token) { return hand_on(stream.add(run.codec->bytes_of(token))); });
-  hand_on(stream.finish());
+  generate_together(run.model, {tokens}, count, options, randoms, [&](std::size_t, std::int64_t token) {
+    const bool goes_on = steering.hear(token);
+    if (steered.end_token == token) return false;
+    return hand_on(search.add(stream.add(run.codec->bytes_of(token)))) && goes_on && !search.found();
+  });
+  const std::string last = search.add(stream.finish());
+  hand_on(last + search.finish());
   return text;
 }
 
@@ -136,6 +169,7 @@ int generate_command(int argc, char** argv) {
   line.group("Text");
   line.option("run", request.run, "the run's folder", "RUN");
   line.option("prompt", request.prompt, "the text to go on with; without it, the start of a line", "TEXT");
+  line.option("prompt-file", request.prompt_file, "a file whose whole text is gone on with", "FILE");
   line.option("prompts", request.prompts, "a file whose lines are prompts, each to be gone on with", "FILE");
   line.option("samples", request.samples, {1, kMostSamples}, "texts for each prompt; their seeds count up from --seed");
   line.option("max-new-tokens", request.count, {1, std::numeric_limits<std::int32_t>::max()},
@@ -143,7 +177,9 @@ int generate_command(int argc, char** argv) {
   line.option("temperature", options.temperature, {1e-6, 1e6}, "below 1 is safer, above 1 wilder");
   line.option("top-k", options.top_k, {1}, "only the K most probable");
   line.option("top-p", options.top_p, {1e-9, 1}, "only the most probable that reach P together");
+  line.option("min-p", options.min_p, {1e-9, 1}, "only what has at least this share of the most probable one");
   line.flag("greedy", options.greedy, "always the most probable");
+  declare_steering(line, request.steering);
   line.flag("no-cache", request.no_cache,
             "read the whole context again for each token; the text is the same, the wait is longer");
   line.choice("precision", request.precision, {"fp32", "bf16"},
@@ -151,6 +187,9 @@ int generate_command(int argc, char** argv) {
   line.flag("timing", request.timing, "say at the end how long the writing took");
   const SharedOptions shared = line.parse(argc, argv);
   if (!request.run) throw UsageError("generate needs --run, the folder of a run");
+  if (request.timing && request.steering.may_end_early())
+    throw UsageError(
+        "--timing counts the tokens that are asked for, so it goes with nothing that may end a text early");
   options.cached = !request.no_cache;
   const std::int64_t count = request.count;
   const auto prompts = read_prompts(request);
@@ -161,23 +200,26 @@ int generate_command(int argc, char** argv) {
   for (const auto& prompt : prompts) {
     if (run.codec->encode(prompt).empty()) throw UsageError(fmt::format("the prompt \"{}\" has no tokens", prompt));
   }
+  const SteeringOptions steering = read_steering(request.steering, *run.codec);
   if (shared.threads == 0 && shared.device.device.is_cpu()) {
     const auto batch = static_cast<std::int64_t>(prompts.size());
     choose_threads(run.model, batch, count < kTokensWorthProbing ? 1 : torch::get_num_threads());
   }
 
   // A GPU's kernels are made ready with the model, before the first character is waited for.
-  if (prompts.size() == 1 && options.cached && count >= kTokensWorthProbing) {
+  if (prompts.size() == 1 && options.cached && count >= kTokensWorthProbing && !steering.changes_logits() &&
+      CardWriter::chooses_by(options)) {
     if (CardWriter* writer = CardWriter::of(run.model)) writer->prepare(options);
   }
 
   catch_interrupts();
-  const bool shows_prompt = request.prompt || request.prompts;  // the default one is a mere line end
+  const bool shows_prompt =
+      request.prompt || request.prompts || request.prompt_file;  // the default one is a mere line end
   const auto start = std::chrono::steady_clock::now();
   if (prompts.size() == 1) {
-    write_one(run, prompts.front(), shows_prompt, count, options, shared.seed);
+    write_one(run, prompts.front(), shows_prompt, count, options, shared.seed, steering);
   } else {
-    write_several(run, prompts, shows_prompt, count, options, shared.seed);
+    write_several(run, prompts, shows_prompt, count, options, shared.seed, steering);
   }
   if (interrupted()) throw Interrupted("stopped");
   if (request.timing) {
