@@ -22,6 +22,7 @@
 #include "06_loss_stages/given/checkups.h"
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
+#include "06_loss_stages/given/score.h"
 #include "06_loss_stages/loss_stages.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
@@ -30,6 +31,7 @@
 #include "common/base/text.h"
 #include "common/corpus.h"
 #include "common/program.h"
+#include "common/results.h"
 #include "common/safetensors.h"
 
 namespace verse {
@@ -161,7 +163,7 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
 
 /// What the program is asked for.
 struct Request {
-  std::optional<std::filesystem::path> run, report, curve, out;
+  std::optional<std::filesystem::path> run, report, curve, out, score;
   std::optional<std::string> with, fault;
   std::int64_t sample = 200, steps = 600, warmup = 100, layers = 4, width = 128, batch_size = 12;
   double learning_rate = 1e-3;
@@ -246,7 +248,17 @@ int run(int argc, char** argv) {
   line.option("layers", request.layers, {1, 100}, "of --fault");
   line.option("width", request.width, {1, 4096}, "of --fault");
   line.option("batch-size", request.batch_size, {1, 4096}, "of --fault");
+  line.option("score", request.score, "asks every run of a folder, and counts how often the answers are right",
+              "FOLDER");
   const auto shared = line.parse(argc, argv);
+  if (request.score) {
+    const auto runs = load_runs(*request.score);
+    const auto thresholds = choose_thresholds();
+    results().scalar("runs", static_cast<std::int64_t>(runs.size()));
+    fmt::print("{} runs in {}\n", runs.size(), request.score->string());
+    show_scores(score_findings(runs, thresholds));
+    return 0;
+  }
   if (request.run) {
     show_run(request, text_of_run(*request.run, shared), shared);
     return 0;

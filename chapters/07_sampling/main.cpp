@@ -36,13 +36,6 @@
 namespace verse {
 namespace {
 
-/// What a speech is, for part 4; the same as given/grammars/speech.txt.
-constexpr const char* kSpeech = R"(root    ::= speaker ":\n" line line?
-speaker ::= "KING" | "QUEEN" | "FIRST " role | "SECOND " role
-role    ::= "LORD" | "SERVANT" | "MURDERER"
-line    ::= [A-Z] [a-z]* (" " [a-z]+)+ [.!?] "\n"
-)";
-
 /// A way to sample and what to call it.
 struct Setting {
   std::string name;
@@ -136,6 +129,12 @@ void show_probabilities(TrainedModel& trained, const std::vector<std::int64_t>& 
   std::fflush(stdout);
 }
 
+/// Words as a name under which a result is recorded: "temperature 0.3" as temperature_0_3.
+std::string as_name(std::string words) {
+  for (auto& letter : words) letter = std::isalnum(static_cast<unsigned char>(letter)) != 0 ? letter : '_';
+  return words;
+}
+
 /// The words of a text, in small letters.
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words(1);
@@ -185,6 +184,8 @@ void show_samples(TrainedModel& trained, const Corpus& corpus, const std::vector
     table += fmt::format("  {:<28}{:>12}{:>12}\n", name, fmt::format("{:.0f} %", 100 * repeated),
                          fmt::format("{:.0f} %", 100 * known_share));
     record.row({name, repeated, known_share});
+    results().scalar("repeated_" + as_name(name), repeated);
+    results().scalar("known_" + as_name(name), known_share);
   };
   for (const auto& [name, options] : settings()) {
     Random random(seed);
@@ -222,6 +223,7 @@ void show_beam(TrainedModel& trained, const std::vector<std::int64_t>& prompt, s
     fmt::print("  {:<18}{:>7.3f}  {}\n", name, nats, text);
     std::fflush(stdout);
     table.row({name, nats, text});
+    results().scalar("nats_" + as_name(name), nats, "nats");
   };
   for (const std::int64_t width : {1, 5, 20}) {
     const Beam beam = beam_search(trained.model, fitting, count, width);
@@ -239,7 +241,7 @@ void show_beam(TrainedModel& trained, const std::vector<std::int64_t>& prompt, s
 void show_grammar(TrainedModel& trained, const std::vector<std::int64_t>& prompt, std::int64_t count,
                   std::uint64_t seed) {
   SteeringOptions speech;
-  speech.grammar = TextGrammar::parse(kSpeech, "a speech");
+  speech.grammar = TextGrammar::parse(kSpeechGrammar, "a speech");
   std::vector<std::string> characters;
   for (std::int64_t token = 0; token < trained.tokenizer.size(); ++token) {
     characters.push_back(trained.tokenizer.decode({token}));
@@ -258,7 +260,7 @@ void show_grammar(TrainedModel& trained, const std::vector<std::int64_t>& prompt
   const auto tokens = generate(trained.model, prompt, count, options, random,
                                [&](std::int64_t token) { return steering->hear(token) && !interrupted(); });
   if (interrupted()) throw Interrupted("stopped");
-  fmt::print("\nA speech by this grammar, in at most {} characters\n{}\n{}", count, kSpeech,
+  fmt::print("\nA speech by this grammar, in at most {} characters\n{}\n{}", count, kSpeechGrammar,
              trained.tokenizer.decode(tokens));
   std::fflush(stdout);
 }

@@ -236,6 +236,11 @@ TEST(Grammar, ASpeechFitsTheAlphabetOfThePlay) {
   }
 }
 
+TEST(Grammar, TheProgramsSpeechIsTheFiles) {
+  const auto file = std::filesystem::path(VERSE_SOURCE_DIR) / "chapters/07_sampling/given/grammars/speech.txt";
+  EXPECT_TRUE(read_file(file).ends_with(kSpeechGrammar));
+}
+
 TEST(Grammar, SaysWhatIsMissingAndWhetherMoreMayFollow) {
   GrammarState state(TextGrammar::parse("root ::= \"ab\" (\"c\" | \"def\")? \"g\"*", "here"));
   EXPECT_EQ(state.missing(), 2);

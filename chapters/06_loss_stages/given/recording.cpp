@@ -124,7 +124,8 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
     row.learning_rate = last.learning_rate;
     row.train_loss = losses / static_cast<double>(since);
     row.gradient_norm = last.gradient_norm.item<double>();
-    row.tokens_per_second = static_cast<double>(since * plan_.batch_size * kContext) / (seconds - run.rows.back().seconds);
+    row.tokens_per_second =
+        static_cast<double>(since * plan_.batch_size * kContext) / (seconds - run.rows.back().seconds);
     row.validation_loss = validation_loss();
     run.rows.push_back(row);
     losses = 0;
@@ -242,13 +243,27 @@ void question_model(const std::filesystem::path& folder, const Corpus& corpus, R
 
 }  // namespace
 
+namespace {
+
+/// A table as this course writes it, of one that a spreadsheet has written again: without the mark at the front, with
+/// plain line ends, and with one behind the last line.
+std::string plain_table(std::string text) {
+  if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);
+  text.erase(std::remove(text.begin(), text.end(), '\r'), text.end());
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text;
+}
+
+}  // namespace
+
 RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus) {
   if (!std::filesystem::is_directory(folder)) throw UsageError(fmt::format("{} is no folder", folder.string()));
   if (!std::filesystem::exists(folder / "metrics.csv")) {
     throw UsageError(fmt::format("{} is no run: it has no metrics.csv", folder.string()));
   }
   RunRecord run;
-  run.rows = load_metrics(folder / "metrics.csv");
+  const auto table = folder / "metrics.csv";
+  run.rows = parse_metrics(plain_table(read_file(table)), table.string());
   if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
   if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));

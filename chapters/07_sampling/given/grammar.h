@@ -20,8 +20,9 @@ namespace verse {
 ///     root   ::= number (" + " number)*
 ///     number ::= "0" | [1-9] [0-9]*
 ///
-/// `root` is the whole text. A text stands between double quotation marks, with \", \\, \n and \t; `[...]` is one of
-/// some ASCII characters or ranges of them, with \], \\, \- and \n; `|` stands between alternatives, parentheses group,
+/// `root` is the whole text. A text stands between double quotation marks, with a backslash before
+/// a quotation mark, a backslash, n (a line end) and t; `[...]` is one of some ASCII characters or ranges of them, with
+/// a backslash before what would mean something else; `|` stands between alternatives, parentheses group,
 /// and `*`, `+` and `?` behind an item mean any number of times, at least once, at most once. A rule ends where the
 /// next begins; `#` begins a remark.
 class TextGrammar {
@@ -87,5 +88,12 @@ class GrammarState {
   std::shared_ptr<const TextGrammar> grammar_;
   std::vector<Stack> stacks_;  ///< each with a byte at its top, or empty
 };
+
+/// What a speech of a play is, in letters that tiny Shakespeare has; the same stands in grammars/speech.txt.
+inline constexpr const char* kSpeechGrammar = R"(root    ::= speaker ":\n" line line?
+speaker ::= "KING" | "QUEEN" | "FIRST " role | "SECOND " role
+role    ::= "LORD" | "SERVANT" | "MURDERER"
+line    ::= [A-Z] [a-z]* (" " [a-z]+)+ [.!?] "\n"
+)";
 
 }  // namespace verse

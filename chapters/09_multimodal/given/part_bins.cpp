@@ -113,7 +113,7 @@ void show_bins(const PartSetting& setting) {
   Random random(setting.shared.seed + 400);
   print_heading("Letters to frames, drawn");
   auto composer = make_composer(script, setting);
-  const LearningPlan plan{setting.quick ? 3 : 800, 8, 3e-3};
+  const LearningPlan plan{setting.quick ? 3 : 3000, 8, 3e-3};
   fmt::print("  {} values a note, each one of {} steps; {} steps of {} tunes\n", kValuesOfANote, kBins, plan.steps,
              plan.batch_size);
   std::fflush(stdout);

@@ -123,7 +123,7 @@ void show_contrast(const PartSetting& setting) {
   print_heading("Pictures and captions in one space");
   Towers towers(script);
   towers->to(setting.shared.device.device);
-  const LearningPlan plan{setting.quick ? 20 : 1500, 64, 2e-3};
+  const LearningPlan plan{setting.quick ? 20 : 1000, 64, 2e-3};
   fmt::print("  two towers of 2 layers, {} wide; {} steps of {} pictures, no two with one caption\n", kWidth,
              with_commas(plan.steps), plan.batch_size);
   std::fflush(stdout);

@@ -25,6 +25,7 @@ struct PartSetting {
   std::int64_t characters = 10'000;              ///< of text that students read; 0 for all of it
   std::optional<std::filesystem::path> sounds;   ///< a folder for WAV files to listen to
   std::optional<std::filesystem::path> message;  ///< a WAV file of the learner's own
+  std::optional<std::filesystem::path> picture;  ///< a PNG file of the learner's own
 };
 
 void show_images(const PartSetting& setting);        ///< pictures to captions
