@@ -41,11 +41,20 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-Finding bad_initialisation(const RunRecord& run) {
+Finding bad_initialisation(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.6]
   // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
   throw NotImplemented("6.6");
   //! [6.6]
+}
+
+std::optional<std::int64_t> no_number_from(const std::vector<Metrics>& rows) {
+  for (const Metrics& row : rows) {
+    for (const auto& value : {row.train_loss, row.validation_loss, row.gradient_norm}) {
+      if (value && !std::isfinite(*value)) return row.step;
+    }
+  }
+  return std::nullopt;
 }
 
 double repeated_share(const std::string& text) {
@@ -57,7 +66,9 @@ double repeated_share(const std::string& text) {
 
 double highest_rate(const RunRecord& run) {
   double highest = 0;
-  for (const Metrics& row : run.rows) highest = std::max(highest, row.learning_rate.value_or(0));
+  for (const Metrics& row : run.rows) {
+    if (row.learning_rate && std::isfinite(*row.learning_rate)) highest = std::max(highest, *row.learning_rate);
+  }
   return highest;
 }
 
@@ -75,39 +86,48 @@ double future_influence(const LogitsFunction& model, const torch::Tensor& tokens
   //! [6.7]
 }
 
-Finding sees_the_future(const RunRecord& run) {
+Finding sees_the_future(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.8]
   // Exercise 6.8. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.8 helps.
   throw NotImplemented("6.8");
   //! [6.8]
 }
 
-Finding targets_not_shifted(const RunRecord& run) {
+Finding targets_not_shifted(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.9]
   // Exercise 6.9. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.9 helps.
   throw NotImplemented("6.9");
   //! [6.9]
 }
 
-Finding same_batch_every_step(const RunRecord& run) {
+Finding same_batch_every_step(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.10]
   // Exercise 6.10. Read "ch06-same" in README.md, then replace the next line; make hint-6.10 helps.
   throw NotImplemented("6.10");
   //! [6.10]
 }
 
-Finding learning_rate_too_high(const RunRecord& run) {
+Finding learning_rate_too_high(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.11]
   // Exercise 6.11. Read "ch06-rates" in README.md, then replace the next line; make hint-6.11 helps.
   throw NotImplemented("6.11");
   //! [6.11]
 }
 
-Finding warmup_missing(const RunRecord& run) {
+Finding warmup_missing(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.12]
   // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
   throw NotImplemented("6.12");
   //! [6.12]
+}
+
+Thresholds choose_thresholds() {
+  Thresholds thresholds;
+  //! [6.13]
+  // Exercise 6.13. Read "ch06-thresholds" in README.md, then replace the next line; make hint-6.13 helps.
+  throw NotImplemented("6.13");
+  //! [6.13]
+  return thresholds;
 }
 
 }  // namespace verse

@@ -22,6 +22,7 @@
 #include "06_loss_stages/given/checkups.h"
 #include "06_loss_stages/given/recording.h"
 #include "06_loss_stages/given/report.h"
+#include "06_loss_stages/given/score.h"
 #include "06_loss_stages/loss_stages.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
@@ -183,9 +184,9 @@ Corpus text_of_run(const std::filesystem::path& folder, const SharedOptions& sha
 
 /// What the program is asked for.
 struct Request {
-  std::optional<std::filesystem::path> run, report, curve, out;
+  std::optional<std::filesystem::path> run, report, curve, out, score;
   std::optional<std::string> with, fault;
-  std::int64_t sample = 200, steps = 600, warmup = 100;
+  std::int64_t sample = 200, steps = 600, warmup = 100, layers = 4, width = 128, batch_size = 12;
   double learning_rate = 1e-3;
   bool listens = false, one_batch = false, health = false;
 };
@@ -256,6 +257,11 @@ void record(const Request& request, const Corpus& corpus, const SharedOptions& s
   plan.warmup = request.warmup;
   plan.steps = request.steps;
   plan.seed = shared.seed;
+  plan.layers = request.layers;
+  plan.width = request.width;
+  plan.batch_size = request.batch_size;
+  if (plan.width > 32 && plan.width % 32 != 0)
+    throw UsageError(fmt::format("--width {} must be a multiple of 32, or below", plan.width));
   catch_interrupts();
   save_record(folder, record_run(corpus, plan));
   fmt::print(stderr, "recorded in {}\n", folder.string());
@@ -281,7 +287,20 @@ int run(int argc, char** argv) {
   line.option("steps", request.steps, {1, 1'000'000}, "of --fault and --listen");
   line.option("learning-rate", request.learning_rate, {1e-9, 1e3}, "of --fault");
   line.option("warmup", request.warmup, {0, 1'000'000}, "of --fault");
+  line.option("layers", request.layers, {1, 100}, "of --fault");
+  line.option("width", request.width, {1, 4096}, "of --fault");
+  line.option("batch-size", request.batch_size, {1, 4096}, "of --fault");
+  line.option("score", request.score, "asks every run of a folder, and counts how often the answers are right",
+              "FOLDER");
   const auto shared = line.parse(argc, argv);
+  if (request.score) {
+    const auto runs = load_runs(*request.score);
+    const auto thresholds = choose_thresholds();
+    results().scalar("runs", static_cast<std::int64_t>(runs.size()));
+    fmt::print("{} runs in {}\n", runs.size(), request.score->string());
+    show_scores(score_findings(runs, thresholds));
+    return 0;
+  }
   if (request.run) {
     show_run(request, text_of_run(*request.run, shared), shared);
     return 0;

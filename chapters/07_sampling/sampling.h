@@ -20,13 +20,14 @@ namespace verse {
 std::int64_t greedy(const torch::Tensor& logits);
 
 /// Softmax of logits / temperature, in float64. (Exercise 7.2)
-/// @param logits [vocabulary] @param temperature above 0: below 1 sharpens, above 1 flattens
-/// @return [vocabulary], float64, sums to 1
+/// @param logits [vocabulary], on any device @param temperature above 0: below 1 sharpens, above 1 flattens
+/// @return [vocabulary], float64, on the CPU, where the next token is drawn; sums to 1
 torch::Tensor temperature_probabilities(const torch::Tensor& logits, double temperature);
 
 /// Keeps the k most probable tokens and shares their total out again. (Exercise 7.3) Fan, Lewis and Dauphin 2018,
 /// section 5. Tokens that tie with the k-th stay too, so that the result does not depend on the order of the
-/// vocabulary.
+/// vocabulary. A k above the size of the vocabulary keeps every token.
+/// @param probabilities [vocabulary]; stays as it is
 torch::Tensor keep_top_k(const torch::Tensor& probabilities, std::int64_t k);
 
 /// Keeps the smallest set of most probable tokens whose total reaches p, the one that crosses it included.
@@ -37,6 +38,9 @@ torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p);
 /// @param probabilities [vocabulary], float64, on the CPU
 std::int64_t draw(const torch::Tensor& probabilities, Random& random);
 
+/// What is done to logits before a token is chosen from them, [vocabulary] to [vocabulary].
+using LogitChange = std::function<torch::Tensor(const torch::Tensor& logits)>;
+
 /// How to choose the next token.
 struct SamplingOptions {
   double temperature = 0.7;
@@ -44,18 +48,26 @@ struct SamplingOptions {
   std::optional<double> top_p;
   bool greedy = false;
   bool cached = true;  ///< keep keys and values instead of reading the context again for each token
+  std::optional<double> min_p;
+  LogitChange change;  ///< comes first: penalties, biases, a grammar (given/steered.h); none where it is empty
 };
 
-/// The next token by the options: greedy, or temperature, then top-k, then top-p, then a draw. Given, not an exercise.
+/// The next token by the options: first `change`, then greedy, or temperature, top-k, top-p, min-p and a draw. Given,
+/// not an exercise.
 std::int64_t choose_token(const torch::Tensor& logits, const SamplingOptions& options, Random& random);
 
 /// Hears each new token as it comes; returns false to stop.
 using TokenListener = std::function<bool(std::int64_t)>;
 
-/// Continues the prompt by `count` tokens. (Exercise 7.9) The model reads as many tokens as its context has room
-/// for; when there is one more, the last half of a context (context / 2 tokens, at least one, the new one among them)
-/// is kept and read again, with and without a cache alike, so that both give one text.
-/// @param prompt at least one token @return the new tokens
+/// Continues the prompt by `count` tokens. (Exercise 7.9)
+///
+/// The window is what the model sees: the prompt, and each new token behind it. When the window, the newest token
+/// included, has more tokens than the context, its last `context / 2` (at least one) are kept and read again from
+/// position 0, with and without a cache alike, so that both give one text. A prompt that is longer than the context is
+/// cut in the same way.
+/// @param prompt at least one token @param listener hears each new token; with the token after which it returns false,
+/// which is still part of the result, the text ends
+/// @return the new tokens
 std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count,
                                    const SamplingOptions& options, Random& random, const TokenListener& listener = {});
 

@@ -61,9 +61,10 @@ torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& t
   //! [9.4]
 }
 
-torch::Tensor text_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const Markers& markers) {
+torch::Tensor contrastive_loss(const torch::Tensor& pictures, const torch::Tensor& captions,
+                               const torch::Tensor& scale) {
   //! [9.5]
-  // Exercise 9.5. Read "ch09-loss" in README.md, then replace the next line; make hint-9.5 helps.
+  // Exercise 9.5. Read "ch09-contrast" in README.md, then replace the next line; make hint-9.5 helps.
   throw NotImplemented("9.5");
   //! [9.5]
 }

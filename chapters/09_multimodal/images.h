@@ -72,10 +72,16 @@ struct Markers {
 torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& tokens, std::int64_t placeholder,
                                const torch::Tensor& vectors);
 
-/// Mean cross-entropy in nats of the next token, over those next tokens that are text. (Exercise 9.5)
-/// A placeholder is nothing that the model could say, and padding nothing that it should.
-/// @param logits [batch, time, vocabulary], at each position for the token after it @param tokens [batch, time], int64
-/// @return a scalar that gradients flow through
-torch::Tensor text_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const Markers& markers);
+/// The loss of CLIP: how well each picture finds its caption among those of the batch, and each caption its picture.
+/// (Exercise 9.5) Radford et al. 2021, figure 3.
+///
+/// Vectors are brought to length 1; the score of a picture and a caption is their product, times `scale`. A picture's
+/// scores are logits over the captions, and a caption's over the pictures; the loss is the mean of both
+/// cross-entropies.
+/// @param pictures, captions [batch, width]; row i of one belongs to row i of the other @param scale a number, [1] or
+/// []
+/// @return a scalar in nats that gradients flow through, to all three
+torch::Tensor contrastive_loss(const torch::Tensor& pictures, const torch::Tensor& captions,
+                               const torch::Tensor& scale);
 
 }  // namespace verse

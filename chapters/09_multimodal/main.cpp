@@ -13,6 +13,7 @@
 
 #include "05_training/given/checkpoint.h"
 #include "09_multimodal/given/parts.h"
+#include "09_multimodal/given/png.h"
 #include "09_multimodal/given/wav.h"
 #include "09_multimodal/sound.h"
 #include "common/base/error.h"
@@ -25,10 +26,12 @@ namespace verse {
 namespace {
 
 using Part = std::pair<const char*, void (*)(const PartSetting&)>;
-constexpr std::array<Part, 5> kParts = {{{"images", show_images},
+constexpr std::array<Part, 7> kParts = {{{"images", show_images},
+                                         {"contrast", show_contrast},
                                          {"clips", show_clips},
                                          {"sound", show_sound},
                                          {"frames", show_frames},
+                                         {"bins", show_bins},
                                          {"distillation", show_distillation}}};
 
 /// A file's log-mel spectrogram as numbers, a frame a line, so that another program can compare.
@@ -59,8 +62,10 @@ int run(int argc, char** argv) {
               "how much of the text students read; 0 for all that their teacher read");
   line.folder("plots", setting.plots, "a folder for pictures");
   line.folder("sounds", setting.sounds, "a folder for WAV files to listen to");
-  line.option("read", setting.message,
+  line.option("wav", setting.message,
               "a WAV file of Morse code of your own; the part on sound reads it, after its training", "FILE");
+  line.option("picture", setting.picture,
+              "a PNG file of your own; the part on images says what it shows, after its training", "FILE");
   line.option("log-mel", to_print, "print a WAV file's log-mel spectrogram and nothing else", "FILE");
   setting.shared = line.parse(argc, argv);
   if (to_print) {
@@ -72,7 +77,9 @@ int run(int argc, char** argv) {
         fmt::format("--characters {} has no room for a window of {} and its target: {} or more, or 0 for all",
                     setting.characters, kLessonContext, kLessonContext + 1));
   if (!wanted && setting.message) wanted = "sound";
-  check_teacher(setting);  // what is no teacher is refused before any time is spent
+  if (!wanted && setting.picture) wanted = "images";
+  if (setting.picture) read_png(*setting.picture);  // what is no picture is refused before any time is spent
+  check_teacher(setting);                           // what is no teacher is refused before any time is spent
   catch_interrupts();
   for (const auto& [name, show] : kParts)
     if (!wanted || *wanted == name) {

@@ -80,15 +80,24 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
   return health;
 }
 
-Finding bad_initialisation(const RunRecord& run) {
+Finding bad_initialisation(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.6]
   // Only the row before the first step tells.
   if (run.rows.empty() || run.rows.front().step != 0 || !run.rows.front().validation_loss) return Finding::unknown;
   const double loss = *run.rows.front().validation_loss;
 
   // No loss at all (NaN) is no fair start either, so ask whether it is good.
-  return loss <= run.landmarks.uniform + 0.5 ? Finding::no : Finding::yes;
+  return loss <= run.landmarks.uniform + thresholds.initial_excess ? Finding::no : Finding::yes;
   //! [6.6]
+}
+
+std::optional<std::int64_t> no_number_from(const std::vector<Metrics>& rows) {
+  for (const Metrics& row : rows) {
+    for (const auto& value : {row.train_loss, row.validation_loss, row.gradient_norm}) {
+      if (value && !std::isfinite(*value)) return row.step;
+    }
+  }
+  return std::nullopt;
 }
 
 double repeated_share(const std::string& text) {
@@ -100,7 +109,9 @@ double repeated_share(const std::string& text) {
 
 double highest_rate(const RunRecord& run) {
   double highest = 0;
-  for (const Metrics& row : run.rows) highest = std::max(highest, row.learning_rate.value_or(0));
+  for (const Metrics& row : run.rows) {
+    if (row.learning_rate && std::isfinite(*row.learning_rate)) highest = std::max(highest, *row.learning_rate);
+  }
   return highest;
 }
 
@@ -124,44 +135,46 @@ double future_influence(const LogitsFunction& model, const torch::Tensor& tokens
   //! [6.7]
 }
 
-Finding sees_the_future(const RunRecord& run) {
+Finding sees_the_future(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.8]
   if (!run.future_influence || !std::isfinite(*run.future_influence)) return Finding::unknown;
-  return *run.future_influence > 1e-3 ? Finding::yes : Finding::no;
+  return *run.future_influence > thresholds.influence ? Finding::yes : Finding::no;
   //! [6.8]
 }
 
-Finding targets_not_shifted(const RunRecord& run) {
+Finding targets_not_shifted(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.9]
   // Whoever sees the future has another reason to be this good.
-  if (sees_the_future(run) == Finding::yes) return Finding::no;
-  if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss)
-    return Finding::unknown;
+  if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
+  if (count_characters(run.sample) < 20 || run.rows.empty()) return Finding::unknown;
+  const auto loss = run.rows.back().validation_loss;
+  if (!loss || !std::isfinite(*loss)) return Finding::unknown;
 
   // It has learned to say what it has just read: a fine loss, and a text that stands still.
-  const bool fine_loss = *run.rows.back().validation_loss < run.landmarks.pairs;
-  return fine_loss && repeated_share(run.sample) > 0.5 ? Finding::yes : Finding::no;
+  const bool fine_loss = *loss < run.landmarks.pairs;
+  return fine_loss && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
   //! [6.9]
 }
 
-Finding same_batch_every_step(const RunRecord& run) {
+Finding same_batch_every_step(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.10]
   // As long as no character can have been read twice, nothing can be known by heart.
   Finding finding = Finding::unknown;
   for (const Metrics& row : run.rows) {
     const bool first_pass = row.step > 0 && row.tokens <= run.training_characters;
     if (!first_pass || !row.train_loss || !row.validation_loss) continue;
+    if (!std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
 
     // A gap alone could be one bad moment of validation; somebody who knows a batch by heart is good at it.
     const bool by_heart = *row.train_loss < run.landmarks.pairs;
-    if (by_heart && *row.validation_loss - *row.train_loss > 1.0) return Finding::yes;
+    if (by_heart && *row.validation_loss - *row.train_loss > thresholds.gap) return Finding::yes;
     finding = Finding::no;
   }
   return finding;
   //! [6.10]
 }
 
-Finding learning_rate_too_high(const RunRecord& run) {
+Finding learning_rate_too_high(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.11]
   const Finding stuck = is_stuck(run);
   if (stuck != Finding::yes) return stuck;
@@ -182,11 +195,11 @@ Finding learning_rate_too_high(const RunRecord& run) {
     }
   }
   if (std::isinf(least_before)) return Finding::unknown;
-  return most_after > least_before + 0.05 ? Finding::yes : Finding::no;
+  return most_after > least_before + thresholds.rise ? Finding::yes : Finding::no;
   //! [6.11]
 }
 
-Finding warmup_missing(const RunRecord& run) {
+Finding warmup_missing(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.12]
   // Without a warm-up some runs do well; it is missed only where the model learned nothing beyond pairs.
   const Finding stuck = is_stuck(run);
@@ -196,10 +209,35 @@ Finding warmup_missing(const RunRecord& run) {
   const double peak = highest_rate(run);
   for (const Metrics& row : run.rows) {
     const bool early = row.step > 0 && row.step <= run.rows.back().step / 20;
-    if (early && row.learning_rate) return *row.learning_rate > 0.9 * peak ? Finding::yes : Finding::no;
+    if (!early || !row.learning_rate || !std::isfinite(*row.learning_rate)) continue;
+    return *row.learning_rate > thresholds.early_rate * peak ? Finding::yes : Finding::no;
   }
   return Finding::unknown;
   //! [6.12]
+}
+
+Thresholds choose_thresholds() {
+  Thresholds thresholds;
+  //! [6.13]
+  // An untrained model guesses to within a few hundredths of a nat; one whose tables are too large is off by many nats.
+  thresholds.initial_excess = 0.5;
+
+  // Rounding moves a logit by some millionths, a missing mask by whole numbers: a thousandth is far from both.
+  thresholds.influence = 1e-3;
+
+  // Texts repeat one character in fifty; a model that says what it reads, nearly all of them.
+  thresholds.repeated = 0.5;
+
+  // In the first pass healthy runs have gaps of a tenth; one batch, learned by heart, has several nats.
+  thresholds.gap = 1;
+
+  // The mean over twenty batches trembles by some hundredths.
+  thresholds.rise = 0.05;
+
+  // With a warm-up, the first twentieth of the steps reaches a part of the peak only.
+  thresholds.early_rate = 0.9;
+  //! [6.13]
+  return thresholds;
 }
 
 }  // namespace verse

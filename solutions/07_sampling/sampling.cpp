@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "02_embeddings/embeddings.h"
+#include "07_sampling/steering.h"
 #include "common/base/error.h"
 
 namespace verse {
@@ -69,11 +70,13 @@ std::int64_t draw(const torch::Tensor& probabilities, Random& random) {
 }
 
 //! [choose-token]
-std::int64_t choose_token(const torch::Tensor& logits, const SamplingOptions& options, Random& random) {
+std::int64_t choose_token(const torch::Tensor& given, const SamplingOptions& options, Random& random) {
+  const auto logits = options.change ? options.change(given) : given;
   if (options.greedy) return greedy(logits);
   auto probabilities = temperature_probabilities(logits, options.temperature);
   if (options.top_k) probabilities = keep_top_k(probabilities, *options.top_k);
   if (options.top_p) probabilities = keep_top_p(probabilities, *options.top_p);
+  if (options.min_p) probabilities = keep_min_p(probabilities, *options.min_p);
   return draw(probabilities, random);
 }
 //! [choose-token]

@@ -71,15 +71,17 @@ torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& t
   //! [9.4]
 }
 
-torch::Tensor text_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const Markers& markers) {
+torch::Tensor contrastive_loss(const torch::Tensor& pictures, const torch::Tensor& captions,
+                               const torch::Tensor& scale) {
   //! [9.5]
-  // A position predicts the token after it, so the last position predicts nothing and the first token is not predicted.
-  const auto predictions = logits.slice(1, 0, -1);  // [batch, time - 1, vocabulary]
-  const auto targets = tokens.slice(1, 1);          // [batch, time - 1]
+  // At length 1 only the direction of a vector counts, and a product is the cosine of the angle between two.
+  const auto seen = pictures / pictures.norm(2, -1, /*keepdim=*/true);
+  const auto said = captions / captions.norm(2, -1, /*keepdim=*/true);
+  const auto scores = scale * seen.matmul(said.t());  // [batch, batch], a row a picture, a column a caption
 
-  // What counts is decided by the target: the last placeholder predicts the first character of the text.
-  const auto counts = (targets != markers.placeholder) & (targets != markers.padding);
-  return cross_entropy(predictions.index({counts}), targets.index({counts}));
+  // Number i belongs to number i, whichever of them is asked.
+  const auto partners = torch::arange(scores.size(0), torch::dtype(torch::kInt64).device(scores.device()));
+  return (cross_entropy(scores, partners) + cross_entropy(scores.t(), partners)) / 2;
   //! [9.5]
 }
 

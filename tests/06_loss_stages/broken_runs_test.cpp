@@ -25,6 +25,14 @@ namespace {
 
 using Find = std::function<Finding(const RunRecord&)>;
 
+/// The lines that the checks of 6.6 to 6.12 draw, whatever 6.13 has chosen.
+constexpr Thresholds kLines{0.5, 1e-3, 0.5, 1.0, 0.05, 0.9};
+
+/// A finding with these lines.
+Find with_lines(Finding (*find)(const RunRecord&, const Thresholds&)) {
+  return [find](const RunRecord& run) { return find(run, kLines); };
+}
+
 std::string name_of(Finding finding) {
   return finding == Finding::yes ? "yes" : finding == Finding::no ? "no" : "unknown";
 }
@@ -102,7 +110,7 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
 }
 
 [[maybe_unused]] const auto& exercise_6_7 =
-    exercise<Find>("6.6", bad_initialisation)
+    exercise<Find>("6.6", with_lines(bad_initialisation))
         .check("first_losses",
                [](const Find& find, Answers& answers) {
                  for (const double loss : {4.17, 4.4, 4.6, 4.7, 82.0, 3.2, nan}) {
@@ -174,7 +182,7 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
 // ------------------------------------------------------------------------------------------------------------------
 
 [[maybe_unused]] const auto& exercise_6_8 =
-    exercise<Find>("6.8", sees_the_future)
+    exercise<Find>("6.8", with_lines(sees_the_future))
         .check("influences",
                [](const Find& find, Answers& answers) {
                  for (const double influence : {0.0, 2e-6, 9e-4, 2e-3, 9.5, nan}) {
@@ -225,7 +233,7 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
 /// targets_not_shifted() on its own, with a switch for each slip.
 struct ShiftSlip {
   bool loss_alone = false, sample_alone = false, bytes = false, whatever_the_future = false, short_sample = false,
-       missing_is_no = false;
+       missing_is_no = false, no_number_is_no = false;
   double share = 0.5;
 };
 
@@ -234,8 +242,9 @@ Find shift_with(const ShiftSlip& slip) {
     const double influence = run.future_influence.value_or(0);
     if (!slip.whatever_the_future && influence > 1e-3) return Finding::no;
     const auto loss = validation_at(run, -1);
+    const bool number = loss && (std::isfinite(*loss) || slip.no_number_is_no);
     const auto length = slip.bytes ? run.sample.size() : count_characters(run.sample);
-    if ((length < 20 && !slip.short_sample) || !loss) {
+    if ((length < 20 && !slip.short_sample) || !number) {
       return slip.missing_is_no ? Finding::no : Finding::unknown;
     }
     const bool fine = *loss < run.landmarks.pairs;
@@ -251,7 +260,7 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
 }
 
 [[maybe_unused]] const auto& exercise_6_9 =
-    exercise<Find>("6.9", targets_not_shifted)
+    exercise<Find>("6.9", with_lines(targets_not_shifted))
         .check("samples_and_losses",
                [](const Find& find, Answers& answers) {
                  const std::string still(100, 'e'), text = healthy_run().sample;
@@ -281,6 +290,8 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
                  RunRecord run = run_that_wrote(std::string(100, 'e'), 0.05);
                  run.rows.back().validation_loss = std::nullopt;
                  ask(find, "no validation loss at the end", run, answers);
+                 run.rows.back().validation_loss = nan;
+                 ask(find, "a validation loss at the end that is no number", run, answers);
                })
         .check("recorded_runs", ask_recorded_runs)
         .mistake("bytes_counted", shift_with({.bytes = true}))
@@ -289,7 +300,8 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
         .mistake("whatever_the_future", shift_with({.whatever_the_future = true}))
         .mistake("sample_too_short", shift_with({.short_sample = true}))
         .mistake("missing_is_no", shift_with({.missing_is_no = true}))
-        .mistake("a_quarter_is_enough", shift_with({.share = 0.25}));
+        .mistake("a_quarter_is_enough", shift_with({.share = 0.25}))
+        .mistake("no_number_is_no", shift_with({.no_number_is_no = true}));
 
 // 6.10
 // ------------------------------------------------------------------------------------------------------------------
@@ -297,7 +309,7 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
 /// same_batch_every_step() on its own, with a switch for each slip.
 struct BatchSlip {
   bool any_time = false, last_row_only = false, turned_round = false, first_row_counts = false, missing_is_no = false;
-  bool whatever_training = false;
+  bool whatever_training = false, no_number_is_no = false;
   double gap = 1.0;
 };
 
@@ -311,6 +323,7 @@ Find batch_with(const BatchSlip& slip) {
       if (slip.first_row_counts && row.validation_loss && !row.train_loss) return Finding::yes;
       if (!row.train_loss || !row.validation_loss) continue;
       const double gap = *row.validation_loss - *row.train_loss;
+      if (!slip.no_number_is_no && !std::isfinite(gap)) continue;
       const bool by_heart = slip.whatever_training || *row.train_loss < run.landmarks.pairs;
       if (by_heart && (slip.turned_round ? -gap : gap) > slip.gap) return Finding::yes;
       finding = Finding::no;
@@ -330,7 +343,7 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
 }
 
 [[maybe_unused]] const auto& exercise_6_10 =
-    exercise<Find>("6.10", same_batch_every_step)
+    exercise<Find>("6.10", with_lines(same_batch_every_step))
         .check(
             "gaps",
             [](const Find& find, Answers& answers) {
@@ -360,6 +373,14 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
                  run.rows.back().train_loss = run.rows.back().validation_loss;
                  ask(find, "a gap of 1.5 that closes at the end", run, answers);
                })
+        .check("losses_that_are_no_number",
+               [](const Find& find, Answers& answers) {
+                 RunRecord run = healthy_run();
+                 for (Metrics& row : run.rows) row.validation_loss = nan;
+                 ask(find, "no number in any row", run, answers);
+                 run.rows[3] = healthy_run().rows[3];
+                 ask(find, "no number in any row but one", run, answers);
+               })
         .check("recorded_runs", ask_recorded_runs)
         .mistake("before_the_first_step",
                  [](const RunRecord& run) {
@@ -379,7 +400,8 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
         .mistake("missing_loss_is_zero", batch_with({.first_row_counts = true}))
         .mistake("nothing_is_no", batch_with({.missing_is_no = true}))
         .mistake("whatever_training_does", batch_with({.whatever_training = true}))
-        .mistake("half_a_nat_is_enough", batch_with({.gap = 0.5}));
+        .mistake("half_a_nat_is_enough", batch_with({.gap = 0.5}))
+        .mistake("no_number_is_no", batch_with({.no_number_is_no = true}));
 
 // 6.12 and 6.11
 // ------------------------------------------------------------------------------------------------------------------
@@ -410,6 +432,7 @@ void ask_what_cannot_tell(const Find& find, Answers& answers) {
 
 /// warmup_missing() on its own, with a switch for each slip.
 struct WarmupSlip {
+  double early_rate = 0.9;
   bool though_it_learned = false, however_late = false, any_length = false, first_step = false, absolute = false;
   bool late_is_no = false;
 };
@@ -424,13 +447,13 @@ Find warmup_with(const WarmupSlip& slip) {
       if (row.step == 0 || !row.learning_rate) continue;
       if (slip.first_step && row.step > 1) return Finding::unknown;
       if (!slip.however_late && row.step > run.rows.back().step / 20) break;
-      return yes_if(slip.absolute ? *row.learning_rate > 1e-3 : *row.learning_rate > 0.9 * peak);
+      return yes_if(slip.absolute ? *row.learning_rate > 1e-3 : *row.learning_rate > slip.early_rate * peak);
     }
     return slip.late_is_no ? Finding::no : Finding::unknown;
   };
 }
 
-[[maybe_unused]] const auto& exercise_6_12 = exercise<Find>("6.12", warmup_missing)
+[[maybe_unused]] const auto& exercise_6_12 = exercise<Find>("6.12", with_lines(warmup_missing))
                                                  .check("rates", ask_about_rates)
                                                  .check("what_cannot_tell", ask_what_cannot_tell)
                                                  .check("recorded_runs", ask_recorded_runs)
@@ -443,6 +466,7 @@ Find warmup_with(const WarmupSlip& slip) {
 
 /// learning_rate_too_high() on its own, with a switch for each slip.
 struct RateSlip {
+  double rise = 0.05;
   bool though_it_learned = false, stuck_is_enough = false, no_margin = false, missing_is_no = false;
   bool any_rise = false, end_for_worst = false, no_number_is_fine = false;
 };
@@ -468,12 +492,12 @@ Find rate_with(const RateSlip& slip) {
     }
     if (slip.any_rise) return yes_if(rise > 0.05);
     if (std::isinf(least)) return slip.missing_is_no ? Finding::no : Finding::unknown;
-    return yes_if(most > least + (slip.no_margin ? 0 : 0.05));
+    return yes_if(most > least + (slip.no_margin ? 0 : slip.rise));
   };
 }
 
 [[maybe_unused]] const auto& exercise_6_11 =
-    exercise<Find>("6.11", learning_rate_too_high)
+    exercise<Find>("6.11", with_lines(learning_rate_too_high))
         .check("rates", ask_about_rates)
         .check("what_cannot_tell", ask_what_cannot_tell)
         .check("a_rise_that_is_gone_at_the_end",
@@ -496,6 +520,62 @@ Find rate_with(const RateSlip& slip) {
         .mistake("a_rise_at_any_rate", rate_with({.any_rise = true}))
         .mistake("end_for_worst", rate_with({.end_for_worst = true}))
         .mistake("no_number_is_fine", rate_with({.no_number_is_fine = true}));
+
+// 6.13
+// ------------------------------------------------------------------------------------------------------------------
+
+using Choose = std::function<Thresholds()>;
+
+/// The six findings with lines of somebody's choice; written here on their own, so that a choice is judged by itself.
+std::vector<std::pair<std::string, Find>> findings_with(const Thresholds& lines) {
+  ShiftSlip shift;
+  shift.share = lines.repeated;
+  BatchSlip batch;
+  batch.gap = lines.gap;
+  RateSlip rate;
+  rate.rise = lines.rise;
+  WarmupSlip warmup;
+  warmup.early_rate = lines.early_rate;
+  return {{"no-initialisation",
+           [lines](const RunRecord& run) {
+             const auto loss = validation_at(run, 0);
+             if (!loss || run.rows.front().step != 0) return Finding::unknown;
+             return yes_if(!(*loss <= run.landmarks.uniform + lines.initial_excess));
+           }},
+          {"no-causal-mask",
+           [lines](const RunRecord& run) { return yes_if(run.future_influence.value_or(0) > lines.influence); }},
+          {"unshifted-targets", shift_with(shift)},
+          {"same-batch", batch_with(batch)},
+          {"high-learning-rate", rate_with(rate)},
+          {"no-warmup", warmup_with(warmup)}};
+}
+
+/// The bars that a choice has to pass on the held-out runs. What our own choice scores stands in the chapter.
+constexpr double kLeastRecall = 0.8, kLeastOfRates = 0.3, kMostAlarms = 0.1;
+
+void add_scores(const Choose& choose, Answers& answers) {
+  for (const auto& [fault, find] : findings_with(choose())) {
+    double there = 0, found = 0, elsewhere = 0, accused = 0;
+    for (const auto& [name, run] : held_out_runs()) {
+      const bool yes = find(run) == Finding::yes;
+      (fault_in(name) == fault ? there : elsewhere) += 1;
+      (fault_in(name) == fault ? found : accused) += yes ? 1 : 0;
+    }
+    const double least = fault == "no-warmup" || fault == "high-learning-rate" ? kLeastOfRates : kLeastRecall;
+    answers.add(fmt::format("whether at least {:.0f} % of the held-out runs with {} are found", 100 * least, fault),
+                found >= least * there ? "yes" : "no");
+    answers.add(
+        fmt::format("whether at most {:.0f} % of the other held-out runs are accused of {}", 100 * kMostAlarms, fault),
+        accused <= kMostAlarms * elsewhere ? "yes" : "no");
+  }
+}
+
+[[maybe_unused]] const auto& exercise_6_13 =
+    exercise<Choose>("6.13", choose_thresholds)
+        .check("on_held_out_runs", add_scores)
+        .mistake("nothing_chosen", [] { return Thresholds{}; })
+        .mistake("nothing_found", [] { return Thresholds{1e3, 1e3, 1, 1e3, 1e3, 1}; })
+        .mistake("everything_accused", [] { return Thresholds{-1e3, -1, -1, -1e3, -1e3, -1}; });
 
 }  // namespace
 }  // namespace verse

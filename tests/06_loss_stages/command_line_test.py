@@ -53,6 +53,22 @@ class CommandLine(unittest.TestCase):
             with open(self.page, encoding="utf-8") as file:
                 self.assertIn("<svg", file.read())
 
+    def test_a_run_that_blew_up_is_told_so(self):
+        place = os.path.join(self.folder.name, "blown")
+        done = run("--fault", "none", "--learning-rate", 1000, "--steps", 60, "--layers", 2, "--width", 32, "--threads", 1,
+                   "--out", place)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = run(place, "--report", self.page)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.startswith("Did it blow up? Yes: a loss or a gradient is no number from step "), done.stdout)
+        self.assertNotIn("nan", done.stdout)
+
+    def test_findings_are_scored(self):
+        done = run("--score", RUNS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("all six", done.stdout)
+        self.assertIn("holds no folder", self.refused("--score", self.folder.name))
+
     def test_metrics_that_cannot_be_read(self):
         place = self.copy_of("play-healthy-1")
         metrics = os.path.join(place, "metrics.csv")

@@ -179,9 +179,9 @@ TEST(RepeatedShare, CountsCharactersAndNotBytes) {
   run.landmarks = {4, 3, 2, 1, std::nullopt};
   run.rows.emplace_back().validation_loss = 1.0;
   for (int i = 0; i < 19; ++i) run.sample += "я";
-  EXPECT_EQ(targets_not_shifted(run), Finding::unknown);
+  EXPECT_EQ(targets_not_shifted(run, choose_thresholds()), Finding::unknown);
   run.sample += "я";
-  EXPECT_EQ(targets_not_shifted(run), Finding::yes);
+  EXPECT_EQ(targets_not_shifted(run, choose_thresholds()), Finding::yes);
 }
 
 }  // namespace

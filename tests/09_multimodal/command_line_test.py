@@ -6,10 +6,12 @@ usage: command_line_test.py PROGRAM [unittest arguments]
 import math
 import os
 import struct
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 import wave
 
 PROGRAM = None
@@ -49,7 +51,7 @@ class CommandLine(unittest.TestCase):
         return done.stderr
 
     def test_unknown_parts_and_flags(self):
-        self.assertIn("images, clips, sound, frames or distillation", self.refused("--part", "smells"))
+        self.assertIn("images, contrast, clips, sound, frames, bins or distillation", self.refused("--part", "smells"))
         self.refused("--no-such-flag")
         self.assertIn("65", self.refused("--characters", 64))
 
@@ -60,7 +62,7 @@ class CommandLine(unittest.TestCase):
             whole = file.read()
         with open(self.path("cut.wav"), "wb") as file:
             file.write(whole[:1000])
-        for flag in ("--log-mel", "--read"):
+        for flag in ("--log-mel", "--wav"):
             self.assertIn("no WAV file", self.refused(flag, self.path("text.wav")))
             self.assertIn("cut short", self.refused(flag, self.path("cut.wav")))
             self.assertIn("16-bit", self.refused(flag, self.wav("bytes.wav", bytes_a_sample=1)))
@@ -68,8 +70,25 @@ class CommandLine(unittest.TestCase):
             self.refused(flag, self.folder.name)
 
     def test_sounds_that_this_ear_does_not_hear(self):
-        self.assertIn("8000", self.refused("--read", self.wav("fast.wav", rate=16000)))
-        self.assertIn("seconds", self.refused("--read", self.wav("long.wav", seconds=6)))
+        self.assertIn("8000", self.refused("--wav", self.wav("fast.wav", rate=16000)))
+        self.assertIn("seconds", self.refused("--wav", self.wav("long.wav", seconds=6)))
+
+    def test_files_that_are_no_pictures(self):
+        with open(self.path("picture.png"), "w") as file:
+            file.write("no picture")
+        self.assertIn("picture.png: is no PNG file", self.refused("--picture", self.path("picture.png")))
+        self.refused("--picture", self.path("missing.png"))
+
+    def test_a_picture_of_ones_own_is_captioned(self):
+        def part(name, data):
+            return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        rows = b"".join(b"\0" + bytes([255, 0, 0]) * 50 for _ in range(40))
+        with open(self.path("red.png"), "wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", 50, 40, 8, 2, 0, 0, 0)) +
+                       part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b""))
+        done = run("--quick", "--threads", 1, "--picture", self.path("red.png"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("red.png, as 32 x 32 pixels\n  written: ", done.stdout)
 
     def test_log_mel_is_printed_a_frame_a_line(self):
         done = run("--log-mel", self.wav("tone.wav", seconds=0.5))
@@ -79,7 +98,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual({len(line.split()) for line in lines}, {32})
 
     def test_every_part_runs(self):
-        for part in ("images", "clips", "sound", "frames", "distillation"):
+        for part in ("images", "contrast", "clips", "sound", "frames", "bins", "distillation"):
             with self.subTest(part=part):
                 done = run("--quick", "--part", part, "--threads", 1, "--plots", self.folder.name)
                 self.assertEqual(done.returncode, 0, done.stderr)

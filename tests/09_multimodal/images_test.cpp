@@ -266,75 +266,61 @@ using Place = std::function<Tensor(const Tensor&, const Tensor&, std::int64_t, c
 // 9.5
 // ------------------------------------------------------------------------------------------------------------------
 
-using Loss = std::function<Tensor(const Tensor&, const Tensor&, const Markers&)>;
+using Contrast = std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>;
 
-constexpr Markers kMarks{8, 7};
+/// What of the loss a slip gets wrong.
+struct ContrastSlip {
+  bool normalises = true, scales = true, divides = false, halves = true;
+  enum { both, pictures_only, captions_only, one_softmax, twice } ways = both;
+};
 
-Tensor masked(const Tensor& predictions, const Tensor& targets, const Tensor& counts) {
-  return cross_entropy(predictions.index({counts}), targets.index({counts}));
+Contrast contrasting_with(const ContrastSlip& slip) {
+  return [slip](const Tensor& pictures, const Tensor& captions, const Tensor& scale) {
+    const auto seen = slip.normalises ? pictures / pictures.norm(2, -1, true) : pictures;
+    const auto said = slip.normalises ? captions / captions.norm(2, -1, true) : captions;
+    auto scores = seen.matmul(said.t());
+    if (slip.scales) scores = slip.divides ? scores / scale : scores * scale;
+    const auto partners = torch::arange(scores.size(0));
+    const auto by_picture = cross_entropy(scores, partners), by_caption = cross_entropy(scores.t(), partners);
+    switch (slip.ways) {
+      case ContrastSlip::pictures_only:
+        return by_picture;
+      case ContrastSlip::captions_only:
+        return by_caption;
+      case ContrastSlip::one_softmax:
+        return -torch::log_softmax(scores.flatten(), 0).view_as(scores).diagonal().mean();
+      case ContrastSlip::twice:
+        return by_picture + by_picture;
+      default:
+        return slip.halves ? (by_picture + by_caption) / 2 : by_picture + by_caption;
+    }
+  };
 }
 
 [[maybe_unused]] const auto& exercise_9_5 =
-    exercise<Loss>("9.5", text_loss)
-        .check("pictures_with_captions",
-               [](const Loss& loss, Answers& answers) {
-                 const auto logits = normal_input({2, 7, 9}, 1, 2.0).requires_grad_();
-                 const auto tokens = torch::tensor({{8, 8, 3, 1, 4, 1, 0}, {8, 8, 5, 0, 7, 7, 7}});
-                 const auto result = loss(logits, tokens, kMarks);
+    exercise<Contrast>("9.5", contrastive_loss)
+        .check("pictures_and_captions",
+               [](const Contrast& contrast, Answers& answers) {
+                 const auto pictures = normal_input({4, 6}, 11, 2.0).requires_grad_();
+                 const auto captions = normal_input({4, 6}, 12, 0.5).requires_grad_();
+                 const auto scale = torch::tensor(5.0F).requires_grad_();
+                 const auto result = contrast(pictures, captions, scale);
                  answers.add("the loss", result);
-                 answers.add_gradients(result, {{"logits", logits}});
+                 answers.add_gradients(result, {{"pictures", pictures}, {"captions", captions}, {"scale", scale}});
                })
-        .check("a_picture_within_a_text",
-               [](const Loss& loss, Answers& answers) {
-                 const auto tokens = torch::tensor({{2, 8, 8, 3, 7}});
-                 answers.add("the loss, the placeholders after the first character",
-                             loss(normal_input({1, 5, 9}, 2, 2.0), tokens, kMarks));
+        .check("longer_vectors",
+               [](const Contrast& contrast, Answers& answers) {
+                 const auto pictures = normal_input({3, 5}, 13), captions = normal_input({3, 5}, 14);
+                 answers.add("the loss with pictures of any length",
+                             contrast(10 * pictures, captions, torch::tensor(3.0F)));
                })
-        .mistake("everything_counts",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers&) {
-                   return cross_entropy(logits.slice(1, 0, -1).flatten(0, 1), tokens.slice(1, 1).flatten());
-                 })
-        .mistake("padding_counts",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-                   const auto targets = tokens.slice(1, 1);
-                   return masked(logits.slice(1, 0, -1), targets, targets != markers.placeholder);
-                 })
-        .mistake("placeholders_count",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-                   const auto targets = tokens.slice(1, 1);
-                   return masked(logits.slice(1, 0, -1), targets, targets != markers.padding);
-                 })
-        .mistake("not_shifted",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-                   return masked(logits, tokens, (tokens != markers.placeholder) & (tokens != markers.padding));
-                 })
-        .mistake("cut_but_not_shifted",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-                   const auto targets = tokens.slice(1, 0, -1);
-                   return masked(logits.slice(1, 0, -1), targets,
-                                 (targets != markers.placeholder) & (targets != markers.padding));
-                 })
-        .mistake("mask_of_the_inputs",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-                   const auto inputs = tokens.slice(1, 0, -1);
-                   return masked(logits.slice(1, 0, -1), tokens.slice(1, 1),
-                                 (inputs != markers.placeholder) & (inputs != markers.padding));
-                 })
-        .mistake("mean_over_everything",
-                 [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-                   const auto targets = tokens.slice(1, 1);
-                   const auto counts = (targets != markers.placeholder) & (targets != markers.padding);
-                   return masked(logits.slice(1, 0, -1), targets, counts) * counts.to(torch::kFloat).mean();
-                 })
-        .mistake("mean_of_rows", [](const Tensor& logits, const Tensor& tokens, const Markers& markers) {
-          auto sum = torch::zeros({});
-          for (std::int64_t row = 0; row < tokens.size(0); ++row) {
-            const auto targets = tokens[row].slice(0, 1);
-            const auto counts = (targets != markers.placeholder) & (targets != markers.padding);
-            sum = sum + masked(logits[row].slice(0, 0, -1), targets, counts);
-          }
-          return sum / static_cast<double>(tokens.size(0));
-        });
+        .mistake("not_normalised", contrasting_with({.normalises = false}))
+        .mistake("scale_forgotten", contrasting_with({.scales = false}))
+        .mistake("divided_by_the_scale", contrasting_with({.divides = true}))
+        .mistake("pictures_only", contrasting_with({.ways = ContrastSlip::pictures_only}))
+        .mistake("captions_only", contrasting_with({.ways = ContrastSlip::captions_only}))
+        .mistake("one_softmax", contrasting_with({.ways = ContrastSlip::one_softmax}))
+        .mistake("not_halved", contrasting_with({.halves = false}));
 
 }  // namespace
 }  // namespace verse

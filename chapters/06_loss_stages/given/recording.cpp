@@ -24,7 +24,6 @@ namespace verse {
 
 namespace {
 
-constexpr std::int64_t kBatchSize = 12;
 constexpr std::int64_t kContext = 64;
 constexpr std::int64_t kValidationWindows = 128;
 constexpr std::int64_t kSampleLength = 300;
@@ -39,13 +38,14 @@ class FaultyProgram {
     GPTOptions options;
     options.vocabulary_size = tokenizer_.size();
     options.context = kContext;
-    options.layers = options.heads = 4;
-    options.width = 128;
+    options.layers = plan.layers;
+    options.heads = std::max<std::int64_t>(plan.width / 32, 1);
+    options.width = plan.width;
     options.fused = true;
     torch::manual_seed(plan.seed);
     model_ = GPT(options);
     if (plan.fault == Fault::no_initialisation) initialise_as_libtorch(*model_);
-    same_batch_ = draw_batch(train_, kBatchSize, kContext, random_);
+    same_batch_ = draw_batch(train_, plan.batch_size, kContext, random_);
     everything_ = torch::ones({kContext, kContext}, torch::kBool);
   }
 
@@ -61,7 +61,7 @@ class FaultyProgram {
   /// The next batch's loss.
   torch::Tensor next_loss() {
     if (plan_.fault == Fault::same_batch) return loss_on(same_batch_);
-    return loss_on(draw_batch(train_, kBatchSize, kContext, random_));
+    return loss_on(draw_batch(train_, plan_.batch_size, kContext, random_));
   }
 
   /// The loss over windows from all over the validation text, as the program measures it.
@@ -120,12 +120,13 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
     Metrics row;
     const std::int64_t since = step - run.rows.back().step;
     row.step = step;
-    row.tokens = step * kBatchSize * kContext;
+    row.tokens = step * plan_.batch_size * kContext;
     row.seconds = seconds;
     row.learning_rate = last.learning_rate;
     row.train_loss = losses / static_cast<double>(since);
     row.gradient_norm = last.gradient_norm.item<double>();
-    row.tokens_per_second = static_cast<double>(since * kBatchSize * kContext) / (seconds - run.rows.back().seconds);
+    row.tokens_per_second =
+        static_cast<double>(since * plan_.batch_size * kContext) / (seconds - run.rows.back().seconds);
     row.validation_loss = validation_loss();
     run.rows.push_back(row);
     losses = 0;
@@ -142,7 +143,7 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
     losses += loss.item<double>();
     return loss;
   };
-  train_small(model_->parameters(), kBatchSize * kContext, counted_loss, training);
+  train_small(model_->parameters(), plan_.batch_size * kContext, counted_loss, training);
 
   // What can only be asked while the program is there: the probe, and a text.
   const LogitsFunction model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };
@@ -247,7 +248,8 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
     throw UsageError(fmt::format("{} is no run: it has no metrics.csv", folder.string()));
   }
   RunRecord run;
-  run.rows = load_metrics(folder / "metrics.csv");
+  const auto table = folder / "metrics.csv";
+  run.rows = parse_metrics(read_file(table), table.string());
   if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
   if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));

@@ -37,7 +37,7 @@ const std::vector<std::pair<std::string, Fault>>& fault_names();
 /// uniform between plus and minus one over the root of the number of their inputs.
 void initialise_as_libtorch(GPTImpl& model);
 
-/// How a run is recorded; the model is that of the preset `small`.
+/// How a run is recorded; as it is, the model and the batches are those of the preset `small`.
 struct RecordingPlan {
   Fault fault = Fault::none;
   double peak = 1e-3;         ///< what was meant; high_learning_rate takes ten times that
@@ -45,6 +45,7 @@ struct RecordingPlan {
   std::int64_t steps = 600;
   std::int64_t record_every = 20;
   std::uint64_t seed = 1;
+  std::int64_t layers = 4, width = 128, batch_size = 12;  ///< heads are 32 wide, or as wide as the model
 };
 
 /// Trains with a fault, and notes what its author would see: both losses (as the faulty program measures them), the

@@ -19,7 +19,8 @@ namespace verse {
 namespace {
 
 std::string show(const std::optional<double>& number, int digits = 3) {
-  return number ? fmt::format("{:.{}f}", *number, digits) : "not recorded";
+  if (!number) return "not recorded";
+  return std::isfinite(*number) ? fmt::format("{:.{}f}", *number, digits) : "no number";
 }
 
 const char* word_for(Finding finding) {
@@ -34,12 +35,13 @@ std::optional<double> last_loss(const RunRecord& run, std::optional<double> Metr
   return std::nullopt;
 }
 
-/// Runs of letters and apostrophes, in small letters.
+/// Runs of letters and apostrophes, in small letters (ASCII ones; all other characters count as letters).
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
   std::string word;
   for (const char letter : text + " ") {
-    if (std::isalpha(static_cast<unsigned char>(letter)) != 0 || letter == '\'') {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (std::isalpha(byte) != 0 || byte >= 0x80 || letter == '\'') {
       word += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     } else if (!word.empty()) {
       words.push_back(word);
@@ -53,6 +55,8 @@ std::vector<std::string> words_of(const std::string& text) {
 
 Report examine(const RunRecord& run) {
   Report report;
+  const Thresholds thresholds = choose_thresholds();
+  const auto no_number = no_number_from(run.rows);
   const auto first = run.rows.empty() ? std::nullopt : run.rows.front().validation_loss;
   const auto train_loss = last_loss(run, &Metrics::train_loss);
   const auto validation_loss = last_loss(run, &Metrics::validation_loss);
@@ -60,29 +64,45 @@ Report examine(const RunRecord& run) {
   const std::string stuck =
       fmt::format("training loss at the end {}, two-character entropy {:.3f}", show(train_loss), run.landmarks.pairs);
 
+  const bool measured = std::any_of(run.rows.begin(), run.rows.end(), [](const Metrics& row) {
+    return row.train_loss || row.validation_loss || row.gradient_norm;
+  });
   report.faults = {
-      {"Bad initialisation?", bad_initialisation(run),
+      {"Did it blow up?",
+       no_number  ? Finding::yes
+       : measured ? Finding::no
+                  : Finding::unknown,
+       no_number  ? fmt::format("a loss or a gradient is no number from step {} on; highest learning rate {:.2g}",
+                                *no_number, peak)
+       : measured ? "every loss and gradient on record is a number"
+                  : "no loss is recorded",
+       "Divide the learning rate by ten and begin anew. If that does not help, look for a division by 0 or the "
+       "logarithm "
+       "of 0 in the code of the loss."},
+      {"Bad initialisation?", bad_initialisation(run, thresholds),
        fmt::format("loss before the first step {}, the uniform guess has {:.3f}", show(first), run.landmarks.uniform),
        "Give tables and weights small values (chapter 4: standard deviation 0.02), so that the untrained model "
        "guesses."},
-      {"Does it see the future?", sees_the_future(run),
+      {"Does it see the future?", sees_the_future(run, thresholds),
        run.future_influence ? fmt::format("changing later tokens moves earlier logits by {:.2g}", *run.future_influence)
                             : "it was not probed",
        "Look at the causal mask: is it there, is it the right way round, does it begin at the right position?"},
-      {"Targets not shifted?", targets_not_shifted(run),
+      {"Targets not shifted?", targets_not_shifted(run, thresholds),
        fmt::format("{:.0f} % of the sample's characters repeat the one before, validation loss {}",
                    100 * repeated_share(run.sample), show(validation_loss)),
        "Targets are the inputs one position later: compare the two tensors of one batch by eye."},
-      {"The same batch every step?", same_batch_every_step(run),
+      {"The same batch every step?", same_batch_every_step(run, thresholds),
        fmt::format("{} characters to learn from; training loss at the end {}, validation loss {}",
                    run.training_characters, show(train_loss), show(validation_loss)),
        "Draw a new batch for every step, inside the loop, from a generator that is made once, outside."},
-      {"Warm-up missing?", warmup_missing(run), fmt::format("highest learning rate {:.2g}; {}", peak, stuck),
+      {"Warm-up missing?", warmup_missing(run, thresholds),
+       fmt::format("highest learning rate {:.2g}; {}", peak, stuck),
        "Let the learning rate rise over the first hundred steps, or lower its peak."},
-      {"Learning rate too high?", learning_rate_too_high(run),
+      {"Learning rate too high?", learning_rate_too_high(run, thresholds),
        fmt::format("highest learning rate {:.2g}; {}", peak, stuck), "Divide the learning rate by ten and begin anew."},
   };
-  report.overfitting = find_overfitting(run.rows);
+  // Of a run that blew up, what came before says nothing about its end.
+  if (!no_number) report.overfitting = find_overfitting(run.rows);
 
   // Causes come before consequences: a program that is broken may overfit as well.
   for (const Answered& fault : report.faults) {
@@ -107,8 +127,13 @@ Report examine(const RunRecord& run) {
 std::string report_text(const RunRecord& run, const Report& report) {
   std::string text = fmt::format("{}\n\n", report.verdict);
   const auto loss_line = [&](const char* name, const std::optional<double>& loss) {
-    text += loss ? fmt::format("  {:<11}{:.3f}  {}\n", name, *loss, describe(stage_of(*loss, run.landmarks)))
-                 : fmt::format("  {:<11}not recorded\n", name);
+    if (!loss) {
+      text += fmt::format("  {:<11}not recorded\n", name);
+    } else if (!std::isfinite(*loss)) {
+      text += fmt::format("  {:<11}no number\n", name);
+    } else {
+      text += fmt::format("  {:<11}{:.3f}  {}\n", name, *loss, describe(stage_of(*loss, run.landmarks)));
+    }
   };
   const std::int64_t last = run.rows.empty() ? 0 : run.rows.back().step;
   text += fmt::format("At the end, after {} steps on {}\n", last, run.text_name);
@@ -150,7 +175,7 @@ void write_report(const std::filesystem::path& file, const RunRecord& run, const
 
   std::string stages;
   for (const Metrics& row : run.rows) {
-    if (!row.validation_loss) continue;
+    if (!row.validation_loss || !std::isfinite(*row.validation_loss)) continue;
     const std::string stage = describe(stage_of(*row.validation_loss, run.landmarks));
     if (!stages.empty() && stages.find(escape_markup(stage)) != std::string::npos) continue;
     stages += fmt::format("<tr><td>{}</td><td>{:.3f}</td><td>{}</td></tr>\n", row.step, *row.validation_loss,
@@ -158,8 +183,9 @@ void write_report(const std::filesystem::path& file, const RunRecord& run, const
   }
 
   std::string curve;
-  if (std::any_of(run.rows.begin(), run.rows.end(),
-                  [](const Metrics& row) { return row.train_loss || row.validation_loss; })) {
+  if (std::any_of(run.rows.begin(), run.rows.end(), [](const Metrics& row) {
+        return std::isfinite(row.train_loss.value_or(NAN)) || std::isfinite(row.validation_loss.value_or(NAN));
+      })) {
     curve = run_as_svg(run);
     curve.erase(0, curve.find("<svg"));
   }

@@ -148,8 +148,8 @@ void draw_listening(const std::filesystem::path& svg, const torch::Tensor& mel, 
                 "A Morse message as a log-mel spectrogram, and where each letter read from it drew from");
 }
 
-void draw_spectrograms(const std::filesystem::path& svg, const std::vector<Panel>& panels) {
-  constexpr double kCell = 5, kGap = 30, kTop = 26;
+void draw_spectrograms(const std::filesystem::path& svg, const std::vector<Panel>& panels, double cell) {
+  constexpr double kGap = 30, kTop = 26;
   // The first panel is a true one: what is predicted to be quieter than its silence is drawn as silence.
   const double low = panels.front().values.min().item<double>();
   double high = panels.front().values.max().item<double>();
@@ -160,7 +160,7 @@ void draw_spectrograms(const std::filesystem::path& svg, const std::vector<Panel
     const auto values = panel.values.to(torch::kFloat64).contiguous();
     const auto value = values.accessor<double, 2>();
     const std::int64_t frames = values.size(0), mels = values.size(1);
-    const auto width = static_cast<double>(frames) * kCell, height = static_cast<double>(mels) * kCell;
+    const auto width = static_cast<double>(frames) * cell, height = static_cast<double>(mels) * cell;
     drawing.text(x + width / 2, 16, panel.title, 13);
     // Twelve shades, and one rectangle for as long as a band keeps its shade.
     const auto shade = [&](std::int64_t frame, std::int64_t mel) {
@@ -171,8 +171,8 @@ void draw_spectrograms(const std::filesystem::path& svg, const std::vector<Panel
         std::int64_t end = frame + 1;
         while (end < frames && shade(end, mel) == shade(frame, mel)) ++end;
         if (shade(frame, mel) > 0)
-          drawing.square(x + static_cast<double>(frame) * kCell, kTop + height - static_cast<double>(mel + 1) * kCell,
-                         static_cast<double>(end - frame) * kCell + 0.1, kCell + 0.1, "currentColor",
+          drawing.square(x + static_cast<double>(frame) * cell, kTop + height - static_cast<double>(mel + 1) * cell,
+                         static_cast<double>(end - frame) * cell + 0.1, cell + 0.1, "currentColor",
                          std::min(static_cast<double>(shade(frame, mel)) / 12, 0.99));
         frame = end;
       }

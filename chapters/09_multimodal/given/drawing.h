@@ -34,8 +34,8 @@ struct Panel {
   torch::Tensor values;
 };
 
-/// Spectrograms side by side, all shaded by one scale.
-void draw_spectrograms(const std::filesystem::path& svg, const std::vector<Panel>& panels);
+/// Spectrograms side by side, all shaded by one scale. @param cell a square's side
+void draw_spectrograms(const std::filesystem::path& svg, const std::vector<Panel>& panels, double cell = 5);
 
 /// A spectrogram, and under it a row for each letter of what was read: the shade says how much it drew from each
 /// moment.

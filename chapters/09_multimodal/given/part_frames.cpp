@@ -15,6 +15,7 @@
 #include "09_multimodal/given/parts.h"
 #include "09_multimodal/given/reader.h"
 #include "09_multimodal/given/sounds.h"
+#include "09_multimodal/given/tunes.h"
 #include "09_multimodal/given/wav.h"
 #include "09_multimodal/sound.h"
 #include "common/base/text.h"
@@ -23,53 +24,8 @@
 namespace verse {
 namespace {
 
-constexpr std::int64_t kNotesInATune = 6;
-constexpr std::int64_t kFramesOfANote = 8;
-constexpr std::int64_t kFrames = kNotesInATune * kFramesOfANote;
-constexpr std::int64_t kMels = 32;
-constexpr double kHigherChance = 2.0 / 3;                              ///< of an x to sound high
-constexpr double kHigh = 1046.5 * 1.189207, kLow = 523.25 / 1.189207;  ///< hertz of the two sounds of an x
-
-/// A tune and how it sounds. An `x` is a note that the player is free in: mostly the high sound, else the low one.
-struct Tunes {
-  std::vector<std::string> texts;
-  torch::Tensor mel;      // [tunes, frames, mels], brought to about -1 to 1
-  torch::Tensor lengths;  // [tunes], frames
-};
-
-std::vector<float> play(const std::string& text, Random& random) {
-  std::vector<double> hertz;
-  for (const char note : text)
-    hertz.push_back(note == 'x' ? (random.uniform() < kHigherChance ? kHigh : kLow) : note_hertz(note));
-  return render_tune(hertz, static_cast<double>(kFramesOfANote * MelOptions().hop) / static_cast<double>(kSampleRate),
-                     0.6);
-}
-
-Tunes play_all(const std::vector<std::string>& texts, Random& random) {
-  const MelOptions options;
-  Tunes tunes;
-  tunes.texts = texts;
-  auto samples = torch::zeros({static_cast<std::int64_t>(texts.size()), kFrames * options.hop});
-  std::vector<std::int64_t> lengths;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const auto sound = play(texts[i], random);
-    std::copy(sound.begin(), sound.end(), samples[static_cast<std::int64_t>(i)].data_ptr<float>());
-    lengths.push_back(static_cast<std::int64_t>(texts[i].size()) * kFramesOfANote);
-  }
-  tunes.mel = log_mel(samples, options).slice(1, 0, kFrames).clamp(-3, 3) / 3;
-  tunes.lengths = torch::tensor(lengths);
-  return tunes;
-}
-
-std::string draw_tune(Random& random) {
-  std::string text;
-  const std::int64_t notes = kNotesInATune / 2 + random.below(kNotesInATune / 2 + 1);
-  for (std::int64_t i = 0; i < notes; ++i) text += std::string(kNotes)[static_cast<std::size_t>(random.below(7))];
-  // One note in six is the player's choice.
-  for (auto& note : text)
-    if (random.below(6) == 0) note = 'x';
-  return text;
-}
+constexpr std::int64_t kFrames = kTuneFrames;
+constexpr std::int64_t kMels = kTuneMels;
 
 //! [frame-writer]
 /// Chapter 4's GPT with another head: where a text has a placeholder, a frame comes out.
@@ -158,21 +114,8 @@ void show_writers(const Script& script, FrameWriter& by_squares, FrameWriter& by
   row("silence", silent);
 
   // The free note: both ways it may sound, and what is predicted for it.
-  const auto sound_of = [&](double hertz) {
-    const auto note = render_tune({hertz}, static_cast<double>(kFramesOfANote * MelOptions().hop) / kSampleRate, 0.6);
-    return note;
-  };
   const std::string text = "cxe";
-  const auto with = [&](double hertz) {
-    auto samples = torch::zeros({1, kFrames * MelOptions().hop});
-    const auto first = sound_of(note_hertz('c')), second = sound_of(hertz), third = sound_of(note_hertz('e'));
-    std::vector<float> all = first;
-    all.insert(all.end(), second.begin(), second.end());
-    all.insert(all.end(), third.begin(), third.end());
-    std::copy(all.begin(), all.end(), samples.data_ptr<float>());
-    return (log_mel(samples, {}).slice(1, 0, 3 * kFramesOfANote).clamp(-3, 3) / 3)[0];  // [frames, mels]
-  };
-  const auto high = with(kHigh), low = with(kLow);
+  const auto high = tune_with(kHigh), low = tune_with(kLow);
   const auto ask = as_tokens(script, {text});
   const auto squared = by_squares.write(ask)[0].cpu().slice(0, 0, 3 * kFramesOfANote);
   const auto absolute = by_sizes.write(ask)[0].cpu().slice(0, 0, 3 * kFramesOfANote);
@@ -246,7 +189,7 @@ void show_frames(const PartSetting& setting) {
   show_writers(script, by_squares, by_sizes, setting);
   if (setting.sounds) {
     Random player(setting.shared.seed);
-    write_wav(*setting.sounds / "tune-gaceba.wav", {kSampleRate, play("gaceba", player)});
+    write_wav(*setting.sounds / "tune-gaceba.wav", {kSampleRate, play_tune("gaceba", player)});
   }
 }
 

@@ -12,6 +12,7 @@
 #include "09_multimodal/given/drawing.h"
 #include "09_multimodal/given/parts.h"
 #include "09_multimodal/given/pictures.h"
+#include "09_multimodal/given/png.h"
 #include "09_multimodal/given/reader.h"
 #include "09_multimodal/images.h"
 #include "common/base/text.h"
@@ -176,6 +177,13 @@ void show_images(const PartSetting& setting) {
   show_accuracy(reader, script, split, setting.quick ? 50 : 500, random);
   print_heading("Pictures of unseen combinations");
   show_attention(reader, script, split, setting);
+  if (setting.picture) {
+    // Whatever its size, it is made as small as the pictures of training.
+    const auto small =
+        torch::adaptive_avg_pool2d(read_png(*setting.picture).unsqueeze(0), {kPictureSide, kPictureSide});
+    print_heading(fmt::format("{}, as {} x {} pixels", setting.picture->string(), kPictureSide, kPictureSide));
+    fmt::print("  written: {}\n", write_texts(reader, script, as_patches(small), kLongest).front());
+  }
   print_heading("The same GPT with no picture, from the start of a line");
   speak(reader->gpt, script.tokenizer(), reader->gpt->options.context - 1, setting.shared.seed,
         /*on_one_line=*/true);

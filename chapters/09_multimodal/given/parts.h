@@ -25,12 +25,15 @@ struct PartSetting {
   std::int64_t characters = 10'000;              ///< of text that students read; 0 for all of it
   std::optional<std::filesystem::path> sounds;   ///< a folder for WAV files to listen to
   std::optional<std::filesystem::path> message;  ///< a WAV file of the learner's own
+  std::optional<std::filesystem::path> picture;  ///< a PNG file of the learner's own
 };
 
 void show_images(const PartSetting& setting);        ///< pictures to captions
+void show_contrast(const PartSetting& setting);      ///< pictures and captions in one space
 void show_clips(const PartSetting& setting);         ///< eight frames to the direction of motion
 void show_sound(const PartSetting& setting);         ///< Morse code to letters
 void show_frames(const PartSetting& setting);        ///< a tune's letters to mel frames
+void show_bins(const PartSetting& setting);          ///< the same, a band drawn out of sixteen steps
 void show_distillation(const PartSetting& setting);  ///< a student and its teacher
 
 /// Looks at what show_distillation() needs: a teacher that reads the same text, and enough of it.

@@ -72,6 +72,18 @@ torch::Tensor SenseReaderImpl::forward(const torch::Tensor& tokens, const torch:
 }
 //! [sense-reader]
 
+//! [text-loss]
+torch::Tensor text_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const Markers& markers) {
+  // A position predicts the token after it, so the last position predicts nothing and the first token is not predicted.
+  const auto predictions = logits.slice(1, 0, -1);  // [batch, time - 1, vocabulary]
+  const auto targets = tokens.slice(1, 1);          // [batch, time - 1]
+
+  // What counts is decided by the target: the last placeholder predicts the first character of the text.
+  const auto counts = (targets != markers.placeholder) & (targets != markers.padding);
+  return cross_entropy(predictions.index({counts}), targets.index({counts}));
+}
+//! [text-loss]
+
 //! [learn]
 void learn(const std::vector<torch::Tensor>& parameters, const LearningPlan& plan, std::int64_t tokens_per_step,
            const std::function<torch::Tensor(std::int64_t)>& next_loss) {

@@ -58,6 +58,12 @@ class SenseReaderImpl : public torch::nn::Module {
 };
 TORCH_MODULE(SenseReader);
 
+/// Mean cross-entropy in nats of the next token, over those next tokens that are text.
+/// A placeholder is nothing that the model could say, and padding nothing that it should.
+/// @param logits [batch, time, vocabulary], at each position for the token after it @param tokens [batch, time], int64
+/// @return a scalar that gradients flow through
+torch::Tensor text_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const Markers& markers);
+
 /// What a reader learns from.
 struct SenseBatch {
   torch::Tensor tokens;  ///< [batch, time], int64

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string_view>
 
+#include "12_full_gpt/given/commands/steering_flags.h"
 #include "12_full_gpt/given/gpu/card_writer.h"
 #include "12_full_gpt/given/sampling/generation.h"
 #include "common/base/error.h"
@@ -39,11 +40,12 @@ constexpr double kMostTogether = 1024;
 
 /// What the command is asked for.
 struct Request {
-  std::optional<std::filesystem::path> run, prompts;
+  std::optional<std::filesystem::path> run, prompts, prompt_file;
   std::optional<std::string> prompt;
   std::string precision = "fp32";
   std::int64_t samples = 1, count = 500;
   SamplingOptions options;
+  SteeringFlags steering;
   bool no_cache = false, timing = false;
 };
 
@@ -56,8 +58,9 @@ struct Prompt {
 /// What is to be continued: the one prompt or each line of a file. None where the model is to begin by itself.
 std::vector<Prompt> read_prompts(const Request& request) {
   std::vector<Prompt> once;
+  const int given = (request.prompt ? 1 : 0) + (request.prompts ? 1 : 0) + (request.prompt_file ? 1 : 0);
+  if (given > 1) throw UsageError("--prompt, --prompt-file and --prompts exclude each other");
   if (request.prompts) {
-    if (request.prompt) throw UsageError("--prompt and --prompts exclude each other");
     const std::string file = read_input(*request.prompts);
     std::size_t line = 0;
     for (const std::string_view prompt : lines_of(without_mark(file))) {
@@ -66,6 +69,11 @@ std::vector<Prompt> read_prompts(const Request& request) {
     }
     if (once.empty())
       throw UsageError(fmt::format("--prompts {} has no line with a prompt", request.prompts->string()));
+  } else if (request.prompt_file) {
+    const std::string file = read_input(*request.prompt_file);
+    once.push_back({std::string(without_mark(file)), request.prompt_file->string()});
+    if (once.front().text.empty())
+      throw UsageError(fmt::format("--prompt-file {} is empty", request.prompt_file->string()));
   } else if (request.prompt) {
     if (request.prompt->empty()) throw UsageError("--prompt needs at least one character");
     once.push_back({*request.prompt, "--prompt"});
@@ -98,23 +106,33 @@ std::vector<std::string> texts_to_continue(const TextCodec& codec, std::vector<P
 
 /// Text alone goes to standard output, each character when it is there.
 void write_one(LoadedRun& run, const std::string& prompt, bool shows_prompt, std::int64_t count,
-               const SamplingOptions& options, std::uint64_t seed) {
+               const SamplingOptions& options, std::uint64_t seed, const SteeringOptions& steering) {
   if (shows_prompt) fmt::print("{}", for_standard_output(prompt));
   std::fflush(stdout);
   std::string last = prompt;
-  continue_text(run, prompt, count, options, seed, [&last](const std::string& piece) {
+  const auto write = [&last](const std::string& piece) {
     fmt::print("{}", for_standard_output(piece));
     std::fflush(stdout);
     last = piece;
     return !interrupted() && std::ferror(stdout) == 0;
-  });
+  };
+  continue_text(run, prompt, count, options, seed, write, steering);
   if (last.back() != '\n') std::fputs("\n", stdout);
 }
 
-/// Several texts grow side by side, so they are written when all are complete, with a line between.
+/// Several texts grow side by side, so they are written when all are complete, with a line between. Steered ones are
+/// made one after the other: each is changed by what it says itself.
 void write_several(LoadedRun& run, const std::vector<std::string>& prompts, bool shows_prompt, std::int64_t count,
-                   const SamplingOptions& options, std::uint64_t seed) {
-  const auto texts = continue_texts(run, prompts, count, options, seed, [] { return !interrupted(); });
+                   const SamplingOptions& options, std::uint64_t seed, const SteeringOptions& steering) {
+  std::vector<std::string> texts;
+  if (!steering.any()) {
+    texts = continue_texts(run, prompts, count, options, seed, [] { return !interrupted(); });
+  } else {
+    const auto goes_on = [](const std::string&) { return !interrupted(); };
+    for (std::size_t i = 0; i < prompts.size() && !interrupted(); ++i) {
+      texts.push_back(continue_text(run, prompts[i], count, options, seed + i, goes_on, steering));
+    }
+  }
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::string text = (shows_prompt ? prompts[i] : "") + texts[i];
     fmt::print("{}{}{}", i == 0 ? "" : "--------\n", for_standard_output(text),
@@ -124,19 +142,36 @@ void write_several(LoadedRun& run, const std::vector<std::string>& prompts, bool
 
 }  // namespace
 
-std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_t count, const SamplingOptions& options,
-                          std::uint64_t seed, const std::function<bool(const std::string&)>& listener) {
+std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_t count, const SamplingOptions& given,
+                          std::uint64_t seed, const std::function<bool(const std::string&)>& listener,
+                          const SteeringOptions& steered) {
   std::vector<Random> randoms{Random(seed)};
+  const auto tokens = run.codec->encode(prompt);
+  std::vector<std::string> texts;  // of each token, for a grammar
+  for (std::int64_t token = 0; steered.grammar != nullptr && token < run.codec->size(); ++token) {
+    texts.push_back(run.codec->bytes_of(token));
+  }
+  Steering steering(steered, std::move(texts), tokens, count);
+  SamplingOptions options = given;
+  if (steered.changes_logits()) {
+    options.change = [&steering](const torch::Tensor& logits) { return steering.change(logits); };
+  }
+
   TextStream stream;
+  StopSearch search(steered.stops);
   std::string text;
-  // A token may end within a character, which is then handed on with the token that completes it.
+  // A token may end within a character, or within a stop string: it is handed on with the token that decides.
   const auto hand_on = [&](const std::string& piece) {
     text += piece;
     return piece.empty() || !listener || listener(piece);
   };
-  generate_together(run.model, {run.codec->encode(prompt)}, count, options, randoms,
-                    [&](std::size_t, std::int64_t token) { return hand_on(stream.add(run.codec->bytes_of(token))); });
-  hand_on(stream.finish());
+  generate_together(run.model, {tokens}, count, options, randoms, [&](std::size_t, std::int64_t token) {
+    const bool goes_on = steering.hear(token);
+    if (steered.end_token == token) return false;
+    return hand_on(search.add(stream.add(run.codec->bytes_of(token)))) && goes_on && !search.found();
+  });
+  const std::string last = search.add(stream.finish());
+  hand_on(last + search.finish());
   return text;
 }
 
@@ -183,6 +218,7 @@ int generate_command(int argc, char** argv) {
   line.group("Text");
   line.option("run", request.run, "the run's folder", "RUN");
   line.option("prompt", request.prompt, "the text to go on with; without it, the start of a line", "TEXT");
+  line.option("prompt-file", request.prompt_file, "a file whose whole text is gone on with", "FILE");
   line.option("prompts", request.prompts, "a file whose lines are prompts, each to be gone on with", "FILE");
   line.option("samples", request.samples, {1, kMostSamples}, "texts for each prompt; their seeds count up from --seed");
   line.option("max-new-tokens", request.count, {1, std::numeric_limits<std::int32_t>::max()},
@@ -190,7 +226,9 @@ int generate_command(int argc, char** argv) {
   line.option("temperature", options.temperature, {1e-6, 1e6}, "below 1 is safer, above 1 wilder");
   line.option("top-k", options.top_k, {1}, "only the K most probable");
   line.option("top-p", options.top_p, {1e-9, 1}, "only the most probable that reach P together");
+  line.option("min-p", options.min_p, {1e-9, 1}, "only what has at least this share of the most probable one");
   line.flag("greedy", options.greedy, "always the most probable");
+  declare_steering(line, request.steering);
   line.flag("no-cache", request.no_cache,
             "read the whole context again for each token; the text is the same, the wait is longer");
   line.choice("precision", request.precision, {"fp32", "bf16"},
@@ -198,6 +236,9 @@ int generate_command(int argc, char** argv) {
   line.flag("timing", request.timing, "say at the end how long the writing took");
   const SharedOptions shared = line.parse(argc, argv);
   if (!request.run) throw UsageError("generate needs --run, the folder of a run");
+  if (request.timing && request.steering.may_end_early())
+    throw UsageError(
+        "--timing counts the tokens that are asked for, so it goes with nothing that may end a text early");
   options.cached = !request.no_cache;
   const std::int64_t count = request.count;
   const auto asked = read_prompts(request);
@@ -205,23 +246,26 @@ int generate_command(int argc, char** argv) {
   LoadedRun run = load_run(*request.run);
   run.model->to(shared.device.device, request.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   const auto prompts = texts_to_continue(*run.codec, asked, request.samples);
+  const SteeringOptions steering = read_steering(request.steering, *run.codec);
   if (shared.threads == 0 && shared.device.device.is_cpu()) {
     const auto batch = std::min<std::int64_t>(static_cast<std::int64_t>(prompts.size()), kProbedTexts);
     choose_threads(run.model, batch, count < kTokensWorthProbing ? 1 : torch::get_num_threads());
   }
 
   // A GPU's kernels are made ready with the model, before the first character is waited for.
-  if (prompts.size() == 1 && options.cached && count >= kTokensWorthProbing) {
+  if (prompts.size() == 1 && options.cached && count >= kTokensWorthProbing && !steering.changes_logits() &&
+      CardWriter::chooses_by(options)) {
     if (CardWriter* writer = CardWriter::of(run.model)) writer->prepare(options);
   }
 
   catch_interrupts();
-  const bool shows_prompt = request.prompt || request.prompts;  // the default one is a mere line end
+  const bool shows_prompt =
+      request.prompt || request.prompts || request.prompt_file;  // the default one is a mere line end
   const auto start = std::chrono::steady_clock::now();
   if (prompts.size() == 1) {
-    write_one(run, prompts.front(), shows_prompt, count, options, shared.seed);
+    write_one(run, prompts.front(), shows_prompt, count, options, shared.seed, steering);
   } else {
-    write_several(run, prompts, shows_prompt, count, options, shared.seed);
+    write_several(run, prompts, shows_prompt, count, options, shared.seed, steering);
   }
   if (interrupted()) throw Interrupted("stopped");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

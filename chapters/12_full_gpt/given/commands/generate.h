@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "07_sampling/given/steered.h"
 #include "07_sampling/sampling.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 
@@ -15,9 +16,11 @@ namespace verse {
 
 /// Continues a text by `count` tokens, handing on what is new as it comes.
 /// @param listener gets each new piece of the text, whole characters all; returns false to stop
+/// @param steering penalties, biases, a grammar, and what ends the text; a stop string is never handed on, not in part
 /// @return the new text
 std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_t count, const SamplingOptions& options,
-                          std::uint64_t seed, const std::function<bool(const std::string&)>& listener = {});
+                          std::uint64_t seed, const std::function<bool(const std::string&)>& listener = {},
+                          const SteeringOptions& steering = {});
 
 /// Continues several texts, those whose prompts have equally many tokens together. Each is what continue_text() makes
 /// of it, with seeds that count up from the first text's.

@@ -30,6 +30,9 @@ class CardWriter {
   /// Whether a model's text can be written so. @return why not; empty where it can
   static std::string obstacle(GPTImpl& model);
 
+  /// Whether its kernel knows these ways to choose: neither min-p nor changed logits.
+  static bool chooses_by(const SamplingOptions& options) { return !options.min_p && !options.change; }
+
   /// @return null where that cannot be, with the reason in `problem`
   static std::unique_ptr<CardWriter> make(GPT model, std::string& problem);
 

@@ -178,7 +178,7 @@ std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
   for (const auto& prompt : prompts) {
     if (prompt.size() != prompts.front().size()) throw UsageError("only prompts of one length are continued together");
   }
-  if (batch == 1 && options.cached && count >= kTokensWorthCompiling) {
+  if (batch == 1 && options.cached && count >= kTokensWorthCompiling && CardWriter::chooses_by(options)) {
     if (CardWriter* writer = CardWriter::of(model)) {
       const auto one = [&listener](std::int64_t token) { return !listener || listener(0, token); };
       return {writer->write(prompts.front(), count, options, randoms.front(), one)};
