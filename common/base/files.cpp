@@ -232,6 +232,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder, WhenTaken when_taken
   descriptor_ = ::open(place.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     if (errno == ELOOP) throw UsageError(fmt::format("{} is a link, and should be a file of its own", place.string()));
+    if (errno == ENOSPC || errno == EDQUOT) throw_write_error(place, errno);
     throw std::runtime_error(fmt::format("cannot lock the folder {}: {}", folder.string(), reason()));
   }
   const int how = when_taken == WhenTaken::wait ? LOCK_EX : LOCK_EX | LOCK_NB;

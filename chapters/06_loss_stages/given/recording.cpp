@@ -249,7 +249,10 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
   }
   RunRecord run;
   const auto table = folder / "metrics.csv";
-  run.rows = parse_metrics(read_file(table), table.string());
+  // A spreadsheet that has saved the table again may leave out the last line end.
+  std::string lines = read_file(table);
+  if (!lines.empty() && lines.back() != '\n') lines += '\n';
+  run.rows = parse_metrics(lines, table.string());
   if (run.rows.empty()) throw UsageError(fmt::format("{}: no step is recorded", (folder / "metrics.csv").string()));
   if (std::filesystem::exists(folder / "sample.txt")) run.sample = read_file(folder / "sample.txt");
   if (!is_utf8(run.sample)) throw UsageError(fmt::format("{} is not UTF-8", (folder / "sample.txt").string()));
