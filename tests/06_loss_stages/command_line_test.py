@@ -12,20 +12,15 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
+from digest import text_digest  # noqa: E402
+
 PROGRAM = None
 RUNS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "chapters", "06_loss_stages", "given", "runs")
 
 
 def run(*arguments):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=120)
-
-
-def digest(text):
-    """The digest by which a run knows its text again: FNV-1a of 64 bits."""
-    value = 14695981039346656037
-    for byte in text:
-        value = (value ^ byte) * 0x100000001b3 % 2**64
-    return f"{value:016x}"
 
 
 class CommandLine(unittest.TestCase):
@@ -51,7 +46,7 @@ class CommandLine(unittest.TestCase):
         """A state as chapter 12's runs have it, with nothing in it but what the run says of its text."""
         if os.path.exists(text.get("file", "")):
             with open(text["file"], "rb") as file:
-                text = dict(text, digest=digest(file.read()))
+                text = dict(text, digest=text_digest(file.read()))
         header = json.dumps({"__metadata__": {"run": json.dumps({"text": text})}}).encode()
         with open(os.path.join(place, "state.safetensors"), "wb") as file:
             file.write(struct.pack("<Q", len(header)) + header)

@@ -3,6 +3,10 @@ import json
 import os
 import struct
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
+from digest import text_digest  # noqa: E402
 
 SEEDS = 5
 COUNT = 60  # more than the context, so that it is filled again and again
@@ -30,14 +34,6 @@ def done(program, *arguments):
 def read_file(*parts):
     with open(os.path.join(*parts), "rb") as file:
         return file.read()
-
-
-def text_digest(data):
-    """common/base/digest.h in a few lines: FNV-1a with 64 bits."""
-    value = 14695981039346656037
-    for byte in data:
-        value = (value ^ byte) * 1099511628211 % 2 ** 64
-    return f"{value:016x}"
 
 
 def rewrite(folder, tokenizer=None, halved=False, last=None):
