@@ -16,6 +16,7 @@
 #include "01_tokenizer/given/merges.h"
 #include "01_tokenizer/given/prompt.h"
 #include "01_tokenizer/given/scored_word.h"
+#include "01_tokenizer/given/shown_tokens.h"
 #include "01_tokenizer/tokenizer.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
@@ -29,13 +30,6 @@ namespace {
 
 /// A pair table has vocabulary squared entries of 8 bytes; with this many characters it takes half a gigabyte.
 constexpr std::int64_t kMostCharacters = 8192;
-
-/// Text on one line: line breaks as \n.
-std::string on_one_line(const std::u32string& text) {
-  std::string line;
-  for (const char32_t character : text) line += character == U'\n' ? "\\n" : encode_utf8(character);
-  return line;
-}
 
 /// A character as a label of a row or column: without the quotation marks that messages put around it.
 std::string label(char32_t character) {
@@ -285,41 +279,6 @@ void draw_heat_map(const Material& material, const std::filesystem::path& svg) {
   text.y_label = "character now";
   plot_heat_map(svg, text, values, labels, labels);
   fmt::print(stderr, "The heat map of pairs is in {}.\n", svg.string());
-}
-
-/// A sentence of the text to cut into tokens: the first one of 40 to 80 characters that stands on one line.
-std::u32string find_sentence(const std::u32string& text) {
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char32_t character = text[i];
-    if (character == U'\n' || character == U':') begin = i + 1;
-    if (character != U'.' && character != U'!' && character != U'?') continue;
-    while (begin < i && text[begin] == U' ') ++begin;
-    const bool whole = text[begin] < U'a' || text[begin] > U'z';  // not the end of one from the line before
-    if (whole && i + 1 - begin >= 40 && i + 1 - begin <= 80) return text.substr(begin, i + 1 - begin);
-    begin = i + 1;
-  }
-  return text.substr(0, 60);
-}
-
-/// The text of every token, characters first, then merges in the order in which they were learned.
-std::vector<std::u32string> token_texts(const Tokenizer& tokenizer, const std::vector<Merge>& merges) {
-  std::vector<std::u32string> texts;
-  for (const char32_t character : tokenizer.vocabulary()) texts.push_back({character});
-  for (const Merge& merge : merges) {
-    texts.push_back(texts[static_cast<std::size_t>(merge.pair.first)] +
-                    texts[static_cast<std::size_t>(merge.pair.second)]);
-  }
-  return texts;
-}
-
-/// Tokens as their texts with bars between them.
-std::string cut(const std::vector<std::int64_t>& tokens, const std::vector<std::u32string>& texts) {
-  std::string line;
-  for (const std::int64_t token : tokens) {
-    line += (line.empty() ? "" : "|") + on_one_line(texts[static_cast<std::size_t>(token)]);
-  }
-  return line;
 }
 
 void show_merges(const Material& material, std::int64_t largest) {

@@ -20,6 +20,7 @@
 #include "03_attention/attention.h"
 #include "03_attention/given/habits.h"
 #include "03_attention/given/taken_apart.h"
+#include "03_attention/given/timing.h"
 #include "03_attention/given/windows.h"
 #include "common/base/error.h"
 #include "common/base/progress.h"
@@ -96,19 +97,6 @@ class KeptRows : public LayerCache {
   std::int64_t length_ = 0;
 };
 //! [kept-rows]
-
-/// The median time of five calls, in milliseconds. CUDA only queues work, so reading one number waits for all of it.
-template <typename Function>
-double median_milliseconds(const Function& function) {
-  std::vector<double> times;
-  for (int round = 0; round < 5; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    function().flatten()[0].template item<float>();
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(times.begin(), times.end());
-  return times[2];
-}
 
 /// Part 5: the same layer, position by position and all at once.
 void show_timing(torch::Device device) {

@@ -22,6 +22,7 @@
 #include "02_embeddings/embeddings.h"
 #include "02_embeddings/given/speak.h"
 #include "04_blocks/blocks.h"
+#include "04_blocks/given/stream_sizes.h"
 #include "04_blocks/stacks.h"
 #include "common/base/error.h"
 #include "common/base/progress.h"
@@ -53,10 +54,6 @@ void print_heading(const std::string& title) {
 
 std::string shape_of(const torch::Tensor& tensor) {
   return fmt::format("[{}]", fmt::join(tensor.sizes(), ", "));
-}
-
-double root_mean_square(const torch::Tensor& x) {
-  return x.square().mean().sqrt().item<double>();
 }
 
 std::int64_t count(const torch::nn::Module& module) {
@@ -178,19 +175,6 @@ void show_first_loss(const GPT& model, const Setting& setting) {
       "  logits: standard deviation {:.3f} (0.02 x sqrt({}) = {:.3f}); that of the character just read: {:+.2f}\n",
       deviation, model->options.width, 0.02 * std::sqrt(static_cast<double>(model->options.width)),
       own.mean().item<double>());
-}
-
-/// Sizes of the stream before the first block, between blocks, and after the last.
-std::vector<double> stream_sizes(const GPT& model, const torch::Tensor& tokens) {
-  torch::NoGradGuard no_gradients;
-  const auto positions = torch::arange(tokens.size(1), tokens.options());
-  auto x = GPT(model)->add_positions(embed_tokens(model->token_embedding, tokens), positions);
-  std::vector<double> sizes = {root_mean_square(x)};
-  for (const auto& block : *model->blocks) {
-    x = block->as<BlockImpl>()->forward(x);
-    sizes.push_back(root_mean_square(x));
-  }
-  return sizes;
 }
 
 void print_sizes(const std::string& name, const std::vector<double>& sizes, RecordedTable& table) {

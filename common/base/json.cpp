@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/json_builder.h"
 #include "common/base/shown.h"
 #include "common/base/text.h"
 
@@ -152,89 +153,6 @@ std::optional<std::size_t> find_too_deep(std::string_view text) {
   return std::nullopt;
 }
 
-/// Builds a value from what the library reads. The library's own way looks through a table's entries for every new one,
-/// which a vocabulary of a hundred thousand tokens cannot wait for.
-class Builder : public Json::json_sax_t {
- public:
-  /// What is wrong with the text: nothing, that it is no JSON, or a number's size.
-  enum class Problem { none, no_json, large_number, twice };
-
-  Problem problem = Problem::none;
-  std::size_t at = 0;  ///< the byte, from 1, where it is no JSON
-  std::string name;    ///< of an entry that is there twice
-  Json root;
-
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(Json::number_integer_t value) override { return add(value); }
-  bool number_unsigned(Json::number_unsigned_t value) override { return add(value); }
-  bool number_float(Json::number_float_t value, const std::string&) override { return add(value); }
-  bool string(std::string& value) override { return add(std::move(value)); }
-  bool binary(Json::binary_t&) override { return false; }  // JSON has none
-  bool start_object(std::size_t) override { return open(Json::object()); }
-  bool start_array(std::size_t) override { return open(Json::array()); }
-
-  bool key(std::string& value) override {
-    name_ = std::move(value);
-    return true;
-  }
-
-  bool end_object() override {
-    std::vector<std::string_view> names;
-    for (const auto& [entry, value] : open_.back()->get_ref<const Json::object_t&>()) names.emplace_back(entry);
-    std::sort(names.begin(), names.end());
-    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
-      problem = Problem::twice;
-      name = *twice;
-      return false;
-    }
-    open_.pop_back();
-    return true;
-  }
-
-  bool end_array() override {
-    open_.pop_back();
-    return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
-    problem = dynamic_cast<const Json::parse_error*>(&error) != nullptr ? Problem::no_json : Problem::large_number;
-    at = position;
-    return false;
-  }
-
- private:
-  bool add(Json value) {
-    put(std::move(value));
-    return true;
-  }
-
-  bool open(Json value) {
-    open_.push_back(put(std::move(value)));
-    return true;
-  }
-
-  /// Puts a value where the text is. What is open stays in its place: its parents do not grow before it is closed.
-  Json* put(Json value) {
-    if (open_.empty()) {
-      root = std::move(value);
-      return &root;
-    }
-    if (open_.back()->is_array()) {
-      auto& list = open_.back()->get_ref<Json::array_t&>();
-      list.push_back(std::move(value));
-      return &list.back();
-    }
-    auto& table = open_.back()->get_ref<Json::object_t&>();
-    using Entries = std::vector<std::pair<const std::string, Json>>;
-    static_cast<Entries&>(table).emplace_back(std::move(name_), std::move(value));
-    return &table.back().second;
-  }
-
-  std::vector<Json*> open_;
-  std::string name_;
-};
-
 /// A piece of a text for a message: not too long, on one line, and UTF-8.
 std::string excerpt(std::string_view text) {
   constexpr std::size_t kCharacters = 30;
@@ -370,9 +288,9 @@ JsonEntry parse_json(std::string_view text, const std::string& place) {
   auto source = std::make_shared<JsonEntry::Source>();
   source->place = place;
   source->text = text;
-  Builder builder;
+  JsonBuilder builder;
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
-    using Problem = Builder::Problem;
+    using Problem = JsonBuilder::Problem;
     if (builder.problem == Problem::twice) {
       throw UsageError(fmt::format("{}: the entry {} is there twice in one table", place, excerpt(builder.name)));
     }
