@@ -48,8 +48,8 @@ Slopes three_slopes(double x, double step);
 /// The smallest layer there is: y = x W^T + b.
 class LineImpl : public torch::nn::Module {
  public:
-  /// Registers `weight` [outputs, inputs], normal with standard deviation 0.1, and `bias` [outputs], zeros. (Exercise
-  /// 0.6)
+  /// (Exercise 0.6) Registers `weight` [outputs, inputs], normal with standard deviation 0.1, and `bias` [outputs],
+  /// zeros.
   LineImpl(std::int64_t inputs, std::int64_t outputs);
 
   /// @param x [..., inputs] @return [..., outputs]
