@@ -477,7 +477,7 @@ class Interop(unittest.TestCase):
                                    ("scale_attn_weights", False, "scale_attn_weights"), ("n_head", "four", "config.json"),
                                    ("scale_attn_by_inverse_layer_idx", True, "inverse_layer_idx"), ("n_layer", 0, "n_layer should be"),
                                    ("add_cross_attention", True, "cross_attention"), ("n_layer", 4, "h.3."),
-                                   ("n_layer", 2, "h.2."), ("n_layer", 10**9, "layers"), ("n_embd", 64, "wte.weight"),
+                                   ("n_layer", 2, "h.2."), ("n_layer", 10**9, "layers"), ("n_embd", 64, "config.json asks for"),
                                    ("n_positions", 64, "wpe.weight"), ("vocab_size", 10**12, "wte.weight"),
                                    ("vocab_size", 100, "tokenizer.json")):
             with self.subTest(entry=entry, value=value):

@@ -103,46 +103,46 @@ const double influence = run.future_influence.value_or(NAN);
 return !std::isfinite(influence) ? Finding::unknown : influence > 0.001 ? Finding::yes : Finding::no;
 
 //! [6.9] wrong sample_alone: the sample alone
-if (sees_the_future(run) == Finding::yes) return Finding::no;
-if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
-return repeated_share(run.sample) > 0.5 ? Finding::yes : Finding::no;
+if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
+if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss || !std::isfinite(*run.rows.back().validation_loss)) return Finding::unknown;
+return repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
 
 //! [6.9] wrong loss_alone: the loss alone
-if (sees_the_future(run) == Finding::yes) return Finding::no;
-if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
+if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
+if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss || !std::isfinite(*run.rows.back().validation_loss)) return Finding::unknown;
 return *run.rows.back().validation_loss < run.landmarks.pairs ? Finding::yes : Finding::no;
 
 //! [6.9] wrong whatever_the_future: the future forgotten
-if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
-return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > 0.5 ? Finding::yes : Finding::no;
+if (count_characters(run.sample) < 20 || run.rows.empty() || !run.rows.back().validation_loss || !std::isfinite(*run.rows.back().validation_loss)) return Finding::unknown;
+return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
 
 //! [6.9] wrong sample_too_short: the sample's length not asked for
-if (sees_the_future(run) == Finding::yes) return Finding::no;
-if (run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
-return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > 0.5 ? Finding::yes : Finding::no;
+if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
+if (run.rows.empty() || !run.rows.back().validation_loss || !std::isfinite(*run.rows.back().validation_loss)) return Finding::unknown;
+return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
 
 //! [6.9] wrong bytes_counted: bytes counted
-if (sees_the_future(run) == Finding::yes) return Finding::no;
-if (run.sample.size() < 20 || run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
-return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > 0.5 ? Finding::yes : Finding::no;
+if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
+if (run.sample.size() < 20 || run.rows.empty() || !run.rows.back().validation_loss || !std::isfinite(*run.rows.back().validation_loss)) return Finding::unknown;
+return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
 
 //! [6.9] wrong: a missing loss dereferenced
-if (sees_the_future(run) == Finding::yes) return Finding::no;
+if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
 if (count_characters(run.sample) < 20) return Finding::unknown;
-return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > 0.5 ? Finding::yes : Finding::no;
+return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
 
 //! [6.9] right: the influence read directly
-if (run.future_influence && std::isfinite(*run.future_influence) && *run.future_influence > 1e-3) return Finding::no;
-const bool known = !run.rows.empty() && run.rows.back().validation_loss && decode_utf8(run.sample).size() >= 20;
+if (run.future_influence && std::isfinite(*run.future_influence) && *run.future_influence > thresholds.influence) return Finding::no;
+const bool known = !run.rows.empty() && run.rows.back().validation_loss && std::isfinite(*run.rows.back().validation_loss) && decode_utf8(run.sample).size() >= 20;
 if (!known) return Finding::unknown;
 if (run.rows.back().validation_loss.value() >= run.landmarks.pairs) return Finding::no;
-return repeated_share(run.sample) <= 0.5 ? Finding::no : Finding::yes;
+return repeated_share(run.sample) <= thresholds.repeated ? Finding::no : Finding::yes;
 
 //! [6.10] wrong at_any_time: at any time
 Finding finding = Finding::unknown;
 for (const auto& row : run.rows) {
-  if (row.step == 0 || !row.train_loss || !row.validation_loss) continue;
-  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > 1) return Finding::yes;
+  if (row.step == 0 || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
+  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > thresholds.gap) return Finding::yes;
   finding = Finding::no;
 }
 return finding;
@@ -150,8 +150,8 @@ return finding;
 //! [6.10] wrong all_read_is_too_many: less, not less or equal
 Finding finding = Finding::unknown;
 for (const auto& row : run.rows) {
-  if (row.step == 0 || row.tokens >= run.training_characters || !row.train_loss || !row.validation_loss) continue;
-  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > 1) return Finding::yes;
+  if (row.step == 0 || row.tokens >= run.training_characters || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
+  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > thresholds.gap) return Finding::yes;
   finding = Finding::no;
 }
 return finding;
@@ -159,8 +159,8 @@ return finding;
 //! [6.10] wrong before_the_first_step: the first row counts
 Finding finding = Finding::unknown;
 for (const auto& row : run.rows) {
-  if (row.tokens > run.training_characters || !row.train_loss || !row.validation_loss) continue;
-  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > 1) return Finding::yes;
+  if (row.tokens > run.training_characters || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
+  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > thresholds.gap) return Finding::yes;
   finding = Finding::no;
 }
 return finding;
@@ -168,34 +168,34 @@ return finding;
 //! [6.10] wrong whatever_training_does: the gap alone
 Finding finding = Finding::unknown;
 for (const auto& row : run.rows) {
-  if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss) continue;
-  if (*row.validation_loss - *row.train_loss > 1) return Finding::yes;
+  if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
+  if (*row.validation_loss - *row.train_loss > thresholds.gap) return Finding::yes;
   finding = Finding::no;
 }
 return finding;
 
-//! [6.10] wrong: only the last row decides
+//! [6.10] wrong last_row_only: only the last row decides
 Finding finding = Finding::unknown;
 for (const auto& row : run.rows) {
-  if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss) continue;
-  finding = *row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > 1 ? Finding::yes : Finding::no;
+  if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
+  finding = *row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > thresholds.gap ? Finding::yes : Finding::no;
 }
 return finding;
 
 //! [6.10] wrong nothing_is_no: nothing known is no
 for (const auto& row : run.rows) {
-  if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss) continue;
-  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > 1) return Finding::yes;
+  if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
+  if (*row.train_loss < run.landmarks.pairs && *row.validation_loss - *row.train_loss > thresholds.gap) return Finding::yes;
 }
 return Finding::no;
 
 //! [6.10] right: two questions of all rows
 const auto counts = [&](const Metrics& row) {
-  return row.step > 0 && row.tokens > 0 && row.tokens <= run.training_characters && row.train_loss && row.validation_loss;
+  return row.step > 0 && row.tokens > 0 && row.tokens <= run.training_characters && row.train_loss && row.validation_loss && std::isfinite(*row.train_loss) && std::isfinite(*row.validation_loss);
 };
 if (std::none_of(run.rows.begin(), run.rows.end(), counts)) return Finding::unknown;
 const bool any = std::any_of(run.rows.begin(), run.rows.end(), [&](const Metrics& row) {
-  return counts(row) && *row.train_loss < run.landmarks.pairs && *row.validation_loss > *row.train_loss + 1.0;
+  return counts(row) && *row.train_loss < run.landmarks.pairs && *row.validation_loss > *row.train_loss + thresholds.gap;
 });
 return any ? Finding::yes : Finding::no;
 

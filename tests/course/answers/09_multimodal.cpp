@@ -84,29 +84,37 @@ for (std::int64_t row = 0; row < tokens.size(0); ++row) {
 }
 return torch::stack(rows);
 
-//! [9.5] wrong padding_counts: padding counts
-const auto targets = tokens.slice(1, 1);
-const auto counts = targets != markers.placeholder;
-return cross_entropy(logits.slice(1, 0, -1).index({counts}), targets.index({counts}));
+//! [9.5] wrong not_normalised: lengths left as they are
+const auto scores = scale * torch::matmul(pictures, captions.t());
+const auto own = torch::arange(pictures.size(0));
+return 0.5 * (cross_entropy(scores, own) + cross_entropy(scores.t(), own));
 
-//! [9.5] wrong placeholders_count: placeholders count
-const auto targets = tokens.slice(1, 1);
-const auto counts = targets != markers.padding;
-return cross_entropy(logits.slice(1, 0, -1).index({counts}), targets.index({counts}));
+//! [9.5] wrong scale_forgotten: the scale unused
+const auto a = pictures / pictures.norm(2, 1, true), b = captions / captions.norm(2, 1, true);
+const auto scores = torch::matmul(a, b.t());
+const auto own = torch::arange(pictures.size(0));
+return 0.5 * (cross_entropy(scores, own) + cross_entropy(scores.t(), own));
 
-//! [9.5] wrong mask_of_the_inputs: decided by the token that reads
-const auto targets = tokens.slice(1, 1), read = tokens.slice(1, 0, -1);
-const auto counts = (read != markers.placeholder) & (read != markers.padding);
-return cross_entropy(logits.slice(1, 0, -1).index({counts}), targets.index({counts}));
+//! [9.5] wrong pictures_only: a picture's question alone
+const auto a = pictures / pictures.norm(2, 1, true), b = captions / captions.norm(2, 1, true);
+return cross_entropy(scale * torch::matmul(a, b.t()), torch::arange(pictures.size(0)));
 
-//! [9.5] wrong not_shifted: no shift
-const auto counts = (tokens != markers.placeholder) & (tokens != markers.padding);
-return cross_entropy(logits.index({counts}), tokens.index({counts}));
+//! [9.5] wrong captions_only: a caption's question alone
+const auto a = pictures / pictures.norm(2, 1, true), b = captions / captions.norm(2, 1, true);
+return cross_entropy(scale * torch::matmul(b, a.t()), torch::arange(pictures.size(0)));
 
-//! [9.5] right: ignore_index
-auto targets = tokens.slice(1, 1).clone();
-targets.masked_fill_((targets == markers.placeholder) | (targets == markers.padding), -100);
-return torch::nn::functional::cross_entropy(logits.slice(1, 0, -1).flatten(0, 1), targets.flatten());
+//! [9.5] wrong not_halved: the sum
+const auto a = pictures / pictures.norm(2, 1, true), b = captions / captions.norm(2, 1, true);
+const auto scores = scale * torch::matmul(a, b.t());
+const auto own = torch::arange(pictures.size(0));
+return cross_entropy(scores, own) + cross_entropy(scores.t(), own);
+
+//! [9.5] right: logarithms on the diagonal
+const auto a = pictures * pictures.square().sum(1, true).rsqrt();
+const auto b = captions * captions.square().sum(1, true).rsqrt();
+const auto scores = scale * torch::einsum("iw,jw->ij", {a, b});
+const auto rows = torch::log_softmax(scores, 1).diagonal(), columns = torch::log_softmax(scores, 0).diagonal();
+return -(rows.mean() + columns.mean()) / 2;
 
 //! [9.6] wrong reflected: reflected
 const auto half = options.window / 2;
