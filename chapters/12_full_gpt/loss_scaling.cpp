@@ -1,5 +1,7 @@
 #include "12_full_gpt/loss_scaling.h"
 
+#include "common/base/error.h"
+
 namespace verse {
 
 bool unscale_gradients(const std::vector<torch::Tensor>& parameters, LossScale& scale) {

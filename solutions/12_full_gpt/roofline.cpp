@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/error.h"
+
 namespace verse {
 
 ProductCost cost_of(const ProductShape& product, const Limits& limits) {

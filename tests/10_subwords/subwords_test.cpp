@@ -86,10 +86,12 @@ std::vector<std::u32string> cut_behind(std::u32string_view text) {
         .check("contractions",
                [](const Cut& cut, Answers& answers) {
                  answers.add("\"it's we'll I'D 'tis\" in words", with_bars(cut(U"it's we'll I'D 'tis")));
+                 answers.add("\"'tis 1's\" in words", with_bars(cut(U"'tis 1's")));
                })
         .check("white_space",
                [](const Cut& cut, Answers& answers) {
                  answers.add("\"a  b\\n\\n  c \" in words", with_bars(cut(U"a  b\n\n  c ")));
+                 answers.add("\"a\\nb\\tc\" in words: only a space goes with what follows", with_bars(cut(U"a\nb\tc")));
                  answers.add("\"   \" in words", with_bars(cut(U"   ")));
                  answers.add("\"\" in words", with_bars(cut(U"")));
                })

@@ -174,7 +174,7 @@ for (const auto& row : run.rows) {
 }
 return finding;
 
-//! [6.10] wrong last_row_only: only the last row decides
+//! [6.10] wrong: only the last row decides
 Finding finding = Finding::unknown;
 for (const auto& row : run.rows) {
   if (row.step == 0 || row.tokens > run.training_characters || !row.train_loss || !row.validation_loss || !std::isfinite(*row.train_loss) || !std::isfinite(*row.validation_loss)) continue;
