@@ -89,22 +89,25 @@ class Course(learner_copy.LearnerCopy):
                 learner.write_bytes(self.stubs[learner])
 
     def test_2_a_wrong_exercise_makes_no_other_look_wrong(self):
-        chapter, folder, file = 7, "07_sampling", "sampling.cpp"
+        chapter, folder = 7, "07_sampling"
         answers = "\n".join(path.read_text() for path in sorted((ROOT / "tests/course/answers").glob(f"{folder}*.cpp")))
         wrong = {}
         for exercise, heading, body in re.findall(r"^//! \[(\d+\.\d+)\] (\w+)[^\n]*\n(.*?)(?=^//! \[|\Z)", answers, re.MULTILINE | re.DOTALL):
             if heading == "wrong":
                 wrong.setdefault(exercise, body)
-        solution = (self.copy / "solutions" / folder / file).read_text()
-        ids = [exercise["id"] for exercise in manifests()[chapter]["exercise"]]
-        self.assertEqual(sorted(wrong), sorted(ids))
-        learner = self.copy / "chapters" / folder / file
+        files = {exercise["id"]: exercise["file"] for exercise in manifests()[chapter]["exercise"]}
+        self.assertEqual(sorted(wrong), sorted(files))
+        solutions = {file: (self.copy / "solutions" / folder / file).read_text() for file in files.values()}
+        for file, solution in solutions.items():
+            (self.copy / "chapters" / folder / file).write_text(solution)
         for exercise, body in wrong.items():
             with self.subTest(exercise=exercise):
+                learner, solution = self.copy / "chapters" / folder / files[exercise], solutions[files[exercise]]
                 before, _, after = solution.split(f"  //! [{exercise}]\n")
                 mark = f"  //! [{exercise}]\n"
                 learner.write_text(before + mark + body + mark + after)
                 states = self.states(chapter)[1]
+                learner.write_text(solution)
                 self.assertNotEqual(states.pop(exercise), "passed")
                 self.assertEqual(set(states.values()), {"passed"}, states)
 
