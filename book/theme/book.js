@@ -168,6 +168,8 @@
       if (words.length > 1) for (const [i, s] of scores) { const d = documents[i]; scores.set(i, s * (d[1].toLowerCase().replace(/_/g, " ").includes(text) ? 2.5 : d[3].toLowerCase().includes(text) ? 1.5 : 1)); }
       // A section that explains comes before a task that asks.
       for (const [i, s] of scores) if (/^(Prediction|Exercise) /.test(documents[i][1])) scores.set(i, s * .5);
+      if (words.length > 1) for (const [i, s] of scores) if (/^api-/.test(documents[i][0])) scores.set(i, s * .5);
+      for (const [i, s] of scores) if (/^numbers\.html/.test(documents[i][0])) scores.set(i, s * .2); // where a number comes from explains nothing
       const hits = [...scores].sort((a, b) => b[1] - a[1]).slice(0, 14);
       const stems = words.map(w => lunr.stemmer(new lunr.Token(w, {})).toString()).filter(Boolean).map(s => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
       const pattern = stems.length ? new RegExp("(" + stems.map(s => s.split("").join("-?")).join("|") + ")", "gi") : null;
