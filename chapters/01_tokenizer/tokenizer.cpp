@@ -33,7 +33,7 @@ std::string describe_unknown(const std::set<char32_t>& unknown, std::size_t firs
 
 std::vector<char32_t> build_vocabulary(std::string_view text) {
   //! [1.1]
-  // Exercise 1.1: The vocabulary. Read "ch01-vocabulary" in README.md, then replace the next line; make hint-1.1 helps.
+  // Exercise 1.1. Read "Characters and their numbers" in README.md, then replace the next line; make hint-1.1 helps.
   throw NotImplemented("1.1");
   //! [1.1]
 }
@@ -51,7 +51,7 @@ Tokenizer Tokenizer::from_text(std::string_view text) {
 
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
   //! [1.2]
-  // Exercise 1.2: Encode. Read "ch01-encoding" in README.md, then replace the next line; make hint-1.2 helps.
+  // Exercise 1.2: Encode. Read "There and back" in README.md, then replace the next line; make hint-1.2 helps.
   // New here: std::lower_bound(first, last, value)
   //   does: an iterator to the first element of a sorted range that is not below `value`, or `last`
   throw NotImplemented("1.2");
@@ -60,7 +60,7 @@ std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
 
 std::string Tokenizer::decode(const std::vector<std::int64_t>& tokens) const {
   //! [1.3]
-  // Exercise 1.3: Decode. Read "ch01-encoding" in README.md, then replace the next line; make hint-1.3 helps.
+  // Exercise 1.3: Decode. Read "There and back" in README.md, then replace the next line; make hint-1.3 helps.
   throw NotImplemented("1.3");
   //! [1.3]
 }
@@ -71,21 +71,21 @@ torch::Tensor Tokenizer::encode_tensor(std::string_view text) const {
 
 torch::Tensor count_pairs(const torch::Tensor& tokens, std::int64_t vocabulary_size) {
   //! [1.4]
-  // Exercise 1.4: Count the pairs. Read "ch01-pairs" in README.md, then replace the next line; make hint-1.4 helps.
+  // Exercise 1.4: Count the pairs. Read "Pairs" in README.md, then replace the next line; make hint-1.4 helps.
   throw NotImplemented("1.4");
   //! [1.4]
 }
 
 Coverage measure_coverage(const torch::Tensor& tokens, std::int64_t vocabulary_size) {
   //! [1.5]
-  // Exercise 1.5: Coverage. Read "ch01-coverage" in README.md, then replace the next line; make hint-1.5 helps.
+  // Exercise 1.5. Read "How much text is enough?" in README.md, then replace the next line; make hint-1.5 helps.
   throw NotImplemented("1.5");
   //! [1.5]
 }
 
 double mean_negative_log_likelihood(const torch::Tensor& probabilities) {
   //! [1.6]
-  // Exercise 1.6: What a loss is. Read "ch01-loss" in README.md, then replace the next line; make hint-1.6 helps.
+  // Exercise 1.6: What a loss is. Read "What a loss is" in README.md, then replace the next line; make hint-1.6 helps.
   throw NotImplemented("1.6");
   //! [1.6]
 }
@@ -102,14 +102,14 @@ double perplexity(double nats) {
 
 torch::Tensor pair_probabilities(const torch::Tensor& counts, double smoothing) {
   //! [1.7]
-  // Exercise 1.7. Read "ch01-pair-model" in README.md, then replace the next line; make hint-1.7 helps.
+  // Exercise 1.7. Read "The pair model" in README.md, then replace the next line; make hint-1.7 helps.
   throw NotImplemented("1.7");
   //! [1.7]
 }
 
 double pair_model_loss(const torch::Tensor& probabilities, const torch::Tensor& tokens) {
   //! [1.8]
-  // Exercise 1.8. Read "ch01-pair-model" in README.md, then replace the next line; make hint-1.8 helps.
+  // Exercise 1.8. Read "The pair model" in README.md, then replace the next line; make hint-1.8 helps.
   throw NotImplemented("1.8");
   //! [1.8]
 }
@@ -117,7 +117,7 @@ double pair_model_loss(const torch::Tensor& probabilities, const torch::Tensor& 
 std::vector<std::int64_t> sample_pairs(const torch::Tensor& probabilities, std::int64_t first, std::int64_t count,
                                        Random& random) {
   //! [1.9]
-  // Exercise 1.9. Read "ch01-sampling" in README.md, then replace the next line; make hint-1.9 helps.
+  // Exercise 1.9. Read "Letting it talk" in README.md, then replace the next line; make hint-1.9 helps.
   throw NotImplemented("1.9");
   //! [1.9]
 }
@@ -125,7 +125,7 @@ std::vector<std::int64_t> sample_pairs(const torch::Tensor& probabilities, std::
 std::pair<std::int64_t, std::int64_t> most_frequent_pair(const std::vector<std::int64_t>& tokens) {
   if (tokens.size() < 2) throw std::invalid_argument("a pair needs two tokens");
   //! [1.10]
-  // Exercise 1.10. Read "ch01-merges" in README.md, then replace the next line; make hint-1.10 helps.
+  // Exercise 1.10. Read "Larger tokens" in README.md, then replace the next line; make hint-1.10 helps.
   // New here: std::max_element(first, last, less)
   //   does: an iterator to the largest element by `less`; of equals the first
   throw NotImplemented("1.10");
@@ -135,7 +135,7 @@ std::pair<std::int64_t, std::int64_t> most_frequent_pair(const std::vector<std::
 std::vector<std::int64_t> merge_pair(const std::vector<std::int64_t>& tokens,
                                      std::pair<std::int64_t, std::int64_t> pair, std::int64_t new_token) {
   //! [1.11]
-  // Exercise 1.11: One merge. Read "ch01-merges" in README.md, then replace the next line; make hint-1.11 helps.
+  // Exercise 1.11: One merge. Read "Larger tokens" in README.md, then replace the next line; make hint-1.11 helps.
   throw NotImplemented("1.11");
   //! [1.11]
 }

@@ -13,21 +13,21 @@ namespace verse {
 
 torch::Tensor attention_scores(const torch::Tensor& query, const torch::Tensor& key) {
   //! [3.1]
-  // Exercise 3.1: Scaled scores. Read "ch03-scores" in README.md, then replace the next line; make hint-3.1 helps.
+  // Exercise 3.1. Read "Scores: how well a key fits" in README.md, then replace the next line; make hint-3.1 helps.
   throw NotImplemented("3.1");
   //! [3.1]
 }
 
 torch::Tensor causal_mask(std::int64_t time, std::int64_t keys, torch::Device device) {
   //! [3.2]
-  // Exercise 3.2: The causal mask. Read "ch03-mask" in README.md, then replace the next line; make hint-3.2 helps.
+  // Exercise 3.2. Read "Hiding the future" in README.md, then replace the next line; make hint-3.2 helps.
   throw NotImplemented("3.2");
   //! [3.2]
 }
 
 torch::Tensor attention_weights(const torch::Tensor& scores, const torch::Tensor& mask) {
   //! [3.3]
-  // Exercise 3.3: Masked weights. Read "ch03-weights" in README.md, then replace the next line; make hint-3.3 helps.
+  // Exercise 3.3. Read "From scores to weights" in README.md, then replace the next line; make hint-3.3 helps.
   throw NotImplemented("3.3");
   //! [3.3]
 }
@@ -35,7 +35,7 @@ torch::Tensor attention_weights(const torch::Tensor& scores, const torch::Tensor
 torch::Tensor attend(const torch::Tensor& query, const torch::Tensor& key, const torch::Tensor& value,
                      const torch::Tensor& mask, torch::Tensor* weights_out, double dropout) {
   //! [3.4]
-  // Exercise 3.4: One head. Read "ch03-head" in README.md, then replace the next line; make hint-3.4 helps.
+  // Exercise 3.4: One head. Read "One head" in README.md, then replace the next line; make hint-3.4 helps.
   throw NotImplemented("3.4");
   //! [3.4]
 }
@@ -60,14 +60,14 @@ torch::Tensor attend_fused(const torch::Tensor& query, const torch::Tensor& key,
 
 torch::Tensor split_heads(const torch::Tensor& x, std::int64_t heads) {
   //! [3.5]
-  // Exercise 3.5. Read "ch03-heads" in README.md, then replace the next line; make hint-3.5 helps.
+  // Exercise 3.5. Read "Many heads" in README.md, then replace the next line; make hint-3.5 helps.
   throw NotImplemented("3.5");
   //! [3.5]
 }
 
 torch::Tensor merge_heads(const torch::Tensor& x) {
   //! [3.6]
-  // Exercise 3.6: Merging the heads. Read "ch03-heads" in README.md, then replace the next line; make hint-3.6 helps.
+  // Exercise 3.6: Merging the heads. Read "Many heads" in README.md, then replace the next line; make hint-3.6 helps.
   throw NotImplemented("3.6");
   //! [3.6]
 }
@@ -105,7 +105,7 @@ torch::Tensor CausalSelfAttentionImpl::mix(const torch::Tensor& query, torch::Te
 
 torch::Tensor CausalSelfAttentionImpl::forward(const torch::Tensor& x, const AttentionExtras& extras) {
   //! [3.7]
-  // Exercise 3.7: The attention layer. Read "ch03-layer" in README.md, then replace the next line; make hint-3.7 helps.
+  // Exercise 3.7: The attention layer. Read "The layer" in README.md, then replace the next line; make hint-3.7 helps.
   throw NotImplemented("3.7");
   //! [3.7]
 }

@@ -66,14 +66,14 @@ AttentionExtras extras_of(std::size_t layer, const ForwardExtras& extras) {
 
 torch::Tensor layer_norm(const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
   //! [4.1]
-  // Exercise 4.1: Layer norm. Read "ch04-layer-norm" in README.md, then replace the next line; make hint-4.1 helps.
+  // Exercise 4.1. Read "Keeping numbers at a size" in README.md, then replace the next line; make hint-4.1 helps.
   throw NotImplemented("4.1");
   //! [4.1]
 }
 
 torch::Tensor gelu_tanh(const torch::Tensor& x) {
   //! [4.2]
-  // Exercise 4.2: GELU in GPT-2's form. Read "ch04-mlp" in README.md, then replace the next line; make hint-4.2 helps.
+  // Exercise 4.2. Read "The MLP: each position by itself" in README.md, then replace the next line; make hint-4.2 helps.
   throw NotImplemented("4.2");
   //! [4.2]
 }
@@ -103,7 +103,7 @@ MLPImpl::MLPImpl(const GPTOptions& given) : options(given) {
 
 torch::Tensor MLPImpl::forward(const torch::Tensor& x) {
   //! [4.3]
-  // Exercise 4.3: The MLP. Read "ch04-mlp" in README.md, then replace the next line; make hint-4.3 helps.
+  // Exercise 4.3. Read "The MLP: each position by itself" in README.md, then replace the next line; make hint-4.3 helps.
   throw NotImplemented("4.3");
   //! [4.3]
 }
@@ -119,7 +119,7 @@ BlockImpl::BlockImpl(const GPTOptions& options) {
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, const AttentionExtras& extras) {
   //! [4.4]
-  // Exercise 4.4: A pre-norm block. Read "ch04-block" in README.md, then replace the next line; make hint-4.4 helps.
+  // Exercise 4.4. Read "Adding, not replacing" in README.md, then replace the next line; make hint-4.4 helps.
   throw NotImplemented("4.4");
   //! [4.4]
 }
@@ -137,7 +137,7 @@ GPTImpl::GPTImpl(const GPTOptions& given) : options(checked(given)) {
 
 void GPTImpl::initialise() {
   //! [4.5]
-  // Exercise 4.5. Read "ch04-initialise" in README.md, then replace the next line; make hint-4.5 helps.
+  // Exercise 4.5. Read "The first values" in README.md, then replace the next line; make hint-4.5 helps.
   throw NotImplemented("4.5");
   //! [4.5]
 }
@@ -161,7 +161,7 @@ torch::Tensor GPTImpl::forward_embedded(const torch::Tensor& x, const torch::Ten
 
 torch::Tensor GPTImpl::add_positions(const torch::Tensor& x, const torch::Tensor& positions) {
   //! [4.6]
-  // Exercise 4.6. Read "ch04-gpt" in README.md, then replace the next line; make hint-4.6 helps.
+  // Exercise 4.6. Read "The whole GPT" in README.md, then replace the next line; make hint-4.6 helps.
   throw NotImplemented("4.6");
   //! [4.6]
 }
@@ -173,14 +173,14 @@ torch::Tensor GPTImpl::run_blocks(torch::Tensor x, const ForwardExtras& extras) 
   }
   if (extras.weights != nullptr) extras.weights->assign(static_cast<std::size_t>(options.layers), torch::Tensor());
   //! [4.7]
-  // Exercise 4.7: Through every block. Read "ch04-gpt" in README.md, then replace the next line; make hint-4.7 helps.
+  // Exercise 4.7. Read "The whole GPT" in README.md, then replace the next line; make hint-4.7 helps.
   throw NotImplemented("4.7");
   //! [4.7]
 }
 
 torch::Tensor GPTImpl::head(const torch::Tensor& x) {
   //! [4.8]
-  // Exercise 4.8: The tied head. Read "ch04-gpt" in README.md, then replace the next line; make hint-4.8 helps.
+  // Exercise 4.8: The tied head. Read "The whole GPT" in README.md, then replace the next line; make hint-4.8 helps.
   throw NotImplemented("4.8");
   //! [4.8]
 }

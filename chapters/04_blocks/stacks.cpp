@@ -69,7 +69,7 @@ torch::Tensor bare_norm(const torch::Tensor& x) {
 
 torch::Tensor stack_layer(const torch::Tensor& x, const Layer& layer, Stack stack) {
   //! [4.9]
-  // Exercise 4.9. Read "ch04-signal" in README.md, then replace the next line; make hint-4.9 helps.
+  // Exercise 4.9. Read "What holds a stack together" in README.md, then replace the next line; make hint-4.9 helps.
   throw NotImplemented("4.9");
   //! [4.9]
 }

@@ -15,28 +15,28 @@ namespace verse {
 
 Batch draw_batch(const torch::Tensor& tokens, std::int64_t batch_size, std::int64_t context, Random& random) {
   //! [5.1]
-  // Exercise 5.1: Batches. Read "ch05-batches" in README.md, then replace the next line; make hint-5.1 helps.
+  // Exercise 5.1: Batches. Read "Windows of the text" in README.md, then replace the next line; make hint-5.1 helps.
   throw NotImplemented("5.1");
   //! [5.1]
 }
 
 torch::Tensor batch_loss(LanguageModel model, const Batch& batch) {
   //! [5.2]
-  // Exercise 5.2: The loss of a batch. Read "ch05-loss" in README.md, then replace the next line; make hint-5.2 helps.
+  // Exercise 5.2. Read "The loss of a batch" in README.md, then replace the next line; make hint-5.2 helps.
   throw NotImplemented("5.2");
   //! [5.2]
 }
 
 void update_moments(Moments& moments, const torch::Tensor& gradient, double beta1, double beta2) {
   //! [5.3]
-  // Exercise 5.3: AdamW: moments. Read "ch05-moments" in README.md, then replace the next line; make hint-5.3 helps.
+  // Exercise 5.3: AdamW: moments. Read "Running means" in README.md, then replace the next line; make hint-5.3 helps.
   throw NotImplemented("5.3");
   //! [5.3]
 }
 
 torch::Tensor adam_direction(const Moments& moments, std::int64_t step, const AdamWOptions& options) {
   //! [5.4]
-  // Exercise 5.4. Read "ch05-bias-correction" in README.md, then replace the next line; make hint-5.4 helps.
+  // Exercise 5.4. Read "Correcting the start at zero" in README.md, then replace the next line; make hint-5.4 helps.
   throw NotImplemented("5.4");
   //! [5.4]
 }
@@ -44,7 +44,7 @@ torch::Tensor adam_direction(const Moments& moments, std::int64_t step, const Ad
 void adamw_update(torch::Tensor& parameter, Moments& moments, std::int64_t step, double learning_rate,
                   const AdamWOptions& options) {
   //! [5.5]
-  // Exercise 5.5. Read "ch05-decay" in README.md, then replace the next line; make hint-5.5 helps.
+  // Exercise 5.5. Read "Weight decay" in README.md, then replace the next line; make hint-5.5 helps.
   throw NotImplemented("5.5");
   //! [5.5]
 }
@@ -94,14 +94,14 @@ void AdamW::set_state(const std::vector<std::pair<std::string, torch::Tensor>>& 
 
 double learning_rate_at(std::int64_t step, const Schedule& schedule) {
   //! [5.6]
-  // Exercise 5.6. Read "ch05-schedule" in README.md, then replace the next line; make hint-5.6 helps.
+  // Exercise 5.6. Read "The learning rate's schedule" in README.md, then replace the next line; make hint-5.6 helps.
   throw NotImplemented("5.6");
   //! [5.6]
 }
 
 torch::Tensor clip_gradients(const std::vector<torch::Tensor>& parameters, double limit) {
   //! [5.7]
-  // Exercise 5.7: Clipping. Read "ch05-clipping" in README.md, then replace the next line; make hint-5.7 helps.
+  // Exercise 5.7: Clipping. Read "Clipping the gradient" in README.md, then replace the next line; make hint-5.7 helps.
   // New here: at::_foreach_norm(tensors)
   //   does: the norm of each of many tensors, in one call
   // New here: at::_foreach_mul_(tensors, factor)
@@ -113,7 +113,7 @@ torch::Tensor clip_gradients(const std::vector<torch::Tensor>& parameters, doubl
 double evaluate(LanguageModel model, const torch::Tensor& tokens, std::int64_t batch_size) {
   if (tokens.size(0) < 2) throw UsageError("a loss needs a text of at least two characters");
   //! [5.8]
-  // Exercise 5.8: Evaluation. Read "ch05-evaluation" in README.md, then replace the next line; make hint-5.8 helps.
+  // Exercise 5.8: Evaluation. Read "Two losses" in README.md, then replace the next line; make hint-5.8 helps.
   throw NotImplemented("5.8");
   //! [5.8]
 }
@@ -121,7 +121,7 @@ double evaluate(LanguageModel model, const torch::Tensor& tokens, std::int64_t b
 void train(Optimizer& optimizer, const LossFunction& next_loss, const TrainingOptions& options,
            const StepListener& after_step) {
   //! [5.9]
-  // Exercise 5.9: The loop. Read "ch05-loop" in README.md, then replace the next line; make hint-5.9 helps.
+  // Exercise 5.9: The loop. Read "The loop" in README.md, then replace the next line; make hint-5.9 helps.
   throw NotImplemented("5.9");
   //! [5.9]
 }

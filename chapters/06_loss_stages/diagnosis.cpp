@@ -12,7 +12,7 @@ namespace verse {
 Overfitting find_overfitting(const std::vector<Metrics>& rows) {
   Overfitting result;
   //! [6.3]
-  // Exercise 6.3: Overfitting. Read "ch06-overfitting" in README.md, then replace the next line; make hint-6.3 helps.
+  // Exercise 6.3. Read "Two curves, one gap" in README.md, then replace the next line; make hint-6.3 helps.
   // New here: std::min_element(first, last, less)
   //   does: an iterator to the smallest element by `less`; of equals the first
   throw NotImplemented("6.3");
@@ -25,7 +25,7 @@ std::vector<double> overfit_one_batch(const std::function<torch::Tensor()>& next
                                       std::int64_t steps) {
   std::vector<double> losses;
   //! [6.4]
-  // Exercise 6.4. Read "ch06-one-batch" in README.md, then replace the next line; make hint-6.4 helps.
+  // Exercise 6.4. Read "One batch, by heart" in README.md, then replace the next line; make hint-6.4 helps.
   throw NotImplemented("6.4");
   //! [6.4]
   return losses;
@@ -35,7 +35,7 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
                                             const std::vector<torch::Tensor>& before) {
   std::vector<ParameterHealth> health;
   //! [6.5]
-  // Exercise 6.5. Read "ch06-health" in README.md, then replace the next line; make hint-6.5 helps.
+  // Exercise 6.5. Read "What the gradients do" in README.md, then replace the next line; make hint-6.5 helps.
   throw NotImplemented("6.5");
   //! [6.5]
   return health;
@@ -43,7 +43,7 @@ std::vector<ParameterHealth> measure_health(const std::vector<std::pair<std::str
 
 Finding bad_initialisation(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.6]
-  // Exercise 6.6: A bad beginning. Read "ch06-start" in README.md, then replace the next line; make hint-6.6 helps.
+  // Exercise 6.6. Read "A bad beginning" in README.md, then replace the next line; make hint-6.6 helps.
   throw NotImplemented("6.6");
   //! [6.6]
 }
@@ -81,42 +81,42 @@ Finding is_stuck(const RunRecord& run) {
 double future_influence(const LogitsFunction& model, const torch::Tensor& tokens, std::int64_t position,
                         std::int64_t vocabulary_size) {
   //! [6.7]
-  // Exercise 6.7. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.7 helps.
+  // Exercise 6.7. Read "Losses too good to be true" in README.md, then replace the next line; make hint-6.7 helps.
   throw NotImplemented("6.7");
   //! [6.7]
 }
 
 Finding sees_the_future(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.8]
-  // Exercise 6.8. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.8 helps.
+  // Exercise 6.8. Read "Losses too good to be true" in README.md, then replace the next line; make hint-6.8 helps.
   throw NotImplemented("6.8");
   //! [6.8]
 }
 
 Finding targets_not_shifted(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.9]
-  // Exercise 6.9. Read "ch06-cheats" in README.md, then replace the next line; make hint-6.9 helps.
+  // Exercise 6.9. Read "Losses too good to be true" in README.md, then replace the next line; make hint-6.9 helps.
   throw NotImplemented("6.9");
   //! [6.9]
 }
 
 Finding same_batch_every_step(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.10]
-  // Exercise 6.10. Read "ch06-same" in README.md, then replace the next line; make hint-6.10 helps.
+  // Exercise 6.10. Read "The same batch" in README.md, then replace the next line; make hint-6.10 helps.
   throw NotImplemented("6.10");
   //! [6.10]
 }
 
 Finding learning_rate_too_high(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.11]
-  // Exercise 6.11. Read "ch06-rates" in README.md, then replace the next line; make hint-6.11 helps.
+  // Exercise 6.11. Read "Rates" in README.md, then replace the next line; make hint-6.11 helps.
   throw NotImplemented("6.11");
   //! [6.11]
 }
 
 Finding warmup_missing(const RunRecord& run, const Thresholds& thresholds) {
   //! [6.12]
-  // Exercise 6.12. Read "ch06-rates" in README.md, then replace the next line; make hint-6.12 helps.
+  // Exercise 6.12. Read "Rates" in README.md, then replace the next line; make hint-6.12 helps.
   throw NotImplemented("6.12");
   //! [6.12]
 }
@@ -124,7 +124,7 @@ Finding warmup_missing(const RunRecord& run, const Thresholds& thresholds) {
 Thresholds choose_thresholds() {
   Thresholds thresholds;
   //! [6.13]
-  // Exercise 6.13. Read "ch06-thresholds" in README.md, then replace the next line; make hint-6.13 helps.
+  // Exercise 6.13. Read "Thresholds of your own" in README.md, then replace the next line; make hint-6.13 helps.
   throw NotImplemented("6.13");
   //! [6.13]
   return thresholds;

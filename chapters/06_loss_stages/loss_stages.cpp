@@ -30,7 +30,7 @@ double text_entropy(const torch::Tensor& tokens, std::int64_t vocabulary_size, i
   if (order < 0 || tokens.size(0) < order)
     throw UsageError(fmt::format("no entropy of order {} on a text of {} characters", order, tokens.size(0)));
   //! [6.1]
-  // Exercise 6.1. Read "ch06-entropy" in README.md, then replace the next line; make hint-6.1 helps.
+  // Exercise 6.1. Read "What is uncertain about a text" in README.md, then replace the next line; make hint-6.1 helps.
   throw NotImplemented("6.1");
   //! [6.1]
 }
@@ -46,7 +46,7 @@ LossLandmarks measure_landmarks(const torch::Tensor& tokens, std::int64_t vocabu
 
 LossStage stage_of(double loss, const LossLandmarks& landmarks) {
   //! [6.2]
-  // Exercise 6.2: Naming the stage. Read "ch06-stages" in README.md, then replace the next line; make hint-6.2 helps.
+  // Exercise 6.2: Naming the stage. Read "The stages" in README.md, then replace the next line; make hint-6.2 helps.
   throw NotImplemented("6.2");
   //! [6.2]
 }

@@ -12,7 +12,7 @@ namespace verse {
 
 std::int64_t greedy(const torch::Tensor& logits) {
   //! [7.1]
-  // Exercise 7.1: Greedy. Read "ch07-greedy" in README.md, then replace the next line; make hint-7.1 helps.
+  // Exercise 7.1. Read "The most probable character" in README.md, then replace the next line; make hint-7.1 helps.
   // New here: x.argmax(dim)
   //   does: the place of the largest value, of equals the first; without `dim`, in the tensor read as one row
   throw NotImplemented("7.1");
@@ -22,7 +22,7 @@ std::int64_t greedy(const torch::Tensor& logits) {
 torch::Tensor temperature_probabilities(const torch::Tensor& logits, double temperature) {
   if (!(temperature > 0)) throw UsageError(fmt::format("a temperature must be above 0, not {}", temperature));
   //! [7.2]
-  // Exercise 7.2: Temperature. Read "ch07-temperature" in README.md, then replace the next line; make hint-7.2 helps.
+  // Exercise 7.2: Temperature. Read "Temperature" in README.md, then replace the next line; make hint-7.2 helps.
   throw NotImplemented("7.2");
   //! [7.2]
 }
@@ -30,7 +30,7 @@ torch::Tensor temperature_probabilities(const torch::Tensor& logits, double temp
 torch::Tensor keep_top_k(const torch::Tensor& probabilities, std::int64_t k) {
   if (k < 1) throw UsageError(fmt::format("top-k must keep at least one token, not {}", k));
   //! [7.3]
-  // Exercise 7.3: Top-k. Read "ch07-top-k" in README.md, then replace the next line; make hint-7.3 helps.
+  // Exercise 7.3: Top-k. Read "The k most probable" in README.md, then replace the next line; make hint-7.3 helps.
   // New here: x.topk(k, dim)
   //   does: a `std::tuple` of the k largest values, largest first, and their places; k is at most the size
   throw NotImplemented("7.3");
@@ -40,7 +40,7 @@ torch::Tensor keep_top_k(const torch::Tensor& probabilities, std::int64_t k) {
 torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p) {
   if (!(p > 0 && p <= 1)) throw UsageError(fmt::format("top-p must be above 0 and at most 1, not {}", p));
   //! [7.4]
-  // Exercise 7.4: Top-p. Read "ch07-top-p" in README.md, then replace the next line; make hint-7.4 helps.
+  // Exercise 7.4: Top-p. Read "As many as it takes" in README.md, then replace the next line; make hint-7.4 helps.
   // New here: torch::zeros_like(x)
   //   does: zeros with the shape, dtype and device of `x`
   // New here: x.scatter(dim, index, source)
@@ -51,7 +51,7 @@ torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p) {
 
 std::int64_t draw(const torch::Tensor& probabilities, Random& random) {
   //! [7.5]
-  // Exercise 7.5: A draw. Read "ch07-draw" in README.md, then replace the next line; make hint-7.5 helps.
+  // Exercise 7.5: A draw. Read "A draw" in README.md, then replace the next line; make hint-7.5 helps.
   // New here: x.accessor<double, 1>()
   //   does: reads a one-dimensional CPU tensor of doubles by `[i]`, faster than `item()` for each
   throw NotImplemented("7.5");
@@ -76,7 +76,7 @@ std::int64_t GrowingCache::length() const {
 
 std::pair<torch::Tensor, torch::Tensor> GrowingCache::append(const torch::Tensor& key, const torch::Tensor& value) {
   //! [7.6]
-  // Exercise 7.6: The cache: append. Read "ch07-cache" in README.md, then replace the next line; make hint-7.6 helps.
+  // Exercise 7.6. Read "Keys and values are kept" in README.md, then replace the next line; make hint-7.6 helps.
   throw NotImplemented("7.6");
   //! [7.6]
 }
@@ -89,7 +89,7 @@ Cache make_cache(std::int64_t layers) {
 
 CachedStep plan_cached_step(std::int64_t kept, std::int64_t time, torch::Device device) {
   //! [7.7]
-  // Exercise 7.7. Read "ch07-cache-mask" in README.md, then replace the next line; make hint-7.7 helps.
+  // Exercise 7.7. Read "Positions and mask with a cache" in README.md, then replace the next line; make hint-7.7 helps.
   throw NotImplemented("7.7");
   //! [7.7]
 }
@@ -98,7 +98,7 @@ torch::Tensor next_logits(LanguageModel model, const std::vector<std::int64_t>& 
   const torch::NoGradGuard no_gradients;
   const auto device = model->token_embedding.device();
   //! [7.8]
-  // Exercise 7.8. Read "ch07-cache-step" in README.md, then replace the next line; make hint-7.8 helps.
+  // Exercise 7.8: The cache: a step. Read "One step" in README.md, then replace the next line; make hint-7.8 helps.
   throw NotImplemented("7.8");
   //! [7.8]
 }
@@ -110,7 +110,7 @@ std::vector<std::int64_t> generate(LanguageModel model, const std::vector<std::i
   const auto context = static_cast<std::size_t>(model->context());
   std::vector<std::int64_t> made;
   //! [7.9]
-  // Exercise 7.9: The generation loop. Read "ch07-loop" in README.md, then replace the next line; make hint-7.9 helps.
+  // Exercise 7.9: The generation loop. Read "The loop" in README.md, then replace the next line; make hint-7.9 helps.
   throw NotImplemented("7.9");
   //! [7.9]
   return made;

@@ -22,14 +22,14 @@ LoraProjection::LoraProjection(std::shared_ptr<LinearProjection> to_wrap, std::i
 
 torch::Tensor LoraProjection::forward(const torch::Tensor& x) {
   //! [8.11]
-  // Exercise 8.11. Read "ch08-lora" in README.md, then replace the next line; make hint-8.11 helps.
+  // Exercise 8.11. Read "Going further: a few per cent of the parameters" in README.md, then replace the next line; make hint-8.11 helps.
   throw NotImplemented("8.11");
   //! [8.11]
 }
 
 torch::Tensor LoraProjection::merged_weight() const {
   //! [8.12]
-  // Exercise 8.12: Merged. Read "ch08-lora" in README.md, then replace the next line; make hint-8.12 helps.
+  // Exercise 8.12. Read "Going further: a few per cent of the parameters" in README.md, then replace the next line; make hint-8.12 helps.
   throw NotImplemented("8.12");
   //! [8.12]
 }

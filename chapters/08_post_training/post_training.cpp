@@ -17,7 +17,7 @@ GPT grow_vocabulary(GPT& base, std::int64_t new_tokens, Random& random) {
   grown->to(base->token_embedding.device());
   const torch::NoGradGuard no_gradients;
   //! [8.1]
-  // Exercise 8.1. Read "ch08-vocabulary" in README.md, then replace the next line; make hint-8.1 helps.
+  // Exercise 8.1. Read "New words for an old model" in README.md, then replace the next line; make hint-8.1 helps.
   // New here: x.copy_(y)
   //   does: overwrites the numbers of `x` with those of `y`
   throw NotImplemented("8.1");
@@ -34,7 +34,7 @@ std::vector<std::int64_t> format_question(const std::vector<std::int64_t>& quest
 
 std::vector<std::int64_t> format_turn(const Turn& turn, const SpecialTokens& special) {
   //! [8.2]
-  // Exercise 8.2. Read "ch08-format" in README.md, then replace the next line; make hint-8.2 helps.
+  // Exercise 8.2. Read "Who is speaking?" in README.md, then replace the next line; make hint-8.2 helps.
   throw NotImplemented("8.2");
   //! [8.2]
 }
@@ -45,7 +45,7 @@ torch::Tensor response_mask(const torch::Tensor& tokens, const SpecialTokens& sp
   const auto token = tokens.accessor<std::int64_t, 2>();
   auto learned = mask.accessor<bool, 2>();
   //! [8.3]
-  // Exercise 8.3. Read "ch08-mask" in README.md, then replace the next line; make hint-8.3 helps.
+  // Exercise 8.3. Read "Learning the answer, not the question" in README.md, then replace the next line; make hint-8.3 helps.
   throw NotImplemented("8.3");
   //! [8.3]
   return mask;
@@ -53,7 +53,7 @@ torch::Tensor response_mask(const torch::Tensor& tokens, const SpecialTokens& sp
 
 torch::Tensor masked_loss(const torch::Tensor& logits, const torch::Tensor& tokens, const torch::Tensor& learned) {
   //! [8.4]
-  // Exercise 8.4. Read "ch08-mask" in README.md, then replace the next line; make hint-8.4 helps.
+  // Exercise 8.4. Read "Learning the answer, not the question" in README.md, then replace the next line; make hint-8.4 helps.
   throw NotImplemented("8.4");
   //! [8.4]
 }
@@ -63,7 +63,7 @@ Packed pack(const std::vector<std::vector<std::int64_t>>& examples, std::int64_t
     if (static_cast<std::int64_t>(example.size()) > length)
       throw UsageError(fmt::format("an example of {} tokens does not fit into a row of {}", example.size(), length));
   //! [8.5]
-  // Exercise 8.5: Packing. Read "ch08-packing" in README.md, then replace the next line; make hint-8.5 helps.
+  // Exercise 8.5: Packing. Read "Several in one row" in README.md, then replace the next line; make hint-8.5 helps.
   // New here: torch::full(shape, value, options)
   //   does: a tensor of this shape that holds `value` everywhere
   // New here: torch::full_like(x, value)
@@ -74,7 +74,7 @@ Packed pack(const std::vector<std::vector<std::int64_t>>& examples, std::int64_t
 
 torch::Tensor packed_mask(const torch::Tensor& owners) {
   //! [8.6]
-  // Exercise 8.6: Who may see whom. Read "ch08-packing" in README.md, then replace the next line; make hint-8.6 helps.
+  // Exercise 8.6. Read "Several in one row" in README.md, then replace the next line; make hint-8.6 helps.
   throw NotImplemented("8.6");
   //! [8.6]
 }

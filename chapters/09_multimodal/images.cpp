@@ -14,7 +14,7 @@ torch::Tensor cut_patches(const torch::Tensor& pictures, std::int64_t size) {
   if (size < 1 || height % size != 0 || width % size != 0)
     throw UsageError(fmt::format("patches of {} x {} do not tile a picture of {} x {}", size, size, height, width));
   //! [9.1]
-  // Exercise 9.1: Patches. Read "ch09-patches" in README.md, then replace the next line; make hint-9.1 helps.
+  // Exercise 9.1: Patches. Read "Patches" in README.md, then replace the next line; make hint-9.1 helps.
   // New here: x.permute({0, 2, 1})
   //   does: the same numbers with the dimensions in this order; a view, so `reshape` comes after it
   throw NotImplemented("9.1");
@@ -24,7 +24,7 @@ torch::Tensor cut_patches(const torch::Tensor& pictures, std::int64_t size) {
 torch::Tensor join_patches(const torch::Tensor& patches, std::int64_t size, std::int64_t height, std::int64_t width) {
   const std::int64_t batch = patches.size(0), channels = patches.size(2) / (size * size);
   //! [9.2]
-  // Exercise 9.2. Read "ch09-patches" in README.md, then replace the next line; make hint-9.2 helps.
+  // Exercise 9.2: Patches, back again. Read "Patches" in README.md, then replace the next line; make hint-9.2 helps.
   throw NotImplemented("9.2");
   //! [9.2]
 }
@@ -40,7 +40,7 @@ PatchEncoder::PatchEncoder(const PatchEncoderOptions& given) : options(given) {
 
 torch::Tensor PatchEncoder::forward(const torch::Tensor& input) {
   //! [9.3]
-  // Exercise 9.3: The projector. Read "ch09-projector" in README.md, then replace the next line; make hint-9.3 helps.
+  // Exercise 9.3: The projector. Read "The projector" in README.md, then replace the next line; make hint-9.3 helps.
   throw NotImplemented("9.3");
   //! [9.3]
 }
@@ -52,7 +52,7 @@ torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& t
     throw UsageError(
         fmt::format("{} vectors for a text with {} placeholders", vectors.size(1), waiting.max().item<std::int64_t>()));
   //! [9.4]
-  // Exercise 9.4. Read "ch09-placeholders" in README.md, then replace the next line; make hint-9.4 helps.
+  // Exercise 9.4. Read "Placeholders" in README.md, then replace the next line; make hint-9.4 helps.
   // New here: mask.expand_as(x)
   //   does: a view with the shape of `x`: dimensions of size 1 are repeated
   // New here: x.masked_scatter(mask, source)
@@ -64,7 +64,7 @@ torch::Tensor place_embeddings(const torch::Tensor& text, const torch::Tensor& t
 torch::Tensor contrastive_loss(const torch::Tensor& pictures, const torch::Tensor& captions,
                                const torch::Tensor& scale) {
   //! [9.5]
-  // Exercise 9.5. Read "ch09-contrast" in README.md, then replace the next line; make hint-9.5 helps.
+  // Exercise 9.5. Read "Pictures and captions in one space" in README.md, then replace the next line; make hint-9.5 helps.
   throw NotImplemented("9.5");
   //! [9.5]
 }

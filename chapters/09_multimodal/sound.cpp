@@ -21,7 +21,7 @@ torch::Tensor hann_window(std::int64_t length, const torch::TensorOptions& optio
 
 torch::Tensor power_spectrogram(const torch::Tensor& samples, const MelOptions& options) {
   //! [9.6]
-  // Exercise 9.6: A spectrogram. Read "ch09-spectrogram" in README.md, then replace the next line; make hint-9.6 helps.
+  // Exercise 9.6. Read "Going further: a sound and its picture" in README.md, then replace the next line; make hint-9.6 helps.
   // New here: torch::constant_pad_nd(x, {left, right}, value)
   //   does: `x` with that many values before and behind, in the last dimension; 0 by default
   // New here: torch::fft_rfft(x)
@@ -33,7 +33,7 @@ torch::Tensor power_spectrogram(const torch::Tensor& samples, const MelOptions& 
 torch::Tensor mel_filter_bank(const MelOptions& options) {
   const auto real = torch::TensorOptions(torch::kFloat64);
   //! [9.7]
-  // Exercise 9.7: The mel filter bank. Read "ch09-mel" in README.md, then replace the next line; make hint-9.7 helps.
+  // Exercise 9.7. Read "Going further: bands for the ear" in README.md, then replace the next line; make hint-9.7 helps.
   // New here: torch::linspace(first, last, count, options)
   //   does: `count` numbers at equal distances, both ends included
   // New here: x.clamp_min(least)
@@ -44,7 +44,7 @@ torch::Tensor mel_filter_bank(const MelOptions& options) {
 
 torch::Tensor log_mel(const torch::Tensor& samples, const MelOptions& options) {
   //! [9.8]
-  // Exercise 9.8: Log-mel. Read "ch09-mel" in README.md, then replace the next line; make hint-9.8 helps.
+  // Exercise 9.8. Read "Going further: bands for the ear" in README.md, then replace the next line; make hint-9.8 helps.
   throw NotImplemented("9.8");
   //! [9.8]
 }

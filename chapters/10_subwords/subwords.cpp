@@ -18,7 +18,7 @@ std::size_t contraction_at(std::u32string_view text) {
 std::vector<std::u32string> cut_text(std::u32string_view text) {
   std::vector<std::u32string> words;
   //! [10.1]
-  // Exercise 10.1: Text to words. Read "ch10-words" in README.md, then replace the next line; make hint-10.1 helps.
+  // Exercise 10.1: Text to words. Read "Words first" in README.md, then replace the next line; make hint-10.1 helps.
   throw NotImplemented("10.1");
   //! [10.1]
   return words;
@@ -27,7 +27,7 @@ std::vector<std::u32string> cut_text(std::u32string_view text) {
 PairCounts count_weighted_pairs(const std::vector<WeightedWord>& words) {
   PairCounts counts;
   //! [10.2]
-  // Exercise 10.2. Read "ch10-count" in README.md, then replace the next line; make hint-10.2 helps.
+  // Exercise 10.2. Read "Counting and joining" in README.md, then replace the next line; make hint-10.2 helps.
   throw NotImplemented("10.2");
   //! [10.2]
   return counts;
@@ -35,14 +35,14 @@ PairCounts count_weighted_pairs(const std::vector<WeightedWord>& words) {
 
 TokenPair most_frequent(const PairCounts& counts) {
   //! [10.3]
-  // Exercise 10.3. Read "ch10-count" in README.md, then replace the next line; make hint-10.3 helps.
+  // Exercise 10.3. Read "Counting and joining" in README.md, then replace the next line; make hint-10.3 helps.
   throw NotImplemented("10.3");
   //! [10.3]
 }
 
 void merge_in_words(std::vector<WeightedWord>& words, TokenPair pair, std::int64_t made) {
   //! [10.4]
-  // Exercise 10.4: One merge. Read "ch10-count" in README.md, then replace the next line; make hint-10.4 helps.
+  // Exercise 10.4. Read "Counting and joining" in README.md, then replace the next line; make hint-10.4 helps.
   throw NotImplemented("10.4");
   //! [10.4]
 }
@@ -58,7 +58,7 @@ std::vector<TokenPair> learn_merges(std::vector<WeightedWord> words, std::vector
                                     std::int64_t vocabulary) {
   std::vector<TokenPair> merges;
   //! [10.5]
-  // Exercise 10.5: Training. Read "ch10-learn" in README.md, then replace the next line; make hint-10.5 helps.
+  // Exercise 10.5: Training. Read "Training" in README.md, then replace the next line; make hint-10.5 helps.
   throw NotImplemented("10.5");
   //! [10.5]
   return merges;
@@ -66,7 +66,7 @@ std::vector<TokenPair> learn_merges(std::vector<WeightedWord> words, std::vector
 
 void merge_and_update(std::vector<WeightedWord>& words, PairCounts& counts, TokenPair pair, std::int64_t made) {
   //! [10.6]
-  // Exercise 10.6. Read "ch10-fast" in README.md, then replace the next line; make hint-10.6 helps.
+  // Exercise 10.6. Read "Keeping the counts" in README.md, then replace the next line; make hint-10.6 helps.
   throw NotImplemented("10.6");
   //! [10.6]
 }
@@ -74,14 +74,14 @@ void merge_and_update(std::vector<WeightedWord>& words, PairCounts& counts, Toke
 std::vector<std::int64_t> encode_by_rank(std::vector<std::int64_t> tokens,
                                          const std::map<TokenPair, std::int64_t>& made_by) {
   //! [10.7]
-  // Exercise 10.7: Encoding by rank. Read "ch10-encode" in README.md, then replace the next line; make hint-10.7 helps.
+  // Exercise 10.7: Encoding by rank. Read "Encoding" in README.md, then replace the next line; make hint-10.7 helps.
   throw NotImplemented("10.7");
   //! [10.7]
 }
 
 std::size_t whole_characters(std::string_view bytes) {
   //! [10.8]
-  // Exercise 10.8: Half a character. Read "ch10-decode" in README.md, then replace the next line; make hint-10.8 helps.
+  // Exercise 10.8. Read "Half a character" in README.md, then replace the next line; make hint-10.8 helps.
   throw NotImplemented("10.8");
   //! [10.8]
 }
@@ -89,7 +89,7 @@ std::size_t whole_characters(std::string_view bytes) {
 std::vector<TextPiece> split_at_special(std::string_view text, const std::vector<std::string>& special) {
   std::vector<TextPiece> pieces;
   //! [10.9]
-  // Exercise 10.9: Special tokens. Read "ch10-special" in README.md, then replace the next line; make hint-10.9 helps.
+  // Exercise 10.9. Read "Special tokens" in README.md, then replace the next line; make hint-10.9 helps.
   throw NotImplemented("10.9");
   //! [10.9]
   return pieces;
@@ -97,7 +97,7 @@ std::vector<TextPiece> split_at_special(std::string_view text, const std::vector
 
 double bits_per_byte(double nats, std::int64_t tokens, std::int64_t bytes) {
   //! [10.10]
-  // Exercise 10.10: Bits a byte. Read "ch10-bits" in README.md, then replace the next line; make hint-10.10 helps.
+  // Exercise 10.10: Bits a byte. Read "Bits a byte" in README.md, then replace the next line; make hint-10.10 helps.
   throw NotImplemented("10.10");
   //! [10.10]
 }

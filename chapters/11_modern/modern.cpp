@@ -35,7 +35,7 @@ torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& positions, dou
   if (x.size(-1) % 2 != 0) throw UsageError(fmt::format("a head of {} features has no pairs", x.size(-1)));
   const auto angles = angles_at(positions, x.size(-1), base);  // [time, head_width / 2]
   //! [11.1]
-  // Exercise 11.1. Read "ch11-rotary" in README.md, then replace the next line; make hint-11.1 helps.
+  // Exercise 11.1. Read "Positions as turns" in README.md, then replace the next line; make hint-11.1 helps.
   throw NotImplemented("11.1");
   //! [11.1]
 }
@@ -57,7 +57,7 @@ torch::Tensor orthogonalise(const torch::Tensor& matrices, int steps) {
     throw UsageError(fmt::format("orthogonalise() takes 1 to {} steps, not {}", kPolynomials.size(), steps));
   }
   //! [11.2]
-  // Exercise 11.2. Read "ch11-muon" in README.md, then replace the next line; make hint-11.2 helps.
+  // Exercise 11.2. Read "Muon" in README.md, then replace the next line; make hint-11.2 helps.
   throw NotImplemented("11.2");
   //! [11.2]
 }

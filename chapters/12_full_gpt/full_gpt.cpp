@@ -46,14 +46,14 @@ void set_words(Random& random, const torch::Tensor& words) {
 void FusedAdamW::step(double learning_rate) {
   ++steps_;
   //! [12.1]
-  // Exercise 12.1. Read "ch12-fused" in README.md, then replace the next line; make hint-12.1 helps.
+  // Exercise 12.1. Read "Fewer, larger operations" in README.md, then replace the next line; make hint-12.1 helps.
   throw NotImplemented("12.1");
   //! [12.1]
 }
 
 torch::Tensor fast_batch_loss(LanguageModel model, const Batch& batch) {
   //! [12.2]
-  // Exercise 12.2. Read "ch12-loss" in README.md, then replace the next line; make hint-12.2 helps.
+  // Exercise 12.2. Read "The loss, in one go" in README.md, then replace the next line; make hint-12.2 helps.
   throw NotImplemented("12.2");
   //! [12.2]
 }
@@ -62,7 +62,7 @@ torch::Tensor accumulate_gradients(const std::vector<Batch>& batches,
                                    const std::function<torch::Tensor(const Batch&)>& loss_of, torch::Device device,
                                    bool bfloat16) {
   //! [12.3]
-  // Exercise 12.3. Read "ch12-accumulate" in README.md, then replace the next line; make hint-12.3 helps.
+  // Exercise 12.3. Read "Many batches, one gradient" in README.md, then replace the next line; make hint-12.3 helps.
   throw NotImplemented("12.3");
   //! [12.3]
 }
@@ -71,7 +71,7 @@ std::vector<std::pair<std::string, torch::Tensor>> collect_training_state(Langua
                                                                           const Optimizer& optimizer,
                                                                           const Random& random) {
   //! [12.4]
-  // Exercise 12.4. Read "ch12-state" in README.md, then replace the next line; make hint-12.4 helps.
+  // Exercise 12.4. Read "A run that can be cut off" in README.md, then replace the next line; make hint-12.4 helps.
   // New here: generator.get_state()
   //   does: the state of a random generator as a tensor of bytes; `set_state(bytes)` puts it back
   throw NotImplemented("12.4");
@@ -87,14 +87,14 @@ void restore_training_state(const std::vector<std::pair<std::string, torch::Tens
     return found->second;
   };
   //! [12.5]
-  // Exercise 12.5: Going on exactly. Read "ch12-state" in README.md, then replace the next line; make hint-12.5 helps.
+  // Exercise 12.5. Read "A run that can be cut off" in README.md, then replace the next line; make hint-12.5 helps.
   throw NotImplemented("12.5");
   //! [12.5]
 }
 
 double training_operations_per_token(const ModelShape& shape) {
   //! [12.6]
-  // Exercise 12.6. Read "ch12-operations" in README.md, then replace the next line; make hint-12.6 helps.
+  // Exercise 12.6. Read "How much work is it?" in README.md, then replace the next line; make hint-12.6 helps.
   throw NotImplemented("12.6");
   //! [12.6]
 }

@@ -8,7 +8,7 @@ namespace verse {
 
 ProductCost cost_of(const ProductShape& product, const Limits& limits) {
   //! [12.10]
-  // Exercise 12.10. Read "ch12-roofline" in README.md, then replace the next line; make hint-12.10 helps.
+  // Exercise 12.10. Read "Why a product is fast or slow" in README.md, then replace the next line; make hint-12.10 helps.
   throw NotImplemented("12.10");
   //! [12.10]
 }

@@ -129,6 +129,10 @@ std::optional<std::string> Course::section_title(const Chapter& chapter, std::st
   return std::nullopt;
 }
 
+std::string Course::section_of(const Exercise& exercise) const {
+  return section_title(chapter(chapter_of(exercise.id)), exercise.section).value_or(exercise.section);
+}
+
 std::optional<std::string> Course::book_page(const fs::path& build, std::string_view anchor) const {
   const fs::path pages = build / "book" / "html";
   std::error_code ignored;

@@ -42,6 +42,9 @@ class Course {
   /// The heading that carries an anchor `{#ch03-mask}` in the chapter's chapter.md, without the anchor.
   std::optional<std::string> section_title(const Chapter& chapter, std::string_view anchor) const;
 
+  /// How a reader finds an exercise's section: by its title; by its anchor, where the text has no such section.
+  std::string section_of(const Exercise& exercise) const;
+
   /// The page of the rendered book that holds an anchor, relative to the root, where the book has been built.
   std::optional<std::string> book_page(const std::filesystem::path& build, std::string_view anchor) const;
 

@@ -86,7 +86,7 @@ Frame frame_of(const Course& course, const Exercise& exercise) {
     frame.given.tail.assign(at(closing + 1), at(end + 1));
     frame.given.name = name_in(frame.given.head);
     frame.mark = lines[opening];
-    frame.stub = stub_body(part, exercise.title, exercise.section, exercise.calls);
+    frame.stub = stub_body(part, exercise.title, course.section_of(exercise), exercise.calls);
     frame.following.assign(at(end + 1), lines.end());
   } catch (const MarkError& error) {
     throw UsageError(fmt::format("{}:{}: {}", file, error.line(), error.what()));

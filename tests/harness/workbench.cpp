@@ -54,7 +54,7 @@ std::string make_stub_file(const Course& course, const Chapter& chapter, const f
                                      at(shown, found.first_line), found.id, course.manifest_file(chapter)));
       }
       const MarkedPart part = find_mark(text, found.id);  // where it stands after the bodies above were emptied
-      text = splice(text, part, stub_body(part, exercise->title, exercise->section, exercise->calls));
+      text = splice(text, part, stub_body(part, exercise->title, course.section_of(*exercise), exercise->calls));
     }
   } catch (const MarkError& error) {
     throw UsageError(fmt::format("{}: {}", at(shown, error.line()), error.what()));
@@ -228,7 +228,7 @@ BodyChange solve_exercise(const Course& course, const Exercise& exercise) {
 
 BodyChange reset_exercise(const Course& course, const Exercise& exercise) {
   const BodyChange change = replace_body(course, exercise, "reset", [&](const MarkedPart& part) {
-    return stub_body(part, exercise.title, exercise.section, exercise.calls);
+    return stub_body(part, exercise.title, course.section_of(exercise), exercise.calls);
   });
   // Begun anew: what was known of the body before is known of it no more.
   update_state(course.root(), [&](LearnerState& state) {
