@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include <chrono>
 #include <exception>
 #include <functional>
@@ -29,9 +31,16 @@ inline int free_port() {
   return found ? ntohs(address.sin_port) : 0;
 }
 
+/// c10d keeps a record of what it was asked, one for the whole process, and adds a group to it without a lock: ranks
+/// that are threads would write to one map at a time. It is switched off before c10d first looks whether it is wanted.
+inline void forget_flights() {
+  for (const char* name : {"TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"}) ::setenv(name, "0", 1);
+}
+
 /// Runs `work` on each rank of a team whose ranks are threads of this process. @return what each threw, as text
 inline std::vector<std::string> run_team(int size, const std::function<void(Team&)>& work,
                                          std::chrono::milliseconds patience = std::chrono::seconds(60)) {
+  forget_flights();
   const int port = free_port();
   std::vector<std::string> errors(static_cast<std::size_t>(size));
   std::vector<std::thread> threads;
