@@ -106,6 +106,9 @@ export function moduleProblems() {
   same("classes", cutIntoWords("né 12x² …!"), ["né", " 12", "x", "²", " …!"]);
   same("other spaces", cutIntoWords("a\u00a0 b\u0085c\ufeff"), ["a", "\u00a0", " b", "\u0085", "c", "\ufeff"]);
   same("To be", cutIntoWords("To be,  or 2b?"), ["To", " be", ",", " ", " or", " 2", "b", "?"]);
+  same("GPT-4's words", cutIntoWords("It'S  a 12345 x²!?\n\n(b) \r\n  c'\u017f'LLd ", "gpt4"),
+       ["It", "'S", " ", " a", " ", "123", "45", " x", "²", "!?\n\n", "(b", ")", " \r\n", " ", " c", "'\u017f", "'LL", "d", " "]);
+  same("no words", cutIntoWords("a b", "none"), ["a b"]);
   const pairs = makeCodec(BYTE_PAIRS);
   same("the pair learned first is joined first", pairs.encode("abc"), [8]);
   same("words apart", pairs.encode("ab ab a"), [7, 3, 7, 9]);
@@ -115,6 +118,10 @@ export function moduleProblems() {
   same("bytes of a token", [pairs.bytesOf(10), pairs.bytesOf(9), pairs.bytesOf(99)], [[0xc3, 0xa9], [0x20, 0x61], []]);
   const whole = makeCodec({...BYTE_PAIRS, pre_tokenizer: {add_prefix_space: true}, model: {...BYTE_PAIRS.model, unk_token: "c", fuse_unk: true}});
   same("a space before, unknowns joined", whole.encode("axyb"), [9, 2, 1]);
+  const split = {type: "Split", pattern: {Regex: "\\p{N}{1,3}"}, behavior: "Isolated"};
+  const row = (...steps) => makeCodec({...BYTE_PAIRS, pre_tokenizer: {type: "Sequence", pretokenizers: steps}});
+  same("a row of steps cuts as GPT-4", row(split, {type: "ByteLevel", use_regex: false}).rule, "gpt4");
+  same("a row of one step", row({type: "ByteLevel", add_prefix_space: true}).encode("a"), [9]);
   const stream = new TextStream();
   same("characters whole", [[0x61, 0xc3], [0xa9, 0xff], [0xe2, 0x82]].map((bytes) => stream.add(Uint8Array.from(bytes))), ["a", "é\ufffd", ""]);
   same("the rest", stream.finish(), "\ufffd");
@@ -149,6 +156,13 @@ export function moduleProblems() {
       const anew = smallModel(kind);
       same(`${kind}: another way after ${made} from ${index}`, logits, writer.window.map((token) => anew.step(token)).at(-1));
       same(`${kind}: and the window ends in it`, writer.window.at(-1), 4);
+
+      // Two ways in turn, with nothing read between them.
+      const twice = new Writer(model, [1, 2], 5);
+      for (let i = 0; i < made; ++i) twice.next(options);
+      twice.another(index, 3);
+      twice.another(index, 4);
+      same(`${kind}: another way twice`, twice.look(), logits);
     }
   }
   refused("an empty prompt", () => new Writer(smallModel("gpt2"), [], 1), "at least one");

@@ -24,12 +24,15 @@ constexpr std::array<std::pair<const char*, Find>, 6> kFindings = {{{"no-initial
                                                                     {"high-learning-rate", learning_rate_too_high},
                                                                     {"no-warmup", warmup_missing}}};
 
+double share(std::int64_t hits, std::int64_t trials) {
+  return trials == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(trials);
+}
+
 std::string share_in_words(std::int64_t hits, std::int64_t trials) {
   if (trials == 0) return "none";
   const Interval interval = wilson_interval(hits, trials);
-  return fmt::format("{:>3} of {:<3} {:>3.0f} % ({:.0f} to {:.0f})", hits, trials,
-                     100.0 * static_cast<double>(hits) / static_cast<double>(trials), 100 * interval.low,
-                     100 * interval.high);
+  return fmt::format("{:>3} of {:<3} {:>3.0f} % ({:.0f} to {:.0f})", hits, trials, 100 * share(hits, trials),
+                     100 * interval.low, 100 * interval.high);
 }
 
 }  // namespace
@@ -97,14 +100,10 @@ void show_scores(const std::vector<Score>& scores) {
           std::tuple{"alarms_", alarms, score.accused, score.not_there},
           std::tuple{"healthy_", wilson_interval(score.healthy_accused, score.healthy), score.healthy_accused,
                      score.healthy}}) {
-      results().scalar(what + name, trials == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(trials),
-                       "share");
+      results().scalar(what + name, share(hits, trials), "share");
       results().scalar(what + name + "_low", interval.low, "share");
       results().scalar(what + name + "_high", interval.high, "share");
     }
-    const auto share = [](std::int64_t hits, std::int64_t trials) {
-      return trials == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(trials);
-    };
     table.row({score.fault, score.found, score.there, share(score.found, score.there), recall.low, recall.high,
                score.accused, score.not_there, share(score.accused, score.not_there), alarms.low, alarms.high});
   };

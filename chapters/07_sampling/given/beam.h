@@ -18,7 +18,7 @@ struct Beam {
 
 /// Beam search: at each step every text that was kept is continued by every token, and of all these the `width` most
 /// probable are kept. Width 1 is greedy decoding.
-/// @param prompt at least one token; it and the new ones together fit into the context
+/// @param prompt at least one token; it and the new ones together fit into the context @param width at least 1
 /// @return the most probable that was found @throws UsageError for what does not fit
 Beam beam_search(LanguageModel model, const std::vector<std::int64_t>& prompt, std::int64_t count, std::int64_t width);
 

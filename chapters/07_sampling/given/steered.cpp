@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "07_sampling/steering.h"
 #include "common/base/error.h"
 

@@ -31,7 +31,9 @@ class SeparateAdapters : public Projection {
 enum class TokenTable { frozen, learns };
 
 /// Puts adapters around the four projections of every block (one each for queries, keys and values) and freezes
-/// everything else; the token table too, where it is not to learn. The first values are LibTorch's generator's.
+/// everything else; the token table too, where it is not to learn. The first values are LibTorch's generator's. Until
+/// the adapters are off again, the model stays on its device and in its type: the views of SeparateAdapters would
+/// become copies, and nothing would be merged.
 /// @return what is left to learn: the adapters' matrices, then the token table where it learns
 std::vector<torch::Tensor> add_lora(GPT& model, std::int64_t rank, double alpha, TokenTable table);
 

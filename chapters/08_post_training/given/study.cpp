@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "05_training/given/checkpoint.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
+#include "common/base/text.h"
 #include "common/results.h"
 
 namespace verse {
@@ -23,25 +25,15 @@ std::string key_of(const Arm& arm) {
   return arm.setting.empty() ? arm.name : fmt::format("{}, {}", arm.name, arm.setting);
 }
 
-/// A finding as it is printed: shares in per cent.
+/// Whether a finding is a share; names say of what others are.
 bool is_share(const std::string& finding) {
   return finding.find("nats") == std::string::npos && finding.find("count") == std::string::npos;
 }
 
+/// A finding as it is printed: shares in per cent.
 std::string shown(const std::string& finding, double value) {
   if (finding.find("count") != std::string::npos) return fmt::format("{:.0f}", value);
   return is_share(finding) ? fmt::format("{:.1f} %", 100 * value) : fmt::format("{:.2f}", value);
-}
-
-std::vector<std::string> split_at(const std::string& text, char separator) {
-  std::vector<std::string> parts(1);
-  for (const char character : text)
-    if (character == separator) {
-      parts.emplace_back();
-    } else {
-      parts.back() += character;
-    }
-  return parts;
 }
 
 /// A name as results have it: letters, digits and underscores.
@@ -137,7 +129,7 @@ bool Study::to_train(const Arm& arm, std::uint64_t seed) {
   const auto key = key_of(arm);
   bool here = !options_.part;
   if (options_.part)
-    for (const auto& words : split_at(*options_.part, '|')) here = here || key.find(words) != std::string::npos;
+    for (const auto& words : split(*options_.part, '|')) here = here || key.find(words) != std::string::npos;
   return !options_.only_report && here && !kept(arm, seed);
 }
 

@@ -71,11 +71,11 @@ class Study {
   /// this on a hundred validation problems, looked at every ten steps of the fine-tuning.
   GPT early_model(std::uint64_t seed, double share);
 
-  /// What has been found about an arm with a seed: what is kept, or else what `find` finds. Nothing, where it is
-  /// neither kept nor to be trained in this run.
+  /// Puts an arm into the report, with what is kept of it for a seed, or else with what `find` finds, which is kept
+  /// then. An arm that is neither kept nor to be trained in this run has no findings.
   void look_at(const Arm& arm, std::uint64_t seed, const std::function<Findings()>& find);
 
-  /// Keeps a finding, and prints it.
+  /// Keeps what was found, and prints it.
   void keep(const Arm& arm, std::uint64_t seed, const Findings& findings);
 
   /// Whether look_at() would have to train.
@@ -84,7 +84,8 @@ class Study {
   /// Different problems of a split, the same each time.
   const std::vector<Problem>& problems(const TaskOptions& task, Split split);
 
-  /// The share that is right, at a temperature.
+  /// How many of a split's problems a model answers rightly. @param temperature 0 for the most probable tokens
+  /// @param hides_chain the answer does not see the chain before it
   Accuracy measured(GPT& model, const ChatVocabulary& vocabulary, const TaskOptions& task, Split split,
                     double temperature = 0, bool hides_chain = false);
 

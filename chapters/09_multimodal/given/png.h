@@ -11,8 +11,8 @@
 
 namespace verse {
 
-/// Reads a PNG file of 8 bits a channel, grey, coloured or with a palette; transparency is laid on black. Interlaced
-/// files are refused.
+/// Reads a PNG file of 8 bits a channel, grey, coloured or with a palette. What an alpha channel makes transparent is
+/// laid on black; a tRNS chunk, which makes single colours transparent, is not read. Interlaced files are refused.
 /// @return [3, height, width], red, green and blue in [0, 1]
 /// @throws UsageError, in one line, for a file that is missing, damaged, cut short, or of another kind.
 torch::Tensor read_png(const std::filesystem::path& path);

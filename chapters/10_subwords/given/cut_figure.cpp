@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -14,20 +15,6 @@ namespace {
 constexpr double kCharacter = 8.6;  ///< of a letter of 14 in a font whose letters are equally wide
 constexpr double kRow = 34, kBox = 24, kLabel = 64, kGap = 2;
 
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char byte : text) {
-    if (byte == '&') {
-      safe += "&amp;";
-    } else if (byte == '<') {
-      safe += "&lt;";
-    } else {
-      safe += byte;
-    }
-  }
-  return safe;
-}
-
 }  // namespace
 
 void draw_cuts(const std::filesystem::path& svg, const std::vector<CutRow>& rows) {
@@ -36,7 +23,7 @@ void draw_cuts(const std::filesystem::path& svg, const std::vector<CutRow>& rows
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const double top = kRow * static_cast<double>(row) + 4;
     body += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"var(--soft)\">{}</text>\n", kLabel - 10,
-                        top + 17, escaped(rows[row].label));
+                        top + 17, escape_markup(rows[row].label));
     double left = kLabel;
     for (const std::string& piece : rows[row].pieces) {
       const double wide = kCharacter * static_cast<double>(count_characters(piece)) + 4;
@@ -44,7 +31,7 @@ void draw_cuts(const std::filesystem::path& svg, const std::vector<CutRow>& rows
           "<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" rx=\"3\" fill=\"none\" stroke=\"currentColor\" "
           "stroke-opacity=\"0.45\"/>\n<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\" "
           "textLength=\"{:.1f}\">{}</text>\n",
-          left, top, wide, kBox, left + wide / 2, top + 17, wide - 4, escaped(piece));
+          left, top, wide, kBox, left + wide / 2, top + 17, wide - 4, escape_markup(piece));
       left += wide + kGap;
     }
     width = std::max(width, left);

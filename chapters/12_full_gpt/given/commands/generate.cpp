@@ -270,10 +270,10 @@ int generate_command(int argc, char** argv) {
   if (interrupted()) throw Interrupted("stopped");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   results().scalar("seconds", seconds, "seconds");
-  results().scalar("tokens_per_second", static_cast<double>(count) * static_cast<double>(prompts.size()) / seconds,
-                   "characters a second");
+  if (request.steering.may_end_early()) return 0;  // nobody has counted the tokens
+  const double tokens = static_cast<double>(count) * static_cast<double>(prompts.size());
+  results().scalar("tokens_per_second", tokens / seconds, run.codec->unit() + "s a second");
   if (request.timing) {
-    const double tokens = static_cast<double>(count) * static_cast<double>(prompts.size());
     fmt::print(stderr, "{:.0f} {}s in {:.3f} s: {:.1f} a second; threads: {}\n", tokens, run.codec->unit(), seconds,
                tokens / seconds, torch::get_num_threads());
   }

@@ -106,7 +106,7 @@ class App {
       return this.say(error.message);
     }
     this.chosen = -1;
-    this.show(0);
+    this.show();
     this.go();
   }
 

@@ -37,13 +37,32 @@ const BYTE_CHARACTERS = (() => {
 })();
 const CHARACTER_BYTES = new Map(BYTE_CHARACTERS.map((character, byte) => [character, byte]));
 
-const WORDS = new RegExp(
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+" +
-    "|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+", "gu");
+/** The rules by which chapter 10's word_cutter.h cuts text. The long s is an s where the case does not count. */
+const WORD_RULES = {
+  gpt2: new RegExp(
+      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+" +
+      "|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+", "gu"),
+  gpt4: new RegExp(
+      "'(?:[sSſtTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}" +
+      "| ?[^\\p{White_Space}\\p{L}\\p{N}]+[\\r\\n]*|\\p{White_Space}*[\\r\\n]+" +
+      "|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+", "gu"),
+};
 
-/** The words, numbers and runs of other characters of a text, each with the space before it. */
-export function cutIntoWords(text) {
-  return text.match(WORDS) ?? [];
+/** A text's words. @param rule "gpt2", "gpt4", or "none": the text is one word */
+export function cutIntoWords(text, rule = "gpt2") {
+  return rule === "none" ? [text] : text.match(WORD_RULES[rule]) ?? [];
+}
+
+/** The steps that a tokenizer.json's pre_tokenizer consists of. */
+function cuttingSteps(step) {
+  return step.pretokenizers ? step.pretokenizers.flatMap(cuttingSteps) : [step];
+}
+
+/** By which rule these steps cut. Only the two rules' patterns come here; GPT-4's alone counts digits. */
+function ruleOf(steps) {
+  const split = steps.find((step) => step.type === "Split");
+  if (split) return split.pattern.Regex.includes("{1,3}") ? "gpt4" : "gpt2";
+  return steps.at(-1).use_regex ?? true ? "gpt2" : "none";
 }
 
 class BytePairCodec {
@@ -63,8 +82,9 @@ class BytePairCodec {
     this.unknown = model.unk_token ? this.numbers.get(model.unk_token) : undefined;
     this.joinsUnknown = Boolean(model.fuse_unk);
     this.wholeWords = Boolean(model.ignore_merges);
-    this.spaceBefore = Boolean(file.pre_tokenizer.add_prefix_space);
-    this.cuts = file.pre_tokenizer.use_regex ?? true;
+    const steps = cuttingSteps(file.pre_tokenizer);
+    this.spaceBefore = Boolean(steps.at(-1).add_prefix_space);
+    this.rule = ruleOf(steps);
     this.added = [[], []];
     for (const token of file.added_tokens ?? []) {
       this.bytes[token.id] = this.written(token.content);
@@ -115,7 +135,7 @@ class BytePairCodec {
   encodePlain(text, tokens) {
     if (text === "") return;
     if (this.spaceBefore && !text.startsWith(" ")) text = " " + text;
-    for (const word of this.cuts ? cutIntoWords(text) : [text]) {
+    for (const word of cutIntoWords(text, this.rule)) {
       if (!this.known.has(word)) this.known.set(word, this.encodeWord(word));
       for (const token of this.known.get(word)) tokens.push(token);
     }

@@ -57,12 +57,12 @@ export class Writer {
     this.made = this.made.slice(0, index);
     this.made.push({token, choices});
     const kept = this.window.length + this.unread.length - dropped;
-    if (kept > 0) {
+    if (kept > 0 && kept <= this.window.length) {
       this.window = this.window.slice(0, kept);
       this.model.truncate(kept);
       this.unread = [token];
     } else {
-      // That far back the window has moved on: the text is read anew.
+      // That far back the window has moved on, or nothing was read since it had: the text is read anew.
       this.window = [];
       this.model.truncate(0);
       this.unread = [...this.prompt, ...this.made.map((made) => made.token)];
