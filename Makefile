@@ -32,7 +32,7 @@ help:
 	@echo "Chapter and Verse: train a GPT from scratch in C++. N is a chapter (0 to 12), N.M an exercise."
 	@echo
 	@echo "See it work"
-	@echo "  make demo              train a small GPT on text (about two minutes), watch its loss, hear it talk"
+	@echo "  make demo              train a small GPT on text (about a minute), watch its loss, hear it talk"
 	@echo "  make book              render the book into build/book/html/index.html"
 	@echo
 	@echo "Learn: read chapters/NN_name/README.md (or the book), fill in a stub, check it"
@@ -51,7 +51,7 @@ help:
 	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
 	@echo "  make test              every test of the reference and of the course; never judges your files"
 	@echo "  make test-sanitized    tests under address and undefined-behaviour sanitizers (a build of its own)"
-	@echo "  make fuzz              fuzzes every reader of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
+	@echo "  make fuzz              fuzzes readers of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
 	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
 	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"

@@ -22,7 +22,7 @@ int double float bool char auto unsigned long void to_string stoi
 """.split())
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "catch"}
 CALL = re.compile(r"(?:\b((?:torch|std|at|c10|F|nn)(?:::\w+)*)::(\w+)|(\.|->)(\w+))\s*(?:<[\w:,\s*&]*>)?\s*[({]")
-# What a solution or a header of the course declares itself.
+# What a header of the course declares itself.
 DECLARED = re.compile(r"\b(\w+)\s*\(")
 CODE = re.compile(r"`+([^`]+)`+")
 
@@ -62,8 +62,6 @@ class Reading:
                 text = "\n".join(x for x in source.lines if not x.strip().startswith("//"))
                 self.known |= set(DECLARED.findall(text)) | set(re.findall(r"\b(?:class|struct|using) (\w+)", text))
                 self.known |= set(re.findall(r"\b(\w+)(?:\{[^{}]*\})?;", text))  # members, which may be modules
-            if path.endswith(".cpp") and mine:  # what is given in the learner's file, around the exercises
-                self.known |= set(DECLARED.findall("\n".join(source.lines[:0])))
 
     def read(self, chapter):
         self.header_names(chapter)

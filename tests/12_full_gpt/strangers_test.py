@@ -404,7 +404,8 @@ class Strangers(unittest.TestCase):
     def test_a_small_file_asks_for_no_memory(self):
         def limit():
             import resource
-            resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+            if "VERSE_SANITIZED" not in os.environ:  # a sanitizer's own map of memory takes terabytes of addresses
+                resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 
         place = self.copy()
         weights = os.path.join(place, "model.safetensors")
