@@ -132,7 +132,7 @@ TEST(ClippedObjective, ChargesForLeavingTheReference) {
 // A whole model with adapters
 // ------------------------------------------------------------------------------------------------------------------
 
-GPT numbered_model() {
+GPT plain_model() {
   GPT model(small_options());
   fill_with_numbers(*model);
   model->eval();
@@ -140,7 +140,7 @@ GPT numbered_model() {
 }
 
 TEST(Lora, ChangesNothingAtFirst) {
-  auto model = numbered_model();
+  auto model = plain_model();
   const auto tokens = token_input({2, 8}, 11, 1);
   const torch::NoGradGuard no_gradients;
   const auto before = model->forward(tokens).clone();
@@ -150,7 +150,7 @@ TEST(Lora, ChangesNothingAtFirst) {
 }
 
 TEST(Lora, MergesIntoTheSameModel) {
-  auto model = numbered_model();
+  auto model = plain_model();
   const auto names = model->named_parameters().keys();
   const auto tokens = token_input({2, 8}, 11, 2);
   const auto learning = add_lora(model, 2, 4, TokenTable::learns);
@@ -165,12 +165,11 @@ TEST(Lora, MergesIntoTheSameModel) {
   const auto merged = model->forward(tokens);
   const double largest = (merged - unmerged).abs().max().item<double>();
   EXPECT_TRUE(largest <= 1e-4 * unmerged.abs().max().item<double>()) << largest;  // float32, through three layers
-  EXPECT_TRUE((merged - numbered_model()->forward(tokens)).abs().max().item<double>() > 0.01)
-      << "adapters do something";
+  EXPECT_TRUE((merged - plain_model()->forward(tokens)).abs().max().item<double>() > 0.01) << "adapters do something";
 }
 
 TEST(Lora, LearnsOnlyWhatItAdds) {
-  auto model = numbered_model();
+  auto model = plain_model();
   const auto learning = add_lora(model, 2, 4, TokenTable::learns);
   model->forward(token_input({2, 8}, 11, 3)).square().mean().backward();
   std::int64_t with_gradient = 0;

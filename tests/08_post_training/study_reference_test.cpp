@@ -76,7 +76,7 @@ TEST(Schooling, ReadsLinesWithoutAConversation) {
   for (const auto& name : vocabulary.added_names()) EXPECT_TRUE(name.find_first_of("0123456789+") == name.npos) << name;
 }
 
-GPT numbered_model() {
+GPT schooled_model() {
   GPT model(small_options());
   fill_with_numbers(*model);
   model->eval();
@@ -84,7 +84,7 @@ GPT numbered_model() {
 }
 
 TEST(Adapters, ComeOffWithoutATrace) {
-  auto model = numbered_model();
+  auto model = schooled_model();
   const auto names = model->named_parameters().keys();
   const auto tokens = token_input({2, 8}, 11, 1);
   const auto before = model->forward(tokens).detach().clone();
@@ -101,7 +101,7 @@ TEST(Adapters, ComeOffWithoutATrace) {
 }
 
 TEST(Adapters, MergeIntoQueriesKeysAndValuesEachItsOwn) {
-  auto model = numbered_model();
+  auto model = schooled_model();
   const auto tokens = token_input({2, 8}, 11, 1);
   const auto learning = add_lora(model, 2, 4, TokenTable::frozen);
   for (std::size_t i = 0; i < learning.size(); ++i) {

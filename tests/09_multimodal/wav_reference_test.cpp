@@ -60,7 +60,7 @@ TEST(Wav, TakesTheMeanOfTheChannelsAndPassesOverOtherChunks) {
 }
 
 /// What is said of a file with these bytes.
-std::string complaint(const std::string& bytes) {
+std::string wav_complaint(const std::string& bytes) {
   const TemporaryFolder folder;
   write_file_atomically(folder.path() / "a.wav", bytes);
   try {
@@ -80,17 +80,17 @@ TEST(Wav, RefusesWhatItCannotReadInOneLine) {
     bytes[place] = value;
     return bytes;
   };
-  EXPECT_EQ(complaint(good), "nothing");
-  EXPECT_NE(complaint("").find("no WAV file"), std::string::npos);
-  EXPECT_NE(complaint("a text that is long enough to be read").find("no WAV file"), std::string::npos);
-  EXPECT_NE(complaint(good.substr(0, 120)).find("cut short"), std::string::npos);
-  EXPECT_NE(complaint(good.substr(0, 40)).find("damaged"), std::string::npos);
-  EXPECT_NE(complaint(changed(20, 3)).find("kind 3"), std::string::npos) << "floating-point samples";
-  EXPECT_NE(complaint(changed(34, 8)).find("8 bits"), std::string::npos);
-  EXPECT_NE(complaint(changed(22, 0)).find("0 channels"), std::string::npos);
-  EXPECT_NE(complaint(changed(36, 'x')).find("damaged"), std::string::npos) << "no chunk of samples";
+  EXPECT_EQ(wav_complaint(good), "nothing");
+  EXPECT_NE(wav_complaint("").find("no WAV file"), std::string::npos);
+  EXPECT_NE(wav_complaint("a text that is long enough to be read").find("no WAV file"), std::string::npos);
+  EXPECT_NE(wav_complaint(good.substr(0, 120)).find("cut short"), std::string::npos);
+  EXPECT_NE(wav_complaint(good.substr(0, 40)).find("damaged"), std::string::npos);
+  EXPECT_NE(wav_complaint(changed(20, 3)).find("kind 3"), std::string::npos) << "floating-point samples";
+  EXPECT_NE(wav_complaint(changed(34, 8)).find("8 bits"), std::string::npos);
+  EXPECT_NE(wav_complaint(changed(22, 0)).find("0 channels"), std::string::npos);
+  EXPECT_NE(wav_complaint(changed(36, 'x')).find("damaged"), std::string::npos) << "no chunk of samples";
   for (std::size_t length = 0; length < good.size(); ++length) {
-    const auto said = complaint(good.substr(0, length));
+    const auto said = wav_complaint(good.substr(0, length));
     EXPECT_NE(said, "nothing") << length;
     EXPECT_EQ(said.find('\n'), std::string::npos) << length;
   }

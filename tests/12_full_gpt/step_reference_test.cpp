@@ -357,14 +357,14 @@ TEST(FastDropout, IsDrawnFromLibTorchsGeneratorAndGoesBackByTheSameDrops) {
 }
 
 TEST(AttendDropping, EqualsTheClearFormWithTheSameDrops) {
-  constexpr std::int64_t kHeads = 2, kWidth = 16;
+  constexpr std::int64_t kHeads = 2, kFeatures = 16;
   // A few weights, computed at once, and more than fit, a text at a time.
   for (const bool few : {true, false}) {
     const std::int64_t texts = few ? 3 : 2, time = few ? 20 : 520;
     ASSERT_EQ(texts * kHeads * time * time <= kFewWeights, few);
     torch::manual_seed(9);
-    const auto parts = torch::randn({texts, time, 3 * kWidth});
-    const auto weights = torch::randn({texts, time, kWidth});
+    const auto parts = torch::randn({texts, time, 3 * kFeatures});
+    const auto weights = torch::randn({texts, time, kFeatures});
     for (const double share : {0.0, 0.3}) {
       const Drops drops{share, 77};
       const auto factors = drop(torch::ones({texts, kHeads, time, time}), drops);

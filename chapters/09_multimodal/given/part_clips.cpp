@@ -18,9 +18,9 @@
 namespace verse {
 namespace {
 
-constexpr std::int64_t kPatches = (kClipSide / kPatchSide) * (kClipSide / kPatchSide);
-constexpr std::int64_t kVectors = kClipFrames * kPatches;
-constexpr std::int64_t kLongest = 28;  // "yellow triangle moves right\n"
+constexpr std::int64_t kClipPatches = (kClipSide / kPatchSide) * (kClipSide / kPatchSide);
+constexpr std::int64_t kVectors = kClipFrames * kClipPatches;
+constexpr std::int64_t kLongestClipText = 28;  // "yellow triangle moves right\n"
 
 /// Clips with what is said of them.
 struct Reel {
@@ -42,7 +42,7 @@ Reel draw_reel(const std::vector<Motion>& motions, std::int64_t count, Random& r
 
 /// As the encoder wants them. @return [clips, frames, patches, features]
 torch::Tensor as_patches(const torch::Tensor& clips) {
-  return cut_patches(clips.flatten(0, 1), kPatchSide).view({clips.size(0), kClipFrames, kPatches, -1});
+  return cut_patches(clips.flatten(0, 1), kPatchSide).view({clips.size(0), kClipFrames, kClipPatches, -1});
 }
 
 /// Each clip's frames in an order of its own.
@@ -68,7 +68,7 @@ std::string last_word(const std::string& text) {
 /// How many directions are right; and how many whole captions, where they are asked for.
 void show_accuracy(SenseReader& reader, const Script& script, const std::string& what, const torch::Tensor& clips,
                    const std::vector<std::string>& captions, bool whole = false) {
-  const auto written = write_texts(reader, script, as_patches(clips), kLongest);
+  const auto written = write_texts(reader, script, as_patches(clips), kLongestClipText);
   std::int64_t directions = 0, exact = 0;
   for (std::size_t i = 0; i < captions.size(); ++i) {
     if (last_word(written[i]) == last_word(captions[i])) ++directions;
@@ -87,18 +87,18 @@ void show_clips(const PartSetting& setting) {
   const auto split = split_by_chance(all_motions(), 0.2, random);
   print_heading("Clips to captions");
   fmt::print("  {} things and directions, {} of which training never sees; {} frames of {} x {}, {} patches each\n",
-             all_motions().size(), split.unseen.size(), kClipFrames, kClipSide, kClipSide, kPatches);
+             all_motions().size(), split.unseen.size(), kClipFrames, kClipSide, kClipSide, kClipPatches);
 
   GPTOptions options;
   options.vocabulary_size = script.tokenizer().size();
-  options.context = kVectors + kLongest;
+  options.context = kVectors + kLongestClipText;
   options.layers = 2;
   options.heads = 4;
   options.width = 64;
   options.fused = true;
   PatchEncoderOptions eyes;
   eyes.frames = kClipFrames;
-  eyes.patches = kPatches;
+  eyes.patches = kClipPatches;
   eyes.features = 3 * kPatchSide * kPatchSide;
   eyes.width = options.width;
   SenseReader reader(options, std::make_shared<PatchEncoder>(eyes), script.markers(), kVectors);

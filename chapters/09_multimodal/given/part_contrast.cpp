@@ -21,14 +21,12 @@
 namespace verse {
 namespace {
 
-constexpr std::int64_t kPatches = (kPictureSide / kPatchSide) * (kPictureSide / kPatchSide);
-constexpr std::int64_t kLongest = 40;  // "yellow triangle left of yellow triangle\n"
 constexpr std::int64_t kWidth = 64;
 
 GPTOptions tower_options(const Script& script) {
   GPTOptions options;
   options.vocabulary_size = script.tokenizer().size();
-  options.context = kLongest;
+  options.context = kLongestCaption;
   options.layers = 2;
   options.heads = 4;
   options.width = kWidth;
@@ -43,7 +41,7 @@ struct TowersImpl : torch::nn::Module {
   explicit TowersImpl(const Script& script) {
     const auto options = tower_options(script);
     PatchEncoderOptions patches;
-    patches.patches = kPatches;
+    patches.patches = kPicturePatches;
     patches.features = 3 * kPatchSide * kPatchSide;
     patches.width = kWidth;
     encoder = register_module("encoder", std::make_shared<PatchEncoder>(patches));
@@ -81,13 +79,13 @@ TORCH_MODULE(Towers);
 //! [towers]
 
 /// A batch of pictures no two of which have one caption: with a double, a right answer would be called wrong.
-struct Lesson {
+struct PairLesson {
   torch::Tensor pictures;
   std::vector<std::string> captions;
 };
 
-Lesson draw_lesson(std::vector<Scene> scenes, std::int64_t count, Random& random) {
-  Lesson lesson;
+PairLesson draw_pairs(std::vector<Scene> scenes, std::int64_t count, Random& random) {
+  PairLesson lesson;
   std::vector<torch::Tensor> pictures;
   for (std::int64_t i = 0; i < count; ++i) {
     const auto place = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(scenes.size())));
@@ -130,8 +128,8 @@ void show_contrast(const PartSetting& setting) {
 
   //! [learn-contrast]
   towers->train();
-  learn(towers->parameters(), plan, plan.batch_size * (kPatches + kLongest), [&](std::int64_t) {
-    const auto lesson = draw_lesson(split.seen, plan.batch_size, random);
+  learn(towers->parameters(), plan, plan.batch_size * (kPicturePatches + kLongestCaption), [&](std::int64_t) {
+    const auto lesson = draw_pairs(split.seen, plan.batch_size, random);
     const auto seen = towers->see(lesson.pictures);
     const auto said = towers->read(script.write(lesson.captions, 0), script.line_end());
     return contrastive_loss(seen, said, towers->log_scale.exp());
@@ -144,7 +142,7 @@ void show_contrast(const PartSetting& setting) {
   for (const auto& scene : split.unseen) unseen_captions.push_back(caption_of(scene));
   const std::int64_t count = setting.quick ? 50 : 500;
   const auto draw = [&](const std::vector<Scene>& scenes) {
-    Lesson all;
+    PairLesson all;
     std::vector<torch::Tensor> pictures;
     for (std::int64_t i = 0; i < count; ++i) {
       const auto& scene = scenes[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(scenes.size())))];

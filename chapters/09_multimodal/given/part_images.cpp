@@ -20,9 +20,6 @@
 namespace verse {
 namespace {
 
-constexpr std::int64_t kPatches = (kPictureSide / kPatchSide) * (kPictureSide / kPatchSide);
-constexpr std::int64_t kLongest = 40;  // "yellow triangle left of yellow triangle\n"
-
 /// Pictures with their captions.
 struct Gallery {
   torch::Tensor pictures;  // [pictures, 3, side, side]
@@ -46,25 +43,25 @@ torch::Tensor as_patches(const torch::Tensor& pictures) {
   return cut_patches(pictures, kPatchSide).unsqueeze(1);
 }
 
-SenseReader make_reader(const Script& script) {
+SenseReader make_picture_reader(const Script& script) {
   GPTOptions options;
   options.vocabulary_size = script.tokenizer().size();
-  options.context = kPatches + kLongest;
+  options.context = kPicturePatches + kLongestCaption;
   options.layers = 3;
   options.heads = 4;
   options.width = 64;
   options.fused = true;
   PatchEncoderOptions eyes;
-  eyes.patches = kPatches;
+  eyes.patches = kPicturePatches;
   eyes.features = 3 * kPatchSide * kPatchSide;
   eyes.width = options.width;
-  return SenseReader(options, std::make_shared<PatchEncoder>(eyes), script.markers(), kPatches);
+  return SenseReader(options, std::make_shared<PatchEncoder>(eyes), script.markers(), kPicturePatches);
 }
 
 /// How many captions are right to the last letter.
 std::int64_t count_exact(SenseReader& reader, const Script& script, const torch::Tensor& pictures,
                          const std::vector<std::string>& captions) {
-  const auto written = write_texts(reader, script, as_patches(pictures), kLongest);
+  const auto written = write_texts(reader, script, as_patches(pictures), kLongestCaption);
   std::int64_t exact = 0;
   for (std::size_t i = 0; i < captions.size(); ++i)
     if (written[i] == captions[i]) ++exact;
@@ -83,7 +80,7 @@ void show_accuracy(SenseReader& reader, const Script& script, const SeenAndUnsee
               count_exact(reader, script, torch::zeros_like(unseen.pictures), unseen.captions), count);
   print_share("the same, each caption asked of the next picture",
               count_exact(reader, script, unseen.pictures.roll(1, 0), unseen.captions), count);
-  const auto shuffled = torch::randperm(kPatches);
+  const auto shuffled = torch::randperm(kPicturePatches);
   const auto mixed = join_patches(cut_patches(unseen.pictures, kPatchSide).index_select(1, shuffled), kPatchSide,
                                   kPictureSide, kPictureSide);
   print_share("the same, patches in another order", count_exact(reader, script, mixed, unseen.captions), count);
@@ -102,7 +99,7 @@ torch::Tensor attention_to_patches(SenseReader& reader, const torch::Tensor& tok
   const auto device = reader->gpt->token_embedding.device();
   reader->forward(tokens.to(device), as_patches(picture).to(device), extras);
   // The position before a character is the one that predicts it.
-  return weights.back()[0].mean(0).slice(0, kPatches - 1, -1).slice(1, 0, kPatches).cpu();
+  return weights.back()[0].mean(0).slice(0, kPicturePatches - 1, -1).slice(1, 0, kPicturePatches).cpu();
 }
 //! [attention-to-patches]
 
@@ -116,8 +113,8 @@ void show_attention(SenseReader& reader, const Script& script, const SeenAndUnse
     for (const auto& scene : split.unseen)
       if (scene.relation == static_cast<int>(i)) scenes.push_back(scene);
     const auto gallery = draw_gallery(scenes, 1, random);
-    const auto written = write_texts(reader, script, as_patches(gallery.pictures), kLongest).front();
-    const auto tokens = script.write({written}, kPatches);
+    const auto written = write_texts(reader, script, as_patches(gallery.pictures), kLongestCaption).front();
+    const auto tokens = script.write({written}, kPicturePatches);
     const auto weights = attention_to_patches(reader, tokens, gallery.pictures);
     strips.push_back({gallery.pictures[0], written, weights, kPatchSide});
     fmt::print("  {:<42} written: {}\n", gallery.captions.front(), written);
@@ -158,7 +155,7 @@ void show_images(const PartSetting& setting) {
              all_scenes().size(), split.unseen.size());
   show_world(split, setting);
 
-  auto reader = make_reader(script);
+  auto reader = make_picture_reader(script);
   reader->to(setting.shared.device.device);
   std::int64_t all = 0;
   for (const auto& parameter : reader->parameters()) all += parameter.numel();
@@ -171,7 +168,7 @@ void show_images(const PartSetting& setting) {
   std::fflush(stdout);
   learn(reader, plan, [&](std::int64_t) {
     const auto gallery = draw_gallery(split.seen, plan.batch_size, random);
-    return SenseBatch{script.write(gallery.captions, kPatches), as_patches(gallery.pictures)};
+    return SenseBatch{script.write(gallery.captions, kPicturePatches), as_patches(gallery.pictures)};
   });
 
   show_accuracy(reader, script, split, setting.quick ? 50 : 500, random);
@@ -182,7 +179,7 @@ void show_images(const PartSetting& setting) {
     const auto small =
         torch::adaptive_avg_pool2d(read_png(*setting.picture).unsqueeze(0), {kPictureSide, kPictureSide});
     print_heading(fmt::format("{}, as {} x {} pixels", setting.picture->string(), kPictureSide, kPictureSide));
-    fmt::print("  written: {}\n", write_texts(reader, script, as_patches(small), kLongest).front());
+    fmt::print("  written: {}\n", write_texts(reader, script, as_patches(small), kLongestCaption).front());
   }
   print_heading("The same GPT with no picture, from the start of a line");
   speak(reader->gpt, script.tokenizer(), reader->gpt->options.context - 1, setting.shared.seed,

@@ -121,7 +121,7 @@ Reading read_messages(SenseReader& reader, const Script& script, std::int64_t co
   return reading;
 }
 
-SenseReader make_reader(const Script& script) {
+SenseReader make_sound_reader(const Script& script) {
   SoundEncoderOptions ears;
   ears.frames = kFrames;
   GPTOptions options;
@@ -243,7 +243,7 @@ void show_sound(const PartSetting& setting) {
   Random random(setting.shared.seed + 500);
   const auto own = setting.message ? load_message(*setting.message) : torch::Tensor();  // refused early, if at all
   print_heading("Morse code to letters");
-  auto reader = make_reader(script);
+  auto reader = make_sound_reader(script);
   reader->to(setting.shared.device.device);
   const MelOptions options;
   std::int64_t all = 0;

@@ -24,6 +24,9 @@ inline constexpr std::int64_t kPictureSide = 32;  ///< pixels of a still picture
 inline constexpr std::int64_t kClipSide = 16;     ///< pixels of a frame
 inline constexpr std::int64_t kClipFrames = 8;
 inline constexpr std::int64_t kPatchSide = 8;  ///< pixels of a patch, in both
+inline constexpr std::int64_t kPicturePatches = (kPictureSide / kPatchSide) * (kPictureSide / kPatchSide);
+inline constexpr std::int64_t kLongestCaption =
+    40;  ///< characters: "yellow triangle left of yellow triangle" and a line end
 
 /// A colour and a shape, by their places in the tables above.
 struct Thing {

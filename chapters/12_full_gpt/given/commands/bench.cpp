@@ -242,7 +242,7 @@ double time_apart(int argc, char** argv, std::size_t form) {
 }
 
 /// What the command is asked for, beside a recipe.
-struct Request {
+struct BenchRequest {
   bool ladder = false;
   std::int64_t rounds = 20, vocabulary = 65;
   std::optional<std::int64_t> form;
@@ -252,7 +252,7 @@ struct Request {
 }  // namespace
 
 int bench_command(int argc, char** argv) {
-  Request request;
+  BenchRequest request;
   CommandLine line("Times a training step, beside the fastest matrix product on this machine.", "bench");
   line.group("Bench");
   line.flag("ladder", request.ladder, "the same step in several forms, from the clear one to the fastest");

@@ -39,7 +39,7 @@ constexpr double kCacheBytes = 256e6;
 constexpr double kMostTogether = 1024;
 
 /// What the command is asked for.
-struct Request {
+struct GenerateRequest {
   std::optional<std::filesystem::path> run, prompts, prompt_file;
   std::optional<std::string> prompt;
   std::string precision = "fp32";
@@ -56,7 +56,7 @@ struct Prompt {
 };
 
 /// What is to be continued: the one prompt or each line of a file. None where the model is to begin by itself.
-std::vector<Prompt> read_prompts(const Request& request) {
+std::vector<Prompt> read_prompts(const GenerateRequest& request) {
   std::vector<Prompt> once;
   const int given = (request.prompt ? 1 : 0) + (request.prompts ? 1 : 0) + (request.prompt_file ? 1 : 0);
   if (given > 1) throw UsageError("--prompt, --prompt-file and --prompts exclude each other");
@@ -211,7 +211,7 @@ std::vector<std::string> continue_texts(LoadedRun& run, const std::vector<std::s
 }
 
 int generate_command(int argc, char** argv) {
-  Request request;
+  GenerateRequest request;
   SamplingOptions& options = request.options;
   options.temperature = 0.7;
   CommandLine line("Lets a trained GPT go on with a text.", "generate");

@@ -18,7 +18,7 @@ namespace verse {
 
 namespace {
 
-struct Request {
+struct ScaleRequest {
   double compute_ms = 0, gigabits = 1, latency_us = 50, hidden = 2.0 / 3;
   std::int64_t parameters = 10'770'816, bits = 32, most = 1024;
   std::optional<std::filesystem::path> plot;
@@ -27,7 +27,7 @@ struct Request {
 }  // namespace
 
 int scale_command(int argc, char** argv) {
-  Request request;
+  ScaleRequest request;
   CommandLine line(
       "Computes how long a step would take on N processes, each with as many rows as one has: by the time of one, the\n"
       "bytes of the gradients, and what the cables carry.",

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 /// What the command is asked for.
-struct Request {
+struct TokenizeRequest {
   std::optional<fs::path> out, tokenizer;
   std::optional<std::string> prompt, more, special;
   std::int64_t vocabulary = 1024;
@@ -44,7 +44,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// The files that are to be learned from; none means the play.
-std::vector<fs::path> files_of(const Request& request, const SharedOptions& shared) {
+std::vector<fs::path> files_of(const TokenizeRequest& request, const SharedOptions& shared) {
   std::vector<fs::path> files;
   if (shared.data) files.push_back(*shared.data);
   if (!request.more) return files;
@@ -53,7 +53,7 @@ std::vector<fs::path> files_of(const Request& request, const SharedOptions& shar
   return files;
 }
 
-int train(const Request& request, const SharedOptions& shared) {
+int train(const TokenizeRequest& request, const SharedOptions& shared) {
   if (!request.out) {
     throw UsageError("tokenize needs --out FILE, where a tokenizer is to be trained; or --tokenizer FILE, to use one");
   }
@@ -108,7 +108,7 @@ void show_count(const TextCodec& codec, const std::string& text) {
   fmt::print(stderr, "encoded in {:.3f} s: {:.1f} MB/s\n", seconds, 1e-6 * static_cast<double>(text.size()) / seconds);
 }
 
-int use(const Request& request, const SharedOptions& shared, const CommandLine& line) {
+int use(const TokenizeRequest& request, const SharedOptions& shared, const CommandLine& line) {
   for (const char* option : {"out", "vocabulary", "pattern", "special", "more"}) {
     if (line.given(option)) {
       throw UsageError(
@@ -143,7 +143,7 @@ int use(const Request& request, const SharedOptions& shared, const CommandLine& 
 }  // namespace
 
 int tokenize_command(int argc, char** argv) {
-  Request request;
+  TokenizeRequest request;
   CommandLine line(
       "Trains a tokenizer of byte pairs on --data (or the play), and writes it as a tokenizer.json. With --tokenizer "
       "it "

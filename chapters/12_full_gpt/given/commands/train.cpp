@@ -30,7 +30,7 @@ namespace verse {
 namespace {
 
 /// What the command is asked for, beside a recipe.
-struct Request {
+struct TrainRequest {
   std::optional<std::filesystem::path> out, from;
   bool resume = false;
   std::optional<std::string> tokenizer;  ///< characters, bpe, or the place of a tokenizer.json
@@ -41,7 +41,7 @@ struct Request {
 
 constexpr const char* kPreset = "small";  ///< where none is named
 
-std::filesystem::path folder_of(const Request& request, const CommandLine& line) {
+std::filesystem::path folder_of(const TrainRequest& request, const CommandLine& line) {
   if (request.out) return *request.out;
   std::string preset = kPreset;
   line.take("preset", preset);
@@ -105,7 +105,7 @@ void check_state_size(const RunState& state) {
 
 /// How the run is to read text, where that is not by the text's own characters. Pairs are learned from the training
 /// split: what validates is not looked at before.
-void choose_tokenizer(const Request& request, const Corpus& corpus, RunIdentity& identity) {
+void choose_tokenizer(const TrainRequest& request, const Corpus& corpus, RunIdentity& identity) {
   const std::string kind = request.tokenizer.value_or("characters");
   if (kind != "bpe" && (request.vocabulary || request.pattern)) {
     throw UsageError(
@@ -127,8 +127,8 @@ void choose_tokenizer(const Request& request, const Corpus& corpus, RunIdentity&
 }
 
 /// A new run, by preset and flags.
-std::unique_ptr<Training> new_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
-                                       Team& team) {
+std::unique_ptr<Training> new_training(const TrainRequest& request, const CommandLine& line,
+                                       const SharedOptions& shared, Team& team) {
   RunIdentity identity;
   std::string preset = kPreset;
   line.take("preset", preset);
@@ -161,8 +161,8 @@ std::unique_ptr<Training> new_training(const Request& request, const CommandLine
 }
 
 /// A run that goes on as it began: what it needs to know stands in its folder.
-std::unique_ptr<Training> resumed_training(const Request& request, const CommandLine& line, const SharedOptions& shared,
-                                           Team& team) {
+std::unique_ptr<Training> resumed_training(const TrainRequest& request, const CommandLine& line,
+                                           const SharedOptions& shared, Team& team) {
   if (request.from) throw UsageError("--from begins a new run, and --resume goes on with one: give one of them");
   std::unique_ptr<RunFolder> folder;
   RunState state;
@@ -227,7 +227,7 @@ std::unique_ptr<Training> resumed_training(const Request& request, const Command
 }
 
 /// A run that was begun, or begins from another, has its tokenizer already.
-void refuse_tokenizer(const Request& request, const CommandLine& line) {
+void refuse_tokenizer(const TrainRequest& request, const CommandLine& line) {
   if (!request.resume && !request.from) return;
   for (const char* option : {"tokenizer", "vocabulary", "pattern"}) {
     if (!line.given(option)) continue;
@@ -240,7 +240,7 @@ void refuse_tokenizer(const Request& request, const CommandLine& line) {
 }  // namespace
 
 int train_command(int argc, char** argv) {
-  Request request;
+  TrainRequest request;
   CommandLine line("Trains a GPT on a text.", "train");
   line.group("Run");
   line.option("out", request.out, "the run's folder; without it, runs/ and the preset's name", "RUN");

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kTogether = 32;  // tokens of a recording
 constexpr std::size_t kAhead = 2;       // recordings that the card may be asked for before the first of them is heard
-constexpr unsigned kThreads = 256, kRowWarps = 8, kSlices = 8, kChoosers = 1024;
+constexpr unsigned kWriterThreads = 256, kRowWarps = 8, kSlices = 8, kChoosers = 1024;
 
 const LinearProjection& linear(const std::shared_ptr<Projection>& projection) {
   return dynamic_cast<const LinearProjection&>(*projection);
@@ -156,13 +156,13 @@ void CardWriter::write_one() {
     auto& kept = static_cast<BlockCache&>(*cache_[static_cast<std::size_t>(i)]);
     const auto &parts = linear(block.attention->query_key_value), &output = linear(block.attention->output),
                &expand = linear(block.mlp->expand), &contract = linear(block.mlp->contract);
-    launch("ask", {3 * width / kRowWarps, 1, 1}, {kThreads, 1, 1}, stream_.data_ptr(),
+    launch("ask", {3 * width / kRowWarps, 1, 1}, {kWriterThreads, 1, 1}, stream_.data_ptr(),
            block.attention_norm->weight.data_ptr(), block.attention_norm->bias.data_ptr(), parts.weight.data_ptr(),
            parts.bias.data_ptr(), queries_.data_ptr(), kept.keys().data_ptr(), kept.values().data_ptr(),
            writing_.data_ptr());
-    launch("look_back", {heads, kSlices, 1}, {kThreads, 1, 1}, queries_.data_ptr(), kept.keys().data_ptr(),
+    launch("look_back", {heads, kSlices, 1}, {kWriterThreads, 1, 1}, queries_.data_ptr(), kept.keys().data_ptr(),
            kept.values().data_ptr(), output.weight.data_ptr(), outcomes_.data_ptr(), writing_.data_ptr());
-    launch("expand", {4 * width / kRowWarps, 1, 1}, {kThreads, 1, 1}, stream_.data_ptr(), outcomes_.data_ptr(),
+    launch("expand", {4 * width / kRowWarps, 1, 1}, {kWriterThreads, 1, 1}, stream_.data_ptr(), outcomes_.data_ptr(),
            output.bias.data_ptr(), block.mlp_norm->weight.data_ptr(), block.mlp_norm->bias.data_ptr(),
            expand.weight.data_ptr(), expand.bias.data_ptr(), after_.data_ptr(), hidden_.data_ptr());
     launch("contract", {width / 4, 1, 1}, {4 * 32, 1, 1}, hidden_.data_ptr(), contract.weight.data_ptr(),

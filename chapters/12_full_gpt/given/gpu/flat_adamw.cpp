@@ -8,9 +8,9 @@ namespace {
 
 /// Numbers that a parameter takes in the one piece.
 std::int64_t room_for(const torch::Tensor& parameter) {
-  constexpr std::int64_t kTogether = 128;
+  constexpr std::int64_t kVectorTogether = 128;
   const std::int64_t rows = parameter.dim() >= 2 ? parameter.size(0) : parameter.numel();
-  const std::int64_t together = parameter.dim() >= 2 ? kRowsTogether : kTogether;
+  const std::int64_t together = parameter.dim() >= 2 ? kRowsTogether : kVectorTogether;
   return (rows + together - 1) / together * together * (parameter.numel() / rows);
 }
 
