@@ -16,6 +16,7 @@
 #include "common/base/memory.h"
 #include "common/base/shown.h"
 #include "common/results.h"
+#include "common/short_wait.h"
 
 namespace verse {
 
@@ -45,6 +46,7 @@ int report(const std::string& message, int status) {
 }  // namespace
 
 int run_program(const std::function<int()>& body) {
+  wait_shortly();
   int status = 1;
   try {
     status = body();

@@ -116,6 +116,23 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(done.stderr, b"")
             self.assertIn(b"train" if len(arguments) < 2 else b"--seed", done.stdout)
 
+    def test_idle_threads_sleep_soon(self):
+        def spins(**more):
+            set_by_others = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS")
+            plain = {key: value for key, value in os.environ.items() if key not in set_by_others}
+            done = subprocess.run([PROGRAM, "--help"], env={**plain, "OMP_DISPLAY_ENV": "verbose", **more}, capture_output=True, text=True)
+            return re.findall(r"GOMP_SPINCOUNT = '(.*)'", done.stderr)  # once for each start
+        self.assertEqual(spins(), ["300000", "10000"] if os.cpu_count() > 1 else ["300000"])
+        self.assertEqual(spins(GOMP_SPINCOUNT="77"), ["77"])
+        self.assertEqual(spins(OMP_WAIT_POLICY="passive"), ["0"])
+        self.assertEqual(len(spins(OMP_NUM_THREADS="1")), 1)
+
+    def test_what_it_was_called_with_outlives_a_second_start(self):
+        plain = {key: value for key, value in os.environ.items() if key not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS")}
+        done = subprocess.run([PROGRAM, "a  b\n\"", ""], env=plain, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn('there is no command "a  b', done.stderr)
+
     def test_a_run_folder_is_whole(self):
         files = snapshot(self.trained)
         self.assertEqual(set(files), {"model.safetensors", "config.json", "tokenizer.json", "state.safetensors",

@@ -61,14 +61,18 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-// This program's environment without what steers GoogleTest from outside, and with the descriptor to report on.
+// This program's environment without what steers GoogleTest from outside, and with the descriptor to report on. Idle threads
+// of LibTorch's pool are to sleep soon (common/short_wait.h): a learner's machine has other work.
 std::vector<std::string> environment_of_child(const std::string& report_variable, int descriptor) {
   std::vector<std::string> result;
+  bool waits = false;  // as somebody chose
   for (char** entry = environ; *entry; ++entry) {
     const std::string_view text = *entry;
     if (text.starts_with("GTEST_") || text.starts_with(report_variable + "=")) continue;
+    waits = waits || text.starts_with("OMP_WAIT_POLICY=") || text.starts_with("GOMP_SPINCOUNT=");
     result.emplace_back(text);
   }
+  if (!waits) result.emplace_back("GOMP_SPINCOUNT=10000");
   result.push_back(fmt::format("{}={}", report_variable, descriptor));
   return result;
 }
