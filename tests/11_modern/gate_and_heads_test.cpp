@@ -15,6 +15,16 @@ namespace {
 
 using torch::Tensor;
 
+/// The device of what is made from tensors on the meta device, which holds no numbers, so that every machine has it.
+std::string place_of(const std::function<Tensor()>& make) {
+  try {
+    return make().device().str();
+  } catch (const c10::Error& error) {
+    // Not every operation is made for it; one that says so was called there.
+    return std::string(error.what()).find("Meta") != std::string::npos ? "meta" : "an error";
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // 11.6 SwiGLU.
 
@@ -108,8 +118,9 @@ Tensor speaking_heads(std::int64_t batch, std::int64_t heads, std::int64_t time,
                })
         .check("on_the_device_of_its_input",
                [](const Repeat& repeat, Answers& answers) {
+                 const auto x = torch::empty({1, 2, 3, 4}, torch::kMeta);
                  answers.add("where the heads of a tensor on the meta device lie",
-                             repeat(torch::empty({1, 2, 3, 4}, torch::kMeta), 2).device().str());
+                             place_of([&] { return repeat(x, 2); }));
                })
         .mistake("one_copy_after_the_other",
                  [](const Tensor& x, std::int64_t times) {
@@ -192,16 +203,9 @@ Tensor counted_from(std::int64_t first, std::int64_t count) {
                })
         .check("on_the_device_of_its_positions",
                [](const Window& mask, Answers& answers) {
-                 // The meta device holds no numbers, so that every machine has it.
                  const auto positions = torch::empty({3}, torch::dtype(torch::kInt64).device(torch::kMeta));
-                 std::string place;
-                 try {
-                   place = mask(positions, positions, 2).device().str();
-                 } catch (const c10::Error& error) {
-                   // Not every operation is made for it; one that says so was called there.
-                   place = std::string(error.what()).find("Meta") != std::string::npos ? "meta" : "an error";
-                 }
-                 answers.add("where the mask of positions on the meta device lies", place);
+                 answers.add("where the mask of positions on the meta device lies",
+                             place_of([&] { return mask(positions, positions, 2); }));
                })
         .mistake("one_too_many", masked_wrongly({.more = 1}))
         .mistake("one_too_few", masked_wrongly({.more = -1}))

@@ -67,13 +67,10 @@ void add_rows(Answers& answers, const std::string& of, const Int8Rows& rows) {
                  add_rows(answers, "a matrix with a row of zeros",
                           quantise(watched(torch::tensor({{0.0F, 0.0F, 0.0F}, {1.0F, -2.0F, 0.5F}}))));
                })
-        .check("types_and_gradients",
+        .check("types",
                [](const Quantise& quantise, Answers& answers) {
                  add_rows(answers, "a bfloat16 matrix", quantise(normal_input({3, 5}, 904).to(torch::kBFloat16)));
                  add_rows(answers, "a float64 matrix", quantise(normal_input({2, 5}, 905).to(torch::kFloat64)));
-                 const auto rows = quantise(normal_input({2, 3}, 906).requires_grad_());
-                 answers.add("whether the scales of a parameter carry a graph",
-                             rows.scales.requires_grad() ? "yes" : "no");
                })
         .mistake("one_scale_for_all", quantise_wrongly({.one_for_all = true}))
         .mistake("by_columns", quantise_wrongly({.by_columns = true}))

@@ -83,7 +83,7 @@ for (std::int64_t i = 0; i < head_width; i += 2) {
   frequencies.push_back(f);
 }
 
-//! [11.4] wrong: in float
+//! [11.4] wrong computed_in_float
 for (std::int64_t i = 0; i < head_width; i += 2) {
   const float f = std::pow(static_cast<float>(base), -static_cast<float>(i) / static_cast<float>(head_width));
   float stays = scaling.kind == RotaryScaling::Kind::none ? 1 : 0;
