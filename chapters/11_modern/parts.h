@@ -27,9 +27,9 @@ struct RotaryScaling {
     llama3   ///< only the slow pairs do, those in between a little (Llama Team 2024)
   };
   Kind kind = Kind::none;
-  double factor = 1;                ///< of linear and llama3; above 0 always
-  double low_frequency_factor = 1;  ///< llama3: a pair that turns fewer times than this in the original context is slow
-  double high_frequency_factor = 4;   ///< llama3: one that turns more often than this is fast; above the low one
+  double factor = 1;                  ///< of linear and llama3; above 0, whatever the kind
+  double low_frequency_factor = 1;    ///< llama3: pairs of fewer turns in the original context are slow
+  double high_frequency_factor = 4;   ///< llama3: pairs of more turns there are fast; above the low one
   std::int64_t original_context = 0;  ///< llama3: positions that the model was first trained on; at least 1
 };
 
