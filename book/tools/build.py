@@ -34,7 +34,7 @@ FONTS = [("/usr/share/fonts-sil-charis/woff2", ["CharisSIL-Regular.woff2", "Char
          ("/usr/share/fonts/truetype/jetbrains-mono", ["JetBrainsMono-Regular.ttf", "JetBrainsMono-Italic.ttf",
                                                        "JetBrainsMono-Bold.ttf"])]
 EXTRA = ["how-this-project-works", "figures-the-talk-got-wrong", "glossary", "bibliography", "authors"]
-LIMIT = 15 * 2**20
+LIMIT = 16 * 2**20
 
 
 def forms_of_glossary(text):
