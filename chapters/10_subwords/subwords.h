@@ -57,7 +57,8 @@ std::int64_t number_of(const std::string& bytes, std::vector<std::string>& token
 
 /// Training, the clear way: counts all pairs, joins the most frequent one, and begins anew, until there are
 /// `vocabulary` tokens or no pair is left. (Exercise 10.5) Sennrich, Haddow and Birch 2016, section 3.2.
-/// @param tokens each token's bytes by its number; those that are made come to the end
+/// @param tokens each token's bytes by its number; those that are made come to the end. A pair whose bytes have a token
+/// already becomes that one.
 /// @return the pairs in the order in which they were joined
 std::vector<TokenPair> learn_merges(std::vector<WeightedWord> words, std::vector<std::string>& tokens,
                                     std::int64_t vocabulary);

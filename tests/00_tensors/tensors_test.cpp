@@ -1,5 +1,6 @@
 #include "00_tensors/tensors.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -224,6 +225,15 @@ MakeLayer layer_wrongly(const std::function<void(Misregistered&, std::int64_t, s
   };
 }
 
+/// In the order of the alphabet: which was registered first does not matter.
+std::string names_of(const torch::OrderedDict<std::string, Tensor>& parameters) {
+  auto names = parameters.keys();
+  std::sort(names.begin(), names.end());
+  std::string line;
+  for (const auto& name : names) line += (line.empty() ? "`" : ", `") + name + "`";
+  return line.empty() ? "none" : line;
+}
+
 [[maybe_unused]] const auto& exercise_0_6 =
     exercise<MakeLayer>("0.6",
                         [](std::int64_t inputs, std::int64_t outputs) {
@@ -235,11 +245,10 @@ MakeLayer layer_wrongly(const std::function<void(Misregistered&, std::int64_t, s
                  // Wide enough that the deviation of what was drawn is known to a few per cent.
                  const auto layer = make(200, 100);
                  const auto parameters = layer.module->named_parameters();
-                 answers.add("parameters registered", parameters.size());
+                 answers.add("the names under which parameters are registered", names_of(parameters));
                  for (const auto& name : {"weight", "bias"}) {
                    const auto* parameter = parameters.find(name);
-                   answers.add(std::string("`") + name + "` is registered", parameter != nullptr);
-                   if (parameter == nullptr) continue;
+                   if (parameter == nullptr) continue;  // its name is missing above
                    answers.add(std::string("`") + name + "` learns (requires a gradient)", parameter->requires_grad());
                    const Tolerance drawn{0.005, 0, "it is estimated from what was drawn"};
                    answers.add(std::string("deviation of `") + name + "`",

@@ -392,8 +392,10 @@ Count count_wrongly(const std::function<void(ParameterCount&, const ModelShape&)
                  }))
         .mistake("mlp_bias_width",
                  count_wrongly([](ParameterCount& count, const ModelShape& shape) { count.mlp -= 3 * shape.width; }))
-        .mistake("no_final_norm",
-                 count_wrongly([](ParameterCount& count, const ModelShape&) { count.final_norm = 0; }));
+        .mistake("no_final_norm", count_wrongly([](ParameterCount& count, const ModelShape&) { count.final_norm = 0; }))
+        .mistake("one_layer", count_wrongly([](ParameterCount& count, const ModelShape& shape) {
+                   count.total = (1 - shape.layers) * (count.attention + count.mlp + count.norms);
+                 }));
 
 // 2.8
 // ------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "02_embeddings/embeddings.h"
 #include "04_blocks/blocks.h"
 #include "tests/04_blocks/small_model.h"
 #include "tests/harness/check.h"
@@ -234,6 +235,10 @@ torch::Tensor rows_of(const torch::Tensor& table, const torch::Tensor& rows) {
                  answers.add("add_positions(x, 0 to 2) in training, at dropout 0.5",
                              add(model, normal_input({1, 3, 8}, 2), torch::arange(3)));
                })
+        .mistake("undefined_used",
+                 [](GPT& model, const torch::Tensor& x, const torch::Tensor& positions) {
+                   return x + embed_tokens(model->position_embedding, positions);
+                 })
         .mistake("dropout_here",
                  [](GPT& model, const torch::Tensor& x, const torch::Tensor& positions) {
                    const auto sum = positions.defined() ? x + rows_of(model->position_embedding, positions) : x;

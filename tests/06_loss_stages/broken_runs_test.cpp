@@ -25,12 +25,30 @@ namespace {
 
 using Find = std::function<Finding(const RunRecord&)>;
 
-/// The lines that the checks of 6.6 to 6.12 draw, whatever 6.13 has chosen.
+/// The lines that the checks of 6.6 to 6.12 draw, whatever 6.13 has chosen: these, and others in one check of each.
 constexpr Thresholds kLines{0.5, 1e-3, 0.5, 1.0, 0.05, 0.9};
+constexpr Thresholds kOtherLines{2.0, 0.5, 0.25, 0.6, 0.2, 0.5};
+Thresholds lines_in_use = kLines;
 
-/// A finding with these lines.
+/// A finding with the lines in use.
 Find with_lines(Finding (*find)(const RunRecord&, const Thresholds&)) {
+  return [find](const RunRecord& run) { return find(run, lines_in_use); };
+}
+
+/// A finding that does not look at the thresholds.
+Find with_lines_by_heart(Finding (*find)(const RunRecord&, const Thresholds&)) {
   return [find](const RunRecord& run) { return find(run, kLines); };
+}
+
+/// A check under the other lines.
+std::function<void(const Find&, Answers&)> with_other_lines(std::function<void(const Find&, Answers&)> check) {
+  return [check = std::move(check)](const Find& find, Answers& answers) {
+    struct OtherLines {
+      OtherLines() { lines_in_use = kOtherLines; }
+      ~OtherLines() { lines_in_use = kLines; }
+    } const other_lines;
+    check(find, answers);
+  };
 }
 
 std::string name_of(Finding finding) {
@@ -136,12 +154,20 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
                  empty.rows.clear();
                  ask(find, "no rows", empty, answers);
                })
+        .check("other_thresholds", with_other_lines([](const Find& find, Answers& answers) {
+                 for (const double loss : {4.4, 6.0, 6.3}) {
+                   RunRecord run = healthy_run();
+                   run.rows.front().validation_loss = loss;
+                   ask(find, fmt::format("a first loss of {}, where 2 nats are allowed", loss), run, answers);
+                 }
+               }))
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("thresholds_ignored", with_lines_by_heart(bad_initialisation))
         .mistake("vocabulary_of_its_own",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, 0);
                    if (!loss || run.rows.front().step != 0) return Finding::unknown;
-                   return yes_if(!(*loss <= std::log(65.0) + 0.5));
+                   return yes_if(!(*loss <= std::log(65.0) + lines_in_use.initial_excess));
                  })
         .mistake("no_margin",
                  [](const RunRecord& run) {
@@ -152,30 +178,31 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
         .mistake("whatever_row_is_first",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, 0);
-                   return loss ? yes_if(!(*loss <= run.landmarks.uniform + 0.5)) : Finding::unknown;
+                   return loss ? yes_if(!(*loss <= run.landmarks.uniform + lines_in_use.initial_excess))
+                               : Finding::unknown;
                  })
         .mistake("no_number_is_fine",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, 0);
                    if (!loss || run.rows.front().step != 0) return Finding::unknown;
-                   return yes_if(*loss > run.landmarks.uniform + 0.5);
+                   return yes_if(*loss > run.landmarks.uniform + lines_in_use.initial_excess);
                  })
         .mistake("below_too",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, 0);
                    if (!loss || run.rows.front().step != 0) return Finding::unknown;
-                   return yes_if(!(std::abs(*loss - run.landmarks.uniform) <= 0.5));
+                   return yes_if(!(std::abs(*loss - run.landmarks.uniform) <= lines_in_use.initial_excess));
                  })
         .mistake("the_last_loss",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, -1);
                    if (!loss || run.rows.front().step != 0) return Finding::unknown;
-                   return yes_if(!(*loss <= run.landmarks.uniform + 0.5));
+                   return yes_if(!(*loss <= run.landmarks.uniform + lines_in_use.initial_excess));
                  })
         .mistake("nothing_is_no", [](const RunRecord& run) {
           const auto loss = validation_at(run, 0);
           if (!loss || run.rows.front().step != 0) return Finding::no;
-          return yes_if(!(*loss <= run.landmarks.uniform + 0.5));
+          return yes_if(!(*loss <= run.landmarks.uniform + lines_in_use.initial_excess));
         });
 
 // 6.8
@@ -202,7 +229,15 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
                  young.future_influence = 3.0;
                  ask(find, "a run of 40 steps with an influence of 3", young, answers);
                })
+        .check("other_thresholds", with_other_lines([](const Find& find, Answers& answers) {
+                 for (const double influence : {2e-3, 0.4, 9.5}) {
+                   RunRecord run = healthy_run();
+                   run.future_influence = influence;
+                   ask(find, fmt::format("an influence of {}, where 0.5 is allowed", influence), run, answers);
+                 }
+               }))
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("thresholds_ignored", with_lines_by_heart(sees_the_future))
         .mistake("by_the_loss",
                  [](const RunRecord& run) {
                    const auto loss = validation_at(run, -1);
@@ -216,15 +251,17 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
         .mistake("not_probed_is_no",
                  [](const RunRecord& run) {
                    const double influence = run.future_influence.value_or(0);
-                   return std::isfinite(influence) ? yes_if(influence > 1e-3) : Finding::unknown;
+                   return std::isfinite(influence) ? yes_if(influence > lines_in_use.influence) : Finding::unknown;
                  })
         .mistake("no_number_is_no",
                  [](const RunRecord& run) {
-                   return run.future_influence ? yes_if(*run.future_influence > 1e-3) : Finding::unknown;
+                   return run.future_influence ? yes_if(*run.future_influence > lines_in_use.influence)
+                                               : Finding::unknown;
                  })
         .mistake("only_with_a_fine_loss", [](const RunRecord& run) {
           if (!run.future_influence || !std::isfinite(*run.future_influence)) return Finding::unknown;
-          return yes_if(*run.future_influence > 1e-3 && validation_at(run, -1).value_or(9) < run.landmarks.triples);
+          return yes_if(*run.future_influence > lines_in_use.influence &&
+                        validation_at(run, -1).value_or(9) < run.landmarks.triples);
         });
 
 // 6.9
@@ -234,13 +271,13 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
 struct ShiftSlip {
   bool loss_alone = false, sample_alone = false, bytes = false, whatever_the_future = false, short_sample = false,
        missing_is_no = false, no_number_is_no = false;
-  double share = 0.5;
+  std::optional<double> share;
 };
 
 Find shift_with(const ShiftSlip& slip) {
   return [slip](const RunRecord& run) {
     const double influence = run.future_influence.value_or(0);
-    if (!slip.whatever_the_future && influence > 1e-3) return Finding::no;
+    if (!slip.whatever_the_future && influence > lines_in_use.influence) return Finding::no;
     const auto loss = validation_at(run, -1);
     const bool number = loss && (std::isfinite(*loss) || slip.no_number_is_no);
     const auto length = slip.bytes ? run.sample.size() : count_characters(run.sample);
@@ -248,7 +285,7 @@ Find shift_with(const ShiftSlip& slip) {
       return slip.missing_is_no ? Finding::no : Finding::unknown;
     }
     const bool fine = *loss < run.landmarks.pairs;
-    const bool repeats = repeated_share(run.sample) > slip.share;
+    const bool repeats = repeated_share(run.sample) > slip.share.value_or(lines_in_use.repeated);
     return yes_if((fine || slip.sample_alone) && (repeats || slip.loss_alone));
   };
 }
@@ -293,7 +330,15 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
                  run.rows.back().validation_loss = nan;
                  ask(find, "a validation loss at the end that is no number", run, answers);
                })
+        .check("other_thresholds", with_other_lines([](const Find& find, Answers& answers) {
+                 ask(find, "a third of the characters repeated, where a quarter is allowed, a loss of 1.9",
+                     run_that_wrote("aab ccd eef ggh iij kkl mmn oop", 1.9), answers);
+                 RunRecord run = run_that_wrote(std::string(100, 'e'), 0.05);
+                 run.future_influence = 0.1;
+                 ask(find, "a text that stands still, an influence of 0.1, where 0.5 is allowed", run, answers);
+               }))
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("thresholds_ignored", with_lines_by_heart(targets_not_shifted))
         .mistake("bytes_counted", shift_with({.bytes = true}))
         .mistake("loss_alone", shift_with({.loss_alone = true}))
         .mistake("sample_alone", shift_with({.sample_alone = true}))
@@ -310,7 +355,7 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
 struct BatchSlip {
   bool any_time = false, last_row_only = false, turned_round = false, first_row_counts = false, missing_is_no = false;
   bool whatever_training = false, no_number_is_no = false;
-  double gap = 1.0;
+  std::optional<double> gap;
 };
 
 Find batch_with(const BatchSlip& slip) {
@@ -325,7 +370,7 @@ Find batch_with(const BatchSlip& slip) {
       const double gap = *row.validation_loss - *row.train_loss;
       if (!slip.no_number_is_no && !std::isfinite(gap)) continue;
       const bool by_heart = slip.whatever_training || *row.train_loss < run.landmarks.pairs;
-      if (by_heart && (slip.turned_round ? -gap : gap) > slip.gap) return Finding::yes;
+      if (by_heart && (slip.turned_round ? -gap : gap) > slip.gap.value_or(lines_in_use.gap)) return Finding::yes;
       finding = Finding::no;
     }
     return finding;
@@ -381,7 +426,12 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
                  run.rows[3] = healthy_run().rows[3];
                  ask(find, "no number in any row but one", run, answers);
                })
+        .check("other_thresholds", with_other_lines([](const Find& find, Answers& answers) {
+                 ask(find, "a gap of 0.8, where 0.6 is allowed", run_with_gap(0.8, 200, 1000000), answers);
+                 ask(find, "a gap of 0.5, where 0.6 is allowed", run_with_gap(0.5, 200, 1000000), answers);
+               }))
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("thresholds_ignored", with_lines_by_heart(same_batch_every_step))
         .mistake("before_the_first_step",
                  [](const RunRecord& run) {
                    RunRecord later = run;
@@ -432,7 +482,7 @@ void ask_what_cannot_tell(const Find& find, Answers& answers) {
 
 /// warmup_missing() on its own, with a switch for each slip.
 struct WarmupSlip {
-  double early_rate = 0.9;
+  std::optional<double> early_rate;
   bool though_it_learned = false, however_late = false, any_length = false, first_step = false, absolute = false;
   bool late_is_no = false;
 };
@@ -447,26 +497,35 @@ Find warmup_with(const WarmupSlip& slip) {
       if (row.step == 0 || !row.learning_rate) continue;
       if (slip.first_step && row.step > 1) return Finding::unknown;
       if (!slip.however_late && row.step > run.rows.back().step / 20) break;
-      return yes_if(slip.absolute ? *row.learning_rate > 1e-3 : *row.learning_rate > slip.early_rate * peak);
+      return yes_if(slip.absolute ? *row.learning_rate > 1e-3
+                                  : *row.learning_rate > slip.early_rate.value_or(lines_in_use.early_rate) * peak);
     }
     return slip.late_is_no ? Finding::no : Finding::unknown;
   };
 }
 
-[[maybe_unused]] const auto& exercise_6_12 = exercise<Find>("6.12", with_lines(warmup_missing))
-                                                 .check("rates", ask_about_rates)
-                                                 .check("what_cannot_tell", ask_what_cannot_tell)
-                                                 .check("recorded_runs", ask_recorded_runs)
-                                                 .mistake("though_it_learned", warmup_with({.though_it_learned = true}))
-                                                 .mistake("however_late", warmup_with({.however_late = true}))
-                                                 .mistake("whatever_the_length", warmup_with({.any_length = true}))
-                                                 .mistake("step_one_alone", warmup_with({.first_step = true}))
-                                                 .mistake("an_absolute_rate", warmup_with({.absolute = true}))
-                                                 .mistake("late_is_no", warmup_with({.late_is_no = true}));
+[[maybe_unused]] const auto& exercise_6_12 =
+    exercise<Find>("6.12", with_lines(warmup_missing))
+        .check("rates", ask_about_rates)
+        .check("what_cannot_tell", ask_what_cannot_tell)
+        .check("other_thresholds", with_other_lines([](const Find& find, Answers& answers) {
+                 const auto six_tenths = [](std::int64_t step) { return step < 100 ? 6e-3 : 1e-2; };
+                 ask(find, "stuck, at 60 % of the highest rate from the first step, where half is allowed",
+                     run_with(slow, six_tenths), answers);
+                 ask(find, "stuck, warmed up", run_with(slow, warmed_up), answers);
+               }))
+        .check("recorded_runs", ask_recorded_runs)
+        .mistake("thresholds_ignored", with_lines_by_heart(warmup_missing))
+        .mistake("though_it_learned", warmup_with({.though_it_learned = true}))
+        .mistake("however_late", warmup_with({.however_late = true}))
+        .mistake("whatever_the_length", warmup_with({.any_length = true}))
+        .mistake("step_one_alone", warmup_with({.first_step = true}))
+        .mistake("an_absolute_rate", warmup_with({.absolute = true}))
+        .mistake("late_is_no", warmup_with({.late_is_no = true}));
 
 /// learning_rate_too_high() on its own, with a switch for each slip.
 struct RateSlip {
-  double rise = 0.05;
+  std::optional<double> rise;
   bool though_it_learned = false, stuck_is_enough = false, no_margin = false, missing_is_no = false;
   bool any_rise = false, end_for_worst = false, no_number_is_fine = false;
 };
@@ -490,9 +549,9 @@ Find rate_with(const RateSlip& slip) {
       rise = std::max(rise, loss - least_so_far);
       least_so_far = std::min(least_so_far, loss);
     }
-    if (slip.any_rise) return yes_if(rise > 0.05);
+    if (slip.any_rise) return yes_if(rise > lines_in_use.rise);
     if (std::isinf(least)) return slip.missing_is_no ? Finding::no : Finding::unknown;
-    return yes_if(most > least + (slip.no_margin ? 0 : slip.rise));
+    return yes_if(most > least + (slip.no_margin ? 0 : slip.rise.value_or(lines_in_use.rise)));
   };
 }
 
@@ -512,7 +571,14 @@ Find rate_with(const RateSlip& slip) {
                  const auto falls_apart = [](std::int64_t step) { return step <= 100 ? 3.2 : nan; };
                  ask(find, "no number from step 110 on", run_with(falls_apart, warmed_up), answers);
                })
+        .check("other_thresholds", with_other_lines([](const Find& find, Answers& answers) {
+                 ask(find, "stuck, a rise of 0.12, where 0.2 is allowed", run_with(rises_and_stays, warmed_up),
+                     answers);
+                 const auto rises_far = [](std::int64_t step) { return step <= 60 ? 3.0 : 3.3; };
+                 ask(find, "stuck, a rise of 0.3, where 0.2 is allowed", run_with(rises_far, warmed_up), answers);
+               }))
         .check("recorded_runs", ask_recorded_runs)
+        .mistake("thresholds_ignored", with_lines_by_heart(learning_rate_too_high))
         .mistake("though_it_learned", rate_with({.though_it_learned = true}))
         .mistake("stuck_is_enough", rate_with({.stuck_is_enough = true}))
         .mistake("no_margin", rate_with({.no_margin = true}))

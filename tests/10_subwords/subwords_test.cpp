@@ -27,15 +27,26 @@ using Words = std::vector<WeightedWord>;
 
 using Cut = std::function<std::vector<std::u32string>(std::u32string_view)>;
 
+/// Words with bars between them, and white space as it can be seen: on a terminal "a |b" and "a| b" look alike.
 std::string with_bars(const std::vector<std::u32string>& words) {
+  if (words.empty()) return "no words";
   std::string line;
-  for (const auto& word : words) line += (line.empty() ? "" : "|") + encode_utf8(word);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) line += "|";
+    for (const char32_t character : words[i]) {
+      line += character == U' '    ? "␣"
+              : character == U'\n' ? "\\n"
+              : character == U'\t' ? "\\t"
+                                   : encode_utf8(std::u32string(1, character));
+    }
+    if (words[i].empty()) line += "(an empty word)";
+  }
   return line;
 }
 
 /// What cutting does, with a slip.
 struct CutSlip {
-  bool joins_space = true, contractions = true, leaves_last = true, apart = true;
+  bool joins_space = true, contractions = true, leaves_last = true, apart = true, any_space = false;
 };
 
 Cut cut_with(const CutSlip& slip) {
@@ -48,7 +59,8 @@ Cut cut_with(const CutSlip& slip) {
     for (std::size_t begin = 0; begin < text.size();) {
       std::size_t end = begin + (slip.contractions ? contraction_at(text.substr(begin)) : 0);
       if (end == begin) {
-        if (slip.joins_space && text[begin] == U' ' && begin + 1 < text.size()) ++end;
+        const bool joins = slip.any_space ? kind_at(begin) == CharacterClass::space : text[begin] == U' ';
+        if (slip.joins_space && joins && begin + 1 < text.size()) ++end;
         CharacterClass kind = kind_at(end);
         if (kind == CharacterClass::space) kind = kind_at(end = begin);
         while (end < text.size() && kind_at(end) == kind) ++end;
@@ -99,7 +111,8 @@ std::vector<std::u32string> cut_behind(std::u32string_view text) {
         .mistake("space_behind", cut_behind)
         .mistake("no_contractions", cut_with({.contractions = false}))
         .mistake("all_spaces_kept", cut_with({.leaves_last = false}))
-        .mistake("kinds_mixed", cut_with({.apart = false}));
+        .mistake("kinds_mixed", cut_with({.apart = false}))
+        .mistake("any_white_space", cut_with({.any_space = true}));
 
 // 10.2
 // ------------------------------------------------------------------------------------------------------------------
@@ -139,9 +152,10 @@ const Words& some_words() {
               answers.add("the pairs of 1 2 1 2 (twice)", shown(count({{{1, 2, 1, 2}, 2}})));
               answers.add("the pairs of 1 (3 times)", shown(count({{{1}, 3}})));
             })
-        .check("overlapping",
+        .check("overlapping_and_turned_round",
                [](const Count& count, Answers& answers) {
                  answers.add("the pairs of 4 4 4 (3 times)", shown(count({{{4, 4, 4}, 3}})));
+                 answers.add("the pairs of 2 1 and of 1 2 (5 times)", shown(count({{{2, 1}, 1}, {{1, 2}, 5}})));
                })
         .mistake("weights_ignored",
                  [](const Words& words) {
@@ -170,11 +184,25 @@ const Words& some_words() {
                    }
                    return counts;
                  })
-        .mistake("once_a_word", [](const Words& words) {
+        .mistake("once_a_word",
+                 [](const Words& words) {
+                   PairCounts counts;
+                   for (const auto& word : words) {
+                     for (const auto& [pair, count] : plain_counts({{word.tokens, 1}})) counts[pair] += word.weight;
+                   }
+                   return counts;
+                 })
+        .mistake("last_word_alone",
+                 [](const Words& words) {
+                   PairCounts counts;
+                   for (const auto& word : words) {
+                     for (const auto& [pair, count] : plain_counts({word})) counts[pair] = word.weight;
+                   }
+                   return counts;
+                 })
+        .mistake("either_order", [](const Words& words) {
           PairCounts counts;
-          for (const auto& word : words) {
-            for (const auto& [pair, count] : plain_counts({{word.tokens, 1}})) counts[pair] += word.weight;
-          }
+          for (const auto& [pair, count] : plain_counts(words)) counts[std::minmax(pair.first, pair.second)] += count;
           return counts;
         });
 
@@ -191,12 +219,14 @@ std::string shown(TokenPair pair) {
     exercise<MostFrequent>("10.3", most_frequent)
         .check("one_is_largest",
                [](const MostFrequent& choose, Answers& answers) {
-                 answers.add("of (1 2): 3, (2 1): 7, (5 5): 4", shown(choose({{{1, 2}, 3}, {{2, 1}, 7}, {{5, 5}, 4}})));
+                 answers.add("the pair of (1 2): 3, (2 1): 7, (5 5): 4",
+                             shown(choose({{{1, 2}, 3}, {{2, 1}, 7}, {{5, 5}, 4}})));
                })
         .check("ties",
                [](const MostFrequent& choose, Answers& answers) {
-                 answers.add("of (3 1): 6, (2 9): 6, (2 4): 6, (1 1): 2",
-                             shown(choose({{{3, 1}, 6}, {{2, 9}, 6}, {{2, 4}, 6}, {{1, 1}, 2}})));
+                 answers.add(
+                     "the pair of (4 5): 6, (3 1): 6, (2 9): 6, (2 4): 6, (1 1): 2, (7 7): 1",
+                     shown(choose({{{4, 5}, 6}, {{3, 1}, 6}, {{2, 9}, 6}, {{2, 4}, 6}, {{1, 1}, 2}, {{7, 7}, 1}})));
                })
         .mistake("last_of_equals",
                  [](const PairCounts& counts) {
@@ -212,7 +242,8 @@ std::string shown(TokenPair pair) {
                                            [](const auto& a, const auto& b) { return a.second < b.second; })
                        ->first;
                  })
-        .mistake("largest_numbers", [](const PairCounts& counts) { return std::prev(counts.end())->first; });
+        .mistake("largest_numbers", [](const PairCounts& counts) { return std::prev(counts.end())->first; })
+        .mistake("smallest_numbers", [](const PairCounts& counts) { return counts.begin()->first; });
 
 // 10.4
 // ------------------------------------------------------------------------------------------------------------------
@@ -221,7 +252,7 @@ using Join = std::function<void(Words&, TokenPair, std::int64_t)>;
 
 /// What joining does, with a slip.
 struct JoinSlip {
-  bool all = true, skips = true, either = false;
+  bool all = true, skips = true, either = false, in_place = true, to_the_end = true;
 };
 
 Join join_with(const JoinSlip& slip) {
@@ -229,7 +260,7 @@ Join join_with(const JoinSlip& slip) {
     for (auto& word : words) {
       Numbers joined;
       bool done = false;
-      for (std::size_t i = 0; i < word.tokens.size(); ++i) {
+      for (std::size_t i = 0; i + (slip.to_the_end ? 0 : 1) < word.tokens.size(); ++i) {
         const TokenPair here =
             i + 1 < word.tokens.size() ? TokenPair{word.tokens[i], word.tokens[i + 1]} : TokenPair{-1, -1};
         const bool fits = here == pair || (slip.either && here == TokenPair{pair.second, pair.first});
@@ -241,7 +272,7 @@ Join join_with(const JoinSlip& slip) {
         joined.push_back(made);
         if (slip.skips) ++i;
       }
-      word.tokens = joined;
+      if (slip.in_place) word.tokens = joined;
     }
   };
 }
@@ -269,7 +300,9 @@ void join_from_the_right(Words& words, TokenPair pair, std::int64_t made) {
         .mistake("first_only", join_with({.all = false}))
         .mistake("from_the_right", join_from_the_right)
         .mistake("right_half_stays", join_with({.skips = false}))
-        .mistake("either_order", join_with({.either = true}));
+        .mistake("either_order", join_with({.either = true}))
+        .mistake("copies_joined", join_with({.in_place = false}))
+        .mistake("last_token_lost", join_with({.to_the_end = false}));
 
 // 10.5
 // ------------------------------------------------------------------------------------------------------------------
@@ -288,7 +321,7 @@ Words words_of(const std::vector<std::pair<std::string, std::int64_t>>& texts) {
 
 /// What training does, with a slip.
 struct LearnSlip {
-  bool recounts = true;
+  bool recounts = true, counts_all = true, looks_up = true, left_first = true;
   std::int64_t more = 0, least = 1;
 };
 
@@ -296,14 +329,21 @@ Learn learn_with(const LearnSlip& slip) {
   return [slip](Words words, std::vector<std::string>& tokens, std::int64_t vocabulary) {
     std::vector<TokenPair> merges;
     PairCounts counts = plain_counts(words);
-    while (static_cast<std::int64_t>(tokens.size()) < vocabulary + slip.more) {
+    const auto enough = [&] {
+      const auto number = static_cast<std::int64_t>(slip.counts_all ? tokens.size() : merges.size());
+      return number >= vocabulary + slip.more;
+    };
+    while (!enough()) {
       if (slip.recounts) counts = plain_counts(words);
       if (counts.empty()) break;
       const TokenPair pair = plain_best(counts);
       if (counts[pair] < slip.least) break;
+      const auto text_of = [&](std::int64_t token) { return tokens[static_cast<std::size_t>(token)]; };
       const std::string bytes =
-          tokens[static_cast<std::size_t>(pair.first)] + tokens[static_cast<std::size_t>(pair.second)];
-      plain_join(words, pair, number_of(bytes, tokens));
+          slip.left_first ? text_of(pair.first) + text_of(pair.second) : text_of(pair.second) + text_of(pair.first);
+      if (!slip.looks_up) tokens.push_back(bytes);
+      const auto made = slip.looks_up ? number_of(bytes, tokens) : static_cast<std::int64_t>(tokens.size()) - 1;
+      plain_join(words, pair, made);
       merges.push_back(pair);
       if (!slip.recounts) counts.erase(pair);
     }
@@ -312,8 +352,7 @@ Learn learn_with(const LearnSlip& slip) {
 }
 
 void add_learned(const Learn& learn, Answers& answers, const std::string& name, const Words& words,
-                 std::int64_t vocabulary) {
-  std::vector<std::string> tokens = {"a", "b", "c", "d", "e"};
+                 std::int64_t vocabulary, std::vector<std::string> tokens = {"a", "b", "c", "d", "e"}) {
   std::string merges;
   for (const TokenPair& pair : learn(words, tokens, vocabulary)) merges += shown(pair);
   answers.add("the merges of " + name, merges);
@@ -334,10 +373,17 @@ void add_learned(const Learn& learn, Answers& answers, const std::string& name, 
             [](const Learn& learn, Answers& answers) {
               add_learned(learn, answers, "aaaa (2), de (1) up to 20 tokens", words_of({{"aaaa", 2}, {"de", 1}}), 20);
             })
+        .check("bytes_that_have_a_token",
+               [](const Learn& learn, Answers& answers) {
+                 add_learned(learn, answers, "abc (3), abd (2) up to 8 tokens, with ab among those of the beginning",
+                             words_of({{"abc", 3}, {"abd", 2}}), 8, {"a", "b", "c", "d", "e", "ab"});
+               })
         .mistake("counted_once", learn_with({.recounts = false}))
         .mistake("one_too_many", learn_with({.more = 1}))
-        .mistake("only_new_counted", learn_with({.more = 5}))
-        .mistake("stops_at_one", learn_with({.least = 2}));
+        .mistake("only_new_counted", learn_with({.counts_all = false}))
+        .mistake("stops_at_one", learn_with({.least = 2}))
+        .mistake("always_added", learn_with({.looks_up = false}))
+        .mistake("halves_exchanged", learn_with({.left_first = false}));
 
 }  // namespace
 }  // namespace verse

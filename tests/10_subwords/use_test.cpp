@@ -41,7 +41,7 @@ using Update = std::function<void(Words&, PairCounts&, TokenPair, std::int64_t)>
 
 /// What keeping the counts does, with a slip.
 struct UpdateSlip {
-  bool takes = true, weights = true, erases = true;
+  bool takes = true, weights = true, erases = true, keeps_word = true;
 };
 
 Update update_with(const UpdateSlip& slip) {
@@ -59,7 +59,7 @@ Update update_with(const UpdateSlip& slip) {
       for (const auto& [each, count] : before) {
         if (slip.erases && counts[each] == 0) counts.erase(each);
       }
-      word.tokens = alone.front().tokens;
+      if (slip.keeps_word) word.tokens = alone.front().tokens;
     }
   };
 }
@@ -93,7 +93,8 @@ void add_updated(const Update& update, Answers& answers, const std::string& name
                  })
         .mistake("nothing_taken", update_with({.takes = false}))
         .mistake("weights_ignored", update_with({.weights = false}))
-        .mistake("zeros_stay", update_with({.erases = false}));
+        .mistake("zeros_stay", update_with({.erases = false}))
+        .mistake("words_left", update_with({.keeps_word = false}));
 
 // 10.7
 // ------------------------------------------------------------------------------------------------------------------
@@ -129,8 +130,11 @@ Encode encode_with(const std::function<bool(std::int64_t made, std::int64_t best
                  answers.add("0 1 2", shown(encode({0, 1, 2}, merges)));
                  answers.add("0 1 2 0 1", shown(encode({0, 1, 2, 0, 1}, merges)));
                  answers.add("2 2", shown(encode({2, 2}, merges)));
+                 answers.add("2 0 1 2", shown(encode({2, 0, 1, 2}, merges)));
                  answers.add("5 6 7, where 5 6 was learned before 6 7",
                              shown(encode({5, 6, 7}, {{{5, 6}, 20}, {{6, 7}, 21}})));
+                 answers.add("9 3 4, where 9 3 was learned before 3 4",
+                             shown(encode({9, 3, 4}, {{{9, 3}, 20}, {{3, 4}, 21}})));
                  answers.add("nothing", shown(encode({}, merges)));
                })
         .check("equal_pairs",
@@ -142,26 +146,43 @@ Encode encode_with(const std::function<bool(std::int64_t made, std::int64_t best
         .mistake("leftmost", encode_with([](std::int64_t, std::int64_t) { return false; }))
         .mistake("longest_first", encode_with([](std::int64_t made, std::int64_t best) { return made > best; }))
         .mistake("rightmost_of_equals", encode_with([](std::int64_t made, std::int64_t best) { return made <= best; }))
-        .mistake("one_round", encode_with([](std::int64_t made, std::int64_t best) { return made < best; }, true));
+        .mistake("one_round", encode_with([](std::int64_t made, std::int64_t best) { return made < best; }, true))
+        .mistake("order_of_the_pairs", [](const Numbers& tokens, const std::map<TokenPair, std::int64_t>& made_by) {
+          Words word = {{tokens, 1}};
+          for (const auto& [pair, made] : made_by) plain_join(word, pair, made);
+          return word.front().tokens;
+        });
 
 // 10.8
 // ------------------------------------------------------------------------------------------------------------------
 
 using Whole = std::function<std::size_t(std::string_view)>;
 
+/// What can be shown, if no character were longer than so many bytes.
+std::size_t whole_by(std::string_view bytes, std::size_t longest) {
+  std::size_t begin = bytes.size();
+  while (begin > 0 && (static_cast<unsigned char>(bytes[begin - 1]) & 0xC0U) == 0x80U) --begin;
+  if (begin == 0) return begin;
+  const auto first = static_cast<unsigned char>(bytes[--begin]);
+  const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : 3;
+  return begin + std::min(length, longest) <= bytes.size() ? bytes.size() : begin;
+}
+
 [[maybe_unused]] const auto& exercise_10_8 =
     exercise<Whole>("10.8", whole_characters)
         .check("ascii",
                [](const Whole& whole, Answers& answers) {
-                 answers.add("of the bytes of \"abc\"", whole("abc"));
-                 answers.add("of no bytes", whole(""));
+                 answers.add("bytes of \"abc\" that can be shown", whole("abc"));
+                 answers.add("bytes of an empty text that can be shown", whole(""));
                })
         .check("byte_after_byte",
                [](const Whole& whole, Answers& answers) {
                  const std::string text = "aé€🙂z";
                  for (std::size_t length = 1; length <= text.size(); ++length) {
-                   answers.add("of the first " + std::to_string(length) + " bytes of aé€🙂z",
-                               whole(std::string_view(text).substr(0, length)));
+                   // a has one byte, é two, € three, 🙂 four.
+                   answers.add(
+                       "bytes that can be shown when " + std::to_string(length) + " of aé€🙂z have arrived",
+                       whole(std::string_view(text).substr(0, length)));
                  }
                })
         .mistake("all_shown", [](std::string_view bytes) { return bytes.size(); })
@@ -177,14 +198,8 @@ using Whole = std::function<std::size_t(std::string_view)>;
                                                   [](char byte) { return static_cast<unsigned char>(byte) >= 0x80; });
                    return static_cast<std::size_t>(end - bytes.begin());
                  })
-        .mistake("two_bytes", [](std::string_view bytes) {
-          std::size_t begin = bytes.size();
-          while (begin > 0 && (static_cast<unsigned char>(bytes[begin - 1]) & 0xC0U) == 0x80U) --begin;
-          if (begin == 0) return begin;
-          --begin;
-          const std::size_t length = static_cast<unsigned char>(bytes[begin]) < 0x80 ? 1 : 2;
-          return begin + length <= bytes.size() ? bytes.size() : begin;
-        });
+        .mistake("two_bytes", [](std::string_view bytes) { return whole_by(bytes, 2); })
+        .mistake("three_bytes_at_most", [](std::string_view bytes) { return whole_by(bytes, 3); });
 
 // 10.9
 // ------------------------------------------------------------------------------------------------------------------
@@ -268,7 +283,20 @@ std::vector<TextPiece> split_by_list(std::string_view text, const std::vector<st
         .mistake("shorter_first", split_with([](std::size_t length, std::size_t best) { return length < best; }))
         .mistake("by_list", split_by_list)
         .mistake("empty_pieces", split_with(longer, /*keeps_empty=*/true))
-        .mistake("dropped", split_with(longer, /*keeps_empty=*/false, /*keeps_special=*/false));
+        .mistake("dropped", split_with(longer, /*keeps_empty=*/false, /*keeps_special=*/false))
+        .mistake("not_marked",
+                 [](std::string_view text, const std::vector<std::string>& special) {
+                   auto pieces = split_with(longer)(text, special);
+                   for (auto& piece : pieces) piece.special = false;
+                   return pieces;
+                 })
+        .mistake("end_lost",
+                 [](std::string_view text, const std::vector<std::string>& special) {
+                   auto pieces = split_with(longer)(text, special);
+                   if (!pieces.empty() && !pieces.back().special) pieces.pop_back();
+                   return pieces;
+                 })
+        .mistake("first_of_the_list", split_with([](std::size_t, std::size_t) { return false; }));
 
 // 10.10
 // ------------------------------------------------------------------------------------------------------------------
@@ -279,8 +307,9 @@ using Bits = std::function<double(double, std::int64_t, std::int64_t)>;
     exercise<Bits>("10.10", bits_per_byte)
         .check("a_loss",
                [](const Bits& bits, Answers& answers) {
-                 answers.add("of 2 nats a token, 1000 tokens for 2500 bytes", bits(2.0, 1000, 2500));
-                 answers.add("of 1.47 nats a token, 111540 tokens for as many bytes", bits(1.47, 111540, 111540));
+                 answers.add("bits a byte of 2 nats a token, 1000 tokens for 2500 bytes", bits(2.0, 1000, 2500));
+                 answers.add("bits a byte of 1.47 nats a token, 111540 tokens for as many bytes",
+                             bits(1.47, 111540, 111540));
                })
         .mistake("bits_a_token", [](double nats, std::int64_t, std::int64_t) { return nats / std::log(2.0); })
         .mistake("nats_a_byte",
@@ -291,8 +320,16 @@ using Bits = std::function<double(double, std::int64_t, std::int64_t)>;
                  [](double nats, std::int64_t tokens, std::int64_t bytes) {
                    return nats * std::log(2.0) * static_cast<double>(tokens) / static_cast<double>(bytes);
                  })
-        .mistake("other_way", [](double nats, std::int64_t tokens, std::int64_t bytes) {
-          return nats / std::log(2.0) * static_cast<double>(bytes) / static_cast<double>(tokens);
+        .mistake("other_way",
+                 [](double nats, std::int64_t tokens, std::int64_t bytes) {
+                   return nats / std::log(2.0) * static_cast<double>(bytes) / static_cast<double>(tokens);
+                 })
+        .mistake("whole_number_division",
+                 [](double nats, std::int64_t tokens, std::int64_t bytes) {
+                   return nats / std::log(2.0) * static_cast<double>(tokens / bytes);
+                 })
+        .mistake("logarithm_of_the_loss", [](double nats, std::int64_t tokens, std::int64_t bytes) {
+          return std::log2(nats) * static_cast<double>(tokens) / static_cast<double>(bytes);
         });
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "tests/harness/check.h"
 #include "tests/harness/difference.h"
+#include "tests/harness/guarded_memory.h"
 #include "tests/harness/record.h"
 #include "tests/harness/report_listener.h"
 #include "tests/harness/test_device.h"
@@ -49,7 +50,10 @@ class BodiesInUse {
 
 Answers collect_linked(const ExerciseBase& exercise, std::size_t index, const Answers* truth, int body) {
   const BodiesInUse bodies(exercise.id(), body);
-  return collect_answers(truth, [&](Answers& into) { exercise.run_linked(index, into); });
+  return collect_answers(truth, [&](Answers& into) {
+    const GuardedMemory guarded;
+    exercise.run_linked(index, into);
+  });
 }
 
 /// The truth of one case: from the record for a learner, worked out on the spot by the reference itself.

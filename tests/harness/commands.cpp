@@ -86,7 +86,7 @@ const std::vector<Command>& all_commands() {
        "Hints, known mistakes (three an exercise), sections that exist, marks, minutes. Exit status: 1 on a finding.\n",
        run_lint},
       {"try",
-       {"FILE...", 1, 1000, {"--faults", "--details"}, {"--build-dir", "--only", "--named"}},
+       {"FILE...", 1, 1000, {"--faults", "--details"}, {"--build-dir", "--only", "--named", "--right", "--wrong"}},
        "judge lists of right and wrong answers to exercises",
        "A list (tests/course/answers/ has ours) holds answers under headings: `//! [3.1] wrong no_scaling: why`,\n"
        "`//! [3.1] right: why`. Each answer stands in for the reference's body, many in one program, and is judged.\n"
@@ -94,6 +94,8 @@ const std::vector<Command>& all_commands() {
        "  --details          print what the check says of each\n"
        "  --only N.M         only answers to one exercise, or (N) to one chapter\n"
        "  --named PERCENT    so many of the wrong answers have to be recognised as a known mistake\n"
+       "  --right N          so many right answers at least there have to be to each exercise\n"
+       "  --wrong N          so many wrong ones\n"
        "  --build-dir DIR    the build folder (default: build in the repository)\n"
        "Exit status: 0 where every verdict is what the list says.\n",
        run_try},

@@ -178,19 +178,47 @@ std::string verdict_of(const Trial& trial) {
   return trial.named.empty() ? "rejected" : "rejected: " + trial.named;
 }
 
+// Whether `--only` asks for an exercise: it names one, or its chapter.
+bool asked_for(const std::string& exercise, const std::optional<std::string>& only) {
+  return !only || exercise == *only || exercise.substr(0, exercise.find('.')) == *only;
+}
+
+// Tells of each exercise that has fewer answers than are wanted. @return how many there are
+std::size_t too_few(const Course& course, const std::vector<Trial>& trials, const std::optional<std::string>& only,
+                    std::size_t wanted_right, std::size_t wanted_wrong) {
+  std::size_t faults = 0;
+  for (const int number : course.numbers()) {
+    for (const Exercise& exercise : course.chapter(number).exercises) {
+      if (!asked_for(exercise.id, only)) continue;
+      const auto count = [&](bool right) {
+        return static_cast<std::size_t>(std::count_if(trials.begin(), trials.end(), [&](const Trial& trial) {
+          return trial.answer.exercise == exercise.id && trial.answer.right == right;
+        }));
+      };
+      if (count(true) >= wanted_right && count(false) >= wanted_wrong) continue;
+      fmt::print("*** {} has {} right and {} wrong answers; wanted are at least {} and {}\n", exercise.id, count(true),
+                 count(false), wanted_right, wanted_wrong);
+      ++faults;
+    }
+  }
+  return faults;
+}
+
 }  // namespace
 
 int run_try(const Course& course, const Arguments& arguments) {
   const fs::path build = fs::absolute(arguments.setting("--build-dir").value_or((course.root() / "build").string()));
   const std::optional<std::string> only = arguments.setting("--only");
   const double wanted_share = arguments.setting("--named") ? arguments.number("--named", 0) : 0;
+  const auto wanted_right = static_cast<std::size_t>(arguments.setting("--right") ? arguments.number("--right", 0) : 0);
+  const auto wanted_wrong = static_cast<std::size_t>(arguments.setting("--wrong") ? arguments.number("--wrong", 0) : 0);
 
   std::vector<Trial> trials;
   for (const std::string& file : arguments.words()) {
     if (!fs::is_regular_file(file)) throw UsageError(fmt::format("{} is no file", file));
     for (ListedAnswer& answer : read_answers(read_file(file), fs::absolute(file).lexically_normal().string())) {
       course.exercise(answer.exercise);  // throws where there is none
-      if (only && answer.exercise != *only && answer.exercise.substr(0, answer.exercise.find('.')) != *only) continue;
+      if (!asked_for(answer.exercise, only)) continue;
       trials.push_back({std::move(answer), "", false, false, "", "", 0});
     }
   }
@@ -225,6 +253,7 @@ int run_try(const Course& course, const Arguments& arguments) {
     fmt::print("*** {:g}% of the wrong answers were to be named\n", wanted_share);
     ++faults;
   }
+  faults += too_few(course, trials, only, wanted_right, wanted_wrong);
   fmt::print("{} passed, {} failed\n", trials.size() - std::min(faults, trials.size()), faults);
   return faults == 0 ? 0 : 1;
 }

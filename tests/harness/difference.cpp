@@ -191,13 +191,15 @@ std::optional<std::string> first_difference(const Answers& expected, const Answe
 std::string explain_libtorch_error(const std::string& message) {
   static const std::pair<const char*, const char*> sentences[] = {
       {"undefined Tensor",
-       "a tensor was used that has no value yet (such as .grad() before backward(), or a member "
-       "that was never assigned)"},
+       "a tensor was used that has no value (such as .grad() before backward(), a member that was never assigned, or "
+       "an argument that may be left out: ask .defined() first)"},
       {"Expected a proper Tensor but got None",
-       "a tensor was used that has no value yet (such as .grad() before "
-       "backward(), or a member that was never assigned)"},
+       "a tensor was used that has no value (such as .grad() before backward(), a member that was never assigned, or "
+       "an argument that may be left out: ask .defined() first)"},
       {"with 0 elements cannot be converted to Scalar", "item() was asked of a tensor without elements"},
       {"elements cannot be converted to Scalar", "item() was asked of a tensor with more than one element"},
+      {"Can only index with tensors that are scalars",
+       "a tensor of several numbers stands between [ and ], which take one: index({...}) and index_select() take many"},
       {"tensors used as indices must be", "a tensor of another type than int64 or bool was used as an index"},
       {"does not require grad and does not have a grad_fn",
        "backward() was called on something that no parameter leads to: it was cut off (a NoGradGuard, detach(), "

@@ -76,8 +76,8 @@ std::string explain_signal(int number) {
   switch (number) {
     case SIGSEGV:
     case SIGBUS:
-      return "it read or wrote memory that is not its own (SIGSEGV): an index past the end, a null pointer, or a "
-             "function that calls itself without end";
+      return "it read or wrote memory that is not its own (SIGSEGV): an index past the end, something that is gone "
+             "already, a null pointer, or a function that calls itself without end";
     case SIGILL:
     case SIGTRAP:
       return "it dereferenced a null pointer, or reached the end of a function without a return (SIGILL)";

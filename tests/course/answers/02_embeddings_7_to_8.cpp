@@ -78,6 +78,19 @@ count.final_norm = 2 * w;
 count.total = count.token_embedding + count.position_embedding + static_cast<int>(l * count.block) + count.final_norm;
 return count;
 
+//! [2.7] wrong one_layer: the layers forgotten
+const std::int64_t w = shape.width;
+ParameterCount count;
+count.token_embedding = w * shape.vocabulary_size;
+count.position_embedding = w * shape.context;
+count.attention = 4 * w * (w + 1);
+count.mlp = 8 * w * w + 5 * w;
+count.norms = 4 * w;
+count.block = count.attention + count.mlp + count.norms;
+count.final_norm = 2 * w;
+for (const auto part : {count.token_embedding, count.position_embedding, count.block, count.final_norm}) count.total += part;
+return count;
+
 //! [2.7] right: summed from the total down
 const std::int64_t w = shape.width, square = w * w;
 ParameterCount count;
@@ -89,6 +102,36 @@ count.token_embedding = w * shape.vocabulary_size;
 count.position_embedding = w * shape.context;
 count.total = w * (shape.vocabulary_size + shape.context) + shape.layers * count.block + 2 * w;
 return count;
+
+//! [2.7] right: matrix by matrix, and its bias
+const std::int64_t w = shape.width;
+const auto projection = [](std::int64_t inputs, std::int64_t outputs) { return inputs * outputs + outputs; };
+ParameterCount count;
+for (int i = 0; i < 4; ++i) count.attention += projection(w, w);
+count.mlp = projection(w, 4 * w) + projection(4 * w, w);
+count.final_norm = w + w;
+count.norms = count.final_norm + count.final_norm;
+count.block = count.norms + count.mlp + count.attention;
+count.token_embedding = shape.vocabulary_size * w;
+count.position_embedding = shape.context * w;
+for (std::int64_t layer = 0; layer < shape.layers; ++layer) count.total += count.block;
+count.total += count.final_norm + count.position_embedding + count.token_embedding;
+return count;
+
+//! [2.7] right: tensors made and counted, without memory
+const auto meta = torch::device(torch::kMeta);
+const auto size = [&](std::initializer_list<std::int64_t> sizes) { return torch::empty(torch::IntArrayRef(sizes), meta).numel(); };
+const std::int64_t w = shape.width;
+ParameterCount c;
+c.token_embedding = size({shape.vocabulary_size, w});
+c.position_embedding = size({shape.context, w});
+c.attention = size({3 * w, w}) + size({3 * w}) + size({w, w}) + size({w});
+c.mlp = size({4 * w, w}) + size({4 * w}) + size({w, 4 * w}) + size({w});
+c.norms = size({2, 2, w});
+c.block = c.attention + c.mlp + c.norms;
+c.final_norm = size({2, w});
+c.total = c.token_embedding + c.position_embedding + size({shape.layers, c.block}) + c.final_norm;
+return c;
 
 //! [2.8] wrong always_tied: always tied
 return embed_tokens(token_table, tokens).matmul(token_table.t());

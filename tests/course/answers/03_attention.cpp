@@ -181,6 +181,21 @@ if (dropout == 0) return weights.matmul(value);
 const auto kept = (torch::rand_like(weights) >= dropout).to(weights.dtype());
 return (weights * kept / (1 - dropout)).matmul(value);
 
+//! [3.4] right: one query after the other
+std::vector<torch::Tensor> rows, all_weights;
+auto sizes = query.sizes().vec();
+sizes.back() = key.size(-2);
+const auto allowed = mask.expand(sizes);
+for (std::int64_t t = 0; t < query.size(-2); ++t) {
+  const auto scores = (query.narrow(-2, t, 1) * key).sum(-1).unsqueeze(-2) / std::sqrt(static_cast<double>(query.size(-1)));
+  all_weights.push_back(scores.masked_fill(allowed.narrow(-2, t, 1).logical_not(), -INFINITY).softmax(-1));
+}
+const auto weights = torch::cat(all_weights, -2);
+if (weights_out != nullptr) *weights_out = weights;
+const auto used = torch::dropout(weights, dropout, dropout > 0);
+for (std::int64_t t = 0; t < query.size(-2); ++t) rows.push_back((used.narrow(-2, t, 1).transpose(-2, -1) * value).sum(-2, true));
+return torch::cat(rows, -2);
+
 //! [3.5] wrong wrong_reshape: view without transpose
 return x.view({x.size(0), heads, x.size(1), x.size(2) / heads});
 
@@ -318,6 +333,11 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, options.dropout) : attend(query, key, value, mask, extras.weights, options.dropout);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, true);
 
+//! [3.7] wrong: query, value, key
+const auto parts = query_key_value->forward(x).chunk(3, -1);
+const auto query = split_heads(parts[0], options.heads), value = split_heads(parts[1], options.heads), key = split_heads(parts[2], options.heads);
+return torch::dropout(output->forward(merge_heads(mix(query, key, value, extras))), options.dropout, is_training());
+
 //! [3.7] right: narrow, and LinearProjection taken apart
 const auto all = query_key_value->forward(x);
 const auto width = options.width;
@@ -338,3 +358,18 @@ else mixed = at::scaled_dot_product_attention(query, key, value, mask, p, false)
 auto result = output->forward(merge_heads(mixed));
 if (is_training()) result = torch::dropout(result, options.dropout, true);
 return result;
+
+//! [3.7] right: one head's number of dimensions more, cut in one go
+const std::int64_t batch = x.size(0), time = x.size(1), width = options.width, heads = options.heads;
+const auto parts = query_key_value->forward(x).view({batch, time, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
+const auto mixed = mix(parts[0], parts[1], parts[2], extras);
+auto y = output->forward(mixed.permute({0, 2, 1, 3}).flatten(2));
+if (is_training() && options.dropout > 0) y = torch::nn::functional::dropout(y, torch::nn::functional::DropoutFuncOptions().p(options.dropout));
+return y;
+
+//! [3.7] right: split by sizes, heads listed and stacked
+const auto pieces = query_key_value->forward(x).split(options.width, 2);
+const auto by_heads = [&](const torch::Tensor& all) { return torch::stack(all.chunk(options.heads, -1), 1); };
+const auto mixed = mix(by_heads(pieces[0]), by_heads(pieces[1]), by_heads(pieces[2]), extras);
+const auto together = torch::cat(mixed.unbind(1), -1);
+return torch::dropout((*output).forward(together), options.dropout, this->is_training());

@@ -149,6 +149,10 @@ auto y = contract->forward(gelu(expand->forward(x), options));
 if (!is_training() || options.dropout == 0) return y;
 return y * (torch::rand_like(y) >= options.dropout).to(y.dtype()) / (1 - options.dropout);
 
+//! [4.3] right: in one line, by the functional dropout
+namespace F = torch::nn::functional;
+return F::dropout(contract->forward(gelu(expand->forward(x), options)), F::DropoutFuncOptions().p(options.dropout).training(is_training()));
+
 //! [4.4] wrong post_norm: post-norm
 const auto y = attention_norm->forward(x + attention->forward(x, extras));
 return mlp_norm->forward(y + mlp->forward(y));
@@ -206,6 +210,12 @@ stream += attention->forward(attention_norm->forward(x), extras);
 const auto after = stream.clone();
 stream += mlp->forward(mlp_norm->forward(after));
 return stream;
+
+//! [4.4] right: one loop over two branches
+const std::vector<std::function<torch::Tensor(const torch::Tensor&)>> branches = {
+    [&](const torch::Tensor& y) { return attention(attention_norm(y), extras); },
+    [&](const torch::Tensor& y) { return mlp(mlp_norm(y)); }};
+return std::accumulate(branches.begin(), branches.end(), x, [](const torch::Tensor& y, const auto& branch) { return y + branch(y); });
 
 //! [4.5] wrong seeded_inside: seeded inside
 torch::manual_seed(42);
@@ -291,6 +301,32 @@ for (auto& p : named_parameters()) {
   else data.fill_(name.ends_with(".bias") ? 0 : 1);
 }
 
+//! [4.5] right: module by module, by hand
+torch::NoGradGuard guard;
+const double small = 0.02 * std::pow(2.0 * static_cast<double>(options.layers), -0.5);
+const auto norm = [](LayerNorm& layer) {
+  layer->weight.fill_(1);
+  layer->bias.fill_(0);
+};
+const auto projection = [](Projection& layer, double deviation) {
+  for (auto& p : layer.named_parameters()) {
+    if (p.key() == "weight") p->copy_(at::normal(0.0, deviation, p->sizes()));
+    else p->zero_();
+  }
+};
+token_embedding.copy_(torch::randn(token_embedding.sizes()).mul(0.02));
+position_embedding.normal_(0, 0.02);
+for (std::size_t i = 0; i < blocks->size(); ++i) {
+  auto& block = blocks->at<BlockImpl>(i);
+  norm(block.attention_norm);
+  norm(block.mlp_norm);
+  projection(*block.attention->query_key_value, 0.02);
+  projection(*block.attention->output, small);
+  projection(*block.mlp->expand, 0.02);
+  projection(*block.mlp->contract, small);
+}
+norm(final_norm);
+
 //! [4.6] wrong: dropout inside
 if (!positions.defined()) return x;
 return torch::dropout(x + embed_tokens(position_embedding, positions), 0.5, is_training());
@@ -307,7 +343,7 @@ return x + position_embedding.slice(0, 0, x.size(1));
 const auto where = positions.defined() ? positions : torch::arange(x.size(1));
 return x + embed_tokens(position_embedding, where);
 
-//! [4.6] wrong: undefined not asked for
+//! [4.6] wrong undefined_used: undefined not asked for
 return x + embed_tokens(position_embedding, positions);
 
 //! [4.6] wrong token_table: the token table
@@ -329,6 +365,10 @@ return x + embed_tokens(position_embedding, positions).detach();
 if (!positions.defined()) return x;
 return x + embed_tokens(position_embedding, positions.dim() == 2 ? positions[0] : positions);
 
+//! [4.6] wrong undefined_used: undefined positions looked up
+const auto rows = embed_tokens(position_embedding, positions);
+return rows + x;
+
 //! [4.6] right: embedding
 return positions.defined() ? torch::embedding(position_embedding, positions) + x : x;
 
@@ -339,3 +379,8 @@ if (positions.defined()) {
   return x.add(position_embedding.index_select(0, positions.flatten()).view(shape));
 }
 return x;
+
+//! [4.6] right: one-hot rows times the table
+if (!positions.defined()) return x;
+const auto chosen = torch::one_hot(positions, position_embedding.size(0)).to(position_embedding.dtype());
+return torch::add(x, torch::matmul(chosen, position_embedding));

@@ -96,6 +96,15 @@ const std::function<torch::Tensor(std::size_t)> up_to = [&](std::size_t count) -
 };
 return final_norm->forward(up_to(blocks->size()));
 
+//! [4.7] right: children(), and the layer by a counter in the loop's head
+const auto all = blocks->children();
+for (std::size_t i = 0; i != all.size(); i++) {
+  auto block = std::dynamic_pointer_cast<BlockImpl>(all[i]);
+  torch::Tensor next = block->forward(x, extras_of(i, extras));
+  std::swap(x, next);
+}
+return torch::layer_norm(x, {options.width}, final_norm->weight, final_norm->bias);
+
 //! [4.8] wrong: a static table
 static const auto table = token_embedding.t();
 return torch::matmul(x, table);
@@ -131,6 +140,12 @@ return torch::nn::functional::linear(x, token_embedding);
 
 //! [4.8] right: einsum
 return torch::einsum("...w,vw->...v", {x, token_embedding});
+
+//! [4.8] right: flattened, by mm
+const auto rows = x.reshape({-1, x.size(-1)});
+auto sizes = x.sizes().vec();
+sizes.back() = token_embedding.size(0);
+return rows.mm(token_embedding.transpose(0, 1)).view(sizes);
 
 //! [4.9] wrong pre_and_post_swapped: pre and post exchanged
 switch (stack) {
@@ -189,3 +204,23 @@ const bool adds = stack == Stack::residual || stack == Stack::pre_norm || stack 
 auto y = layer(norm_before ? bare_norm(x) : x);
 if (adds) y = y + x;
 return stack == Stack::post_norm ? bare_norm(y) : y;
+
+//! [4.9] right: a map of functions
+const auto same = [](const torch::Tensor& y) { return y; };
+const auto norm = [](const torch::Tensor& y) { return bare_norm(y); };
+using F = std::function<torch::Tensor(const torch::Tensor&)>;
+const std::map<Stack, std::tuple<F, double, F>> parts = {{Stack::plain, {same, 0, same}}, {Stack::residual, {same, 1, same}}, {Stack::normed, {norm, 0, same}}, {Stack::pre_norm, {norm, 1, same}}, {Stack::post_norm, {same, 1, norm}}};
+const auto& [before, share, after] = parts.at(stack);
+return after(torch::add(layer(before(x)), x, share));
+
+//! [4.9] right: by the names, with the norm written out
+const auto norm = [](const torch::Tensor& y) {
+  const auto centred = y - y.mean(-1, true);
+  return centred / (centred.square().mean(-1, true) + 1e-5).sqrt();
+};
+const std::string formula = formula_of(stack);
+if (formula == "f(x)") return layer(x);
+if (formula == "x + f(x)") return layer(x).add(x);
+if (formula == "f(norm(x))") return layer(norm(x));
+if (formula == "x + f(norm(x))") return layer(norm(x)).add(x);
+return norm(layer(x).add(x));

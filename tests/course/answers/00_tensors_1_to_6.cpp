@@ -1,4 +1,4 @@
-// Answers to the exercises of chapter 0: wrong ones that people give, and right ones written otherwise (`verse try --help`).
+// Answers to exercises 0.1 to 0.6 of chapter 0: wrong ones that people give, and right ones written otherwise.
 
 //! [0.1] wrong first_size_for_last: the first size for the last
 TensorFacts facts;
@@ -47,6 +47,29 @@ facts.elements = 1;
 for (const auto size : sizes) facts.elements *= size;
 facts.last_size = sizes.back();
 facts.floating = at::isFloatingType(tensor.scalar_type());
+return facts;
+
+//! [0.1] right: read off a vector of sizes, from the back
+const std::vector<std::int64_t> sizes = tensor.sizes().vec();
+const bool floating = tensor.dtype() == torch::kFloat32 || tensor.dtype() == torch::kFloat64 || tensor.dtype() == torch::kFloat16 || tensor.dtype() == torch::kBFloat16;
+return {static_cast<std::int64_t>(sizes.size()), std::accumulate(sizes.begin(), sizes.end(), std::int64_t{1}, std::multiplies<>()), *sizes.rbegin(), floating};
+
+//! [0.1] right: by what indexing leaves over
+TensorFacts facts{};
+auto rest = tensor;
+facts.elements = 1;
+while (rest.ndimension() > 0) {
+  facts.last_size = rest.size(0);
+  facts.elements *= rest.size(0);
+  ++facts.dimensions;
+  if (rest.size(0) == 0) {
+    facts.dimensions = tensor.ndimension();
+    facts.last_size = tensor.size(tensor.dim() - 1);
+    break;
+  }
+  rest = rest[0];
+}
+facts.floating = torch::is_floating_point(tensor);
 return facts;
 
 //! [0.2] wrong column_means: over the columns
@@ -212,6 +235,26 @@ const auto input = torch::full({}, x, torch::kFloat64).requires_grad_();
 const auto slope = torch::autograd::grad({curve(input)}, {input})[0];
 return {3 * std::pow(x, 2) - 2, (f(x + step) - f(x - step)) / step / 2, slope.item<double>()};
 
+//! [0.5] right: by Horner, both places in one tensor
+Slopes slopes;
+slopes.by_hand = -2 + x * (x * 3);
+const auto places = curve(torch::tensor({x + step, x - step}, torch::kDouble));
+slopes.by_difference = places.diff().neg().div(step + step).item<double>();
+auto place = torch::tensor({x}, torch::kDouble);
+place.set_requires_grad(true);
+curve(place).sum().backward();
+slopes.by_backward = place.grad()[0].item<double>();
+return slopes;
+
+//! [0.5] right: in long double by hand, backward with a gradient of its own
+const long double exact_x = x;
+const auto rise = [](long double p) { return p * (p * p - 2); };
+const long double h = step;
+const auto leaf = torch::from_blob(&x, {1}, torch::kFloat64).clone().requires_grad_(true);
+curve(leaf).backward(torch::full({1}, 1.0, torch::kFloat64));
+const auto by_difference = (rise(exact_x + h) - rise(exact_x - h)) / (2 * h);
+return {static_cast<double>(3 * exact_x * exact_x - 2), static_cast<double>(by_difference), *leaf.grad().data_ptr<double>()};
+
 //! [0.6] wrong not_registered: plain tensors
 weight = torch::randn({outputs, inputs}) * 0.1;
 bias = torch::zeros({outputs});
@@ -256,6 +299,10 @@ bias = register_parameter("bias", torch::ones({outputs}));
 weight = register_parameter("weight", torch::randn({outputs, inputs}) * 0.1, false);
 bias = register_parameter("bias", torch::zeros({outputs}), false);
 
+//! [0.6] wrong: names in another number
+weight = register_parameter("weights", torch::randn({outputs, inputs}) * 0.1);
+bias = register_parameter("biases", torch::zeros({outputs}));
+
 //! [0.6] right: normal_ under a guard
 weight = register_parameter("weight", torch::empty({outputs, inputs}));
 bias = register_parameter("bias", torch::empty({outputs}));
@@ -266,3 +313,9 @@ bias.zero_();
 //! [0.6] right: the bias first
 bias = register_parameter("bias", torch::zeros(outputs));
 weight = register_parameter("weight", 0.1 * torch::randn({outputs, inputs}));
+
+//! [0.6] right: registered by the members' own names, drawn by torch::normal
+register_parameter("weight", at::normal(0.0, 0.1, {outputs, inputs}));
+register_parameter("bias", torch::full({outputs}, 0.0f));
+weight = named_parameters()["weight"];
+bias = *named_parameters().find("bias");

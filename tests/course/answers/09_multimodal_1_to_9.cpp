@@ -1,4 +1,4 @@
-// Answers to the exercises of chapter 9: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 9.1 to 9.9 of chapter 9: wrong ones that people give, and right ones written otherwise.
 
 //! [9.1] wrong channels_last: channels last
 const auto tiles = pictures.view({batch, channels, height / size, size, width / size, size});
@@ -21,6 +21,13 @@ return pictures.unfold(2, size, size).unfold(3, size, size).permute({0, 2, 3, 1,
 //! [9.1] right: im2col
 return at::im2col(pictures, {size, size}, {1, 1}, {0, 0}, {size, size}).transpose(1, 2);
 
+//! [9.1] right: slices, stacked
+std::vector<torch::Tensor> patches;
+for (std::int64_t row = 0; row < height; row += size)
+  for (std::int64_t column = 0; column < width; column += size)
+    patches.push_back(pictures.narrow(2, row, size).narrow(3, column, size).reshape({batch, channels * size * size}));
+return torch::stack(patches, 1);
+
 //! [9.2] wrong channels_last: channels last
 const auto tiles = patches.view({batch, height / size, width / size, size, size, channels});
 return tiles.permute({0, 5, 1, 3, 2, 4}).reshape({batch, channels, height, width});
@@ -34,6 +41,22 @@ return tiles.permute({0, 3, 1, 5, 2, 4}).reshape({batch, channels, height, width
 
 //! [9.2] right: fold
 return at::col2im(patches.transpose(1, 2), {height, width}, {size, size}, {1, 1}, {0, 0}, {size, size});
+
+//! [9.2] right: rows of patches joined, then the rows
+std::vector<torch::Tensor> bands;
+const std::int64_t across = width / size;
+for (std::int64_t row = 0; row < height / size; ++row) {
+  std::vector<torch::Tensor> band;
+  for (std::int64_t column = 0; column < across; ++column) band.push_back(patches.select(1, row * across + column).reshape({batch, channels, size, size}));
+  bands.push_back(torch::cat(band, 3));
+}
+return torch::cat(bands, 2);
+
+//! [9.2] right: by the number of each pixel
+const auto numbers = torch::arange(channels * height * width).view({1, channels, height, width});
+const auto cut = cut_patches(numbers, size).flatten();
+const auto back = torch::empty_like(cut).scatter(0, cut, torch::arange(cut.numel()));
+return patches.flatten(1).index_select(1, back).view({batch, channels, height, width});
 
 //! [9.3] wrong exact_gelu: exact GELU
 const auto seen = contract->forward(torch::gelu(expand->forward(input)));
@@ -52,6 +75,23 @@ const auto batch = input.size(0);
 const auto seen = contract->forward(gelu_tanh(expand->forward(input.flatten(0, 2))));
 const auto where = places.unsqueeze(0).expand({options.frames, -1, -1}) + times.unsqueeze(1);
 return seen.view({batch, -1, options.width}) + where.reshape({1, -1, options.width});
+
+//! [9.3] right: in place of broadcasting, two additions in loops
+auto seen = contract->forward(gelu_tanh(expand->forward(input)));
+std::vector<torch::Tensor> frames;
+for (std::int64_t frame = 0; frame < seen.size(1); ++frame) {
+  std::vector<torch::Tensor> row;
+  for (std::int64_t patch = 0; patch < seen.size(2); ++patch) row.push_back(seen.select(1, frame).select(1, patch) + places[patch] + times[frame]);
+  frames.push_back(torch::stack(row, 1));
+}
+return torch::cat(frames, 1);
+
+//! [9.3] right: one table for all, added at the end
+namespace F = torch::nn::functional;
+const auto hidden = torch::gelu(expand->forward(input), "tanh");
+const auto row = contract->forward(hidden).reshape({input.size(0), options.frames * options.patches, options.width});
+const auto table = torch::repeat_interleave(times, options.patches, 0) + places.repeat({options.frames, 1});
+return row.add(table);
 
 //! [9.4] wrong mask_flipped: the mask flipped
 const auto open = (tokens != placeholder).unsqueeze(-1).expand_as(text);
@@ -83,6 +123,13 @@ for (std::int64_t row = 0; row < tokens.size(0); ++row) {
   rows.push_back(torch::stack(line));
 }
 return torch::stack(rows);
+
+//! [9.4] right: where, with the vectors spread along the row
+const auto open = tokens == placeholder;
+const auto number = (open.to(torch::kInt64).cumsum(1) - 1).clamp_min(0);
+if (vectors.size(1) == 0) return text.clone();
+const auto spread = vectors.gather(1, number.unsqueeze(-1).expand({-1, -1, vectors.size(2)}));
+return torch::where(open.unsqueeze(-1), spread, text);
 
 //! [9.5] wrong not_normalised: lengths left as they are
 const auto scores = scale * torch::matmul(pictures, captions.t());
@@ -116,6 +163,22 @@ const auto scores = scale * torch::einsum("iw,jw->ij", {a, b});
 const auto rows = torch::log_softmax(scores, 1).diagonal(), columns = torch::log_softmax(scores, 0).diagonal();
 return -(rows.mean() + columns.mean()) / 2;
 
+//! [9.5] right: normalize, and LibTorch's loss
+namespace F = torch::nn::functional;
+const auto to_one = F::NormalizeFuncOptions().dim(1);
+const auto scores = F::normalize(pictures, to_one).mm(F::normalize(captions, to_one).t()) * scale;
+const auto own = torch::arange(pictures.size(0));
+return 0.5 * F::cross_entropy(scores, own) + 0.5 * F::cross_entropy(scores.transpose(0, 1), own);
+
+//! [9.5] right: pair by pair
+const auto n = pictures.size(0);
+std::vector<torch::Tensor> all;
+for (std::int64_t i = 0; i < n; ++i)
+  for (std::int64_t j = 0; j < n; ++j) all.push_back(pictures[i].dot(captions[j]) / (pictures[i].norm() * captions[j].norm()) * scale.squeeze());
+const auto table = torch::stack(all).view({n, n});
+const auto own = table.diag();
+return ((table.logsumexp(0) - own).mean() + (table.logsumexp(1) - own).mean()) / 2;
+
 //! [9.6] wrong reflected: reflected
 const auto half = options.window / 2;
 auto shape = samples.sizes().vec();
@@ -140,6 +203,29 @@ return torch::fft_rfft(padded.unfold(-1, options.window, options.hop)).abs().squ
 const auto padded = torch::constant_pad_nd(samples, {options.window / 2, options.window / 2});
 const auto waves = torch::view_as_real(torch::fft_rfft(padded.unfold(-1, options.window, options.hop) * hann_window(options.window, samples.options())));
 return waves.square().sum(-1);
+
+//! [9.6] right: stft
+const auto window = hann_window(options.window, samples.options());
+const auto flat = samples.reshape({-1, samples.size(-1)});
+const auto padded = torch::cat({torch::zeros({flat.size(0), options.window / 2}, flat.options()), flat, torch::zeros({flat.size(0), options.window / 2}, flat.options())}, 1);
+const auto waves = torch::view_as_real(torch::stft(padded, options.window, options.hop, options.window, window, /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true));
+const auto power = waves.pow(2).sum(-1).transpose(1, 2);
+auto sizes = samples.sizes().vec();
+sizes.pop_back();
+sizes.push_back(power.size(1));
+sizes.push_back(power.size(2));
+return power.reshape(sizes);
+
+//! [9.6] right: the transform as two matrices of cosines and sines
+const std::int64_t n = options.window, half = n / 2;
+const auto real = samples.options().dtype(torch::kFloat64);
+const auto turns = torch::outer(torch::arange(n, real), torch::arange(half + 1, real)).remainder(static_cast<double>(n)) * (2 * M_PI / static_cast<double>(n));
+const auto silence = torch::zeros({half}, real);
+auto sizes = samples.sizes().vec();
+sizes.back() = half;
+const auto padded = torch::cat({silence.expand(sizes), samples.to(torch::kFloat64), silence.expand(sizes)}, -1);
+const auto frames = padded.unfold(-1, n, options.hop) * hann_window(n, real);
+return (frames.matmul(turns.cos()).square() + frames.matmul(turns.sin()).square()).to(samples.dtype());
 
 //! [9.7] wrong divided_by_bands: edges divided by mels
 const double first = hertz_to_mel(options.lowest), last = hertz_to_mel(options.highest);
@@ -191,6 +277,31 @@ for (std::int64_t m = 0; m < options.mels; ++m) {
 }
 return bank;
 
+//! [9.7] right: where, on a row of edges by linspace
+const auto mels = torch::linspace(hertz_to_mel(options.lowest), hertz_to_mel(options.highest), options.mels + 2, real);
+const auto edge = 700 * (torch::pow(10.0, mels / 2595) - 1);
+const auto bins = torch::arange(options.window / 2 + 1, real) * static_cast<double>(options.sample_rate) / static_cast<double>(options.window);
+std::vector<torch::Tensor> bands;
+for (std::int64_t m = 0; m < options.mels; ++m) {
+  const auto left = edge[m], peak = edge[m + 1], right = edge[m + 2];
+  const auto up = (bins - left) / (peak - left), down = (right - bins) / (right - peak);
+  bands.push_back(torch::relu(torch::where(bins <= peak, up, down)));
+}
+return torch::stack(bands);
+
+//! [9.7] right: a triangle as one less the distance from its peak
+std::vector<double> numbers;
+const double low = hertz_to_mel(options.lowest), high = hertz_to_mel(options.highest);
+const auto edge = [&](std::int64_t i) { return mel_to_hertz(std::lerp(low, high, static_cast<double>(i) / static_cast<double>(options.mels + 1))); };
+for (std::int64_t m = 1; m <= options.mels; ++m) {
+  for (std::int64_t bin = 0; bin < options.window / 2 + 1; ++bin) {
+    const double off = static_cast<double>(bin * options.sample_rate) / static_cast<double>(options.window) - edge(m);
+    const double side = off < 0 ? edge(m) - edge(m - 1) : edge(m + 1) - edge(m);
+    numbers.push_back(std::max(0.0, 1 - std::abs(off) / side));
+  }
+}
+return torch::tensor(numbers, real).view({options.mels, options.window / 2 + 1});
+
 //! [9.8] wrong floor_of_its_own: a floor of 1e-10
 const auto bank = mel_filter_bank(options).to(samples.options());
 return torch::matmul(power_spectrogram(samples, options), bank.t()).clamp_min(1e-10).log10();
@@ -209,6 +320,18 @@ return torch::matmul(power_spectrogram(samples, options).to(torch::kFloat64), me
 //! [9.8] right: natural, then divided
 const auto energy = torch::einsum("...b,mb->...m", {power_spectrogram(samples, options), mel_filter_bank(options).to(samples.dtype())});
 return torch::where(energy > options.floor, energy, options.floor).log() / std::log(10.0);
+
+//! [9.8] right: linear, and the logarithm of the floor as a floor
+const auto spectrogram = power_spectrogram(samples, options);
+const auto energy = torch::linear(spectrogram, mel_filter_bank(options).to(samples.device(), samples.scalar_type()));
+return torch::maximum(energy, torch::full({}, options.floor, energy.options())).log2() * std::log10(2.0);
+
+//! [9.8] right: band by band
+const auto bank = mel_filter_bank(options).to(samples.options());
+const auto power = power_spectrogram(samples, options);
+std::vector<torch::Tensor> bands;
+for (std::int64_t m = 0; m < bank.size(0); ++m) bands.push_back((power * bank[m]).sum(-1));
+return torch::log10(torch::clamp(torch::stack(bands, -1), options.floor));
 
 //! [9.9] wrong root_of_the_mean_square: RMSE
 const auto there = (torch::arange(truth.size(1)) < lengths.unsqueeze(1)).unsqueeze(-1);
@@ -235,70 +358,15 @@ for (std::int64_t i = 0; i < predicted.size(0); ++i) {
 }
 return torch::cat(parts).mean();
 
-//! [9.10] wrong input_changed: sorts the caller's tensor
-best.squared = (outcomes * chances).sum().item<double>();
-auto sorted = outcomes;
-const auto order = outcomes.argsort();
-sorted.copy_(outcomes.index_select(0, order));
-const auto below = chances.index_select(0, order).cumsum(0);
-best.absolute = sorted[(below >= 0.5 - 1e-12).nonzero()[0].item<std::int64_t>()].item<double>();
+//! [9.9] right: multiplied, added up, and divided by how many
+const auto there = (torch::arange(truth.size(1)).unsqueeze(0) < lengths.unsqueeze(1)).to(truth.dtype()).unsqueeze(2).expand_as(truth);
+const auto off = (truth - predicted).abs();
+const auto each = distance == FrameDistance::squared ? off.pow(2) : off;
+return torch::where(there > 0, each, torch::zeros_like(each)).sum() / there.sum();
 
-//! [9.10] wrong: not weighted
-best.squared = outcomes.mean().item<double>();
-best.absolute = outcomes.median().item<double>();
-
-//! [9.10] wrong likeliest: the likeliest for the median
-best.squared = (outcomes * chances).sum().item<double>();
-best.absolute = outcomes[chances.argmax().item<std::int64_t>()].item<double>();
-
-//! [9.10] wrong not_sorted: not sorted
-best.squared = (outcomes * chances).sum().item<double>();
-best.absolute = outcomes.index_select(0, (chances.cumsum(0) >= 0.5 - 1e-12).nonzero()[0]).item<double>();
-
-//! [9.10] right: every outcome tried
-best.squared = outcomes.dot(chances).item<double>();
-double least = INFINITY;
-for (std::int64_t i = 0; i < outcomes.size(0); ++i) {
-  const double guess = outcomes[i].item<double>();
-  const double cost = ((outcomes - guess).abs() * chances).sum().item<double>();
-  if (cost < least - 1e-12 || (cost < least + 1e-12 && guess < best.absolute)) {
-    least = std::min(least, cost);
-    best.absolute = guess;
-  }
-}
-
-//! [9.11] wrong no_square_of_the_temperature: no square of the temperature
-const auto q = torch::log_softmax(student / temperature, -1), p = torch::log_softmax(teacher.detach() / temperature, -1);
-return (p.exp() * (p - q)).sum(-1).mean();
-
-//! [9.11] wrong teacher_taught: the teacher learns
-const auto q = torch::log_softmax(student / temperature, -1), p = torch::log_softmax(teacher / temperature, -1);
-return temperature * temperature * (p.exp() * (p - q)).sum(-1).mean();
-
-//! [9.11] wrong the_other_way_round: the other way round
-const auto q = torch::log_softmax(student / temperature, -1), p = torch::log_softmax(teacher.detach() / temperature, -1);
-return temperature * temperature * (q.exp() * (q - p)).sum(-1).mean();
-
-//! [9.11] wrong mean_over_the_classes: the mean over everything
-const auto q = torch::log_softmax(student / temperature, -1), p = torch::log_softmax(teacher.detach() / temperature, -1);
-return temperature * temperature * (p.exp() * (p - q)).mean();
-
-//! [9.11] right: kl_div
-const auto q = torch::log_softmax(student / temperature, -1);
-const auto p = torch::softmax(teacher.detach() / temperature, -1);
-return torch::nn::functional::kl_div(q, p, torch::nn::functional::KLDivFuncOptions(torch::kBatchMean)) * (temperature * temperature);
-
-//! [9.12] wrong shares_swapped: shares exchanged
-return (1 - share) * distillation_loss(student, teacher, temperature) + share * cross_entropy(student, targets);
-
-//! [9.12] wrong text_in_full: the text at full weight
-return share * distillation_loss(student, teacher, temperature) + cross_entropy(student, targets);
-
-//! [9.12] wrong: half and half
-return 0.5 * distillation_loss(student, teacher, temperature) + 0.5 * cross_entropy(student, targets);
-
-//! [9.12] wrong: the temperature of 1
-return share * distillation_loss(student, teacher, 1.0) + (1 - share) * cross_entropy(student, targets);
-
-//! [9.12] right: lerp
-return torch::lerp(cross_entropy(student, targets), distillation_loss(student, teacher, temperature), share);
+//! [9.9] right: LibTorch's losses on the frames that are there
+namespace F = torch::nn::functional;
+const auto places = torch::arange(truth.size(1), lengths.options()).expand({truth.size(0), -1});
+const auto there = places.lt(lengths.view({-1, 1}));
+const auto said = predicted.index({there}), right = truth.index({there});
+return distance == FrameDistance::absolute ? F::l1_loss(said, right) : F::mse_loss(said, right);

@@ -1,4 +1,4 @@
-// Answers to exercises 7.1 to 7.8 of chapter 7: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 7.1 to 7.7 of chapter 7: wrong ones that people give, and right ones written otherwise.
 
 //! [7.1] wrong value_for_place: the largest score itself
 return static_cast<std::int64_t>(logits.max().item<float>());
@@ -26,6 +26,10 @@ return best;
 const auto values = logits.to(torch::kFloat64).contiguous();
 const double* first = values.data_ptr<double>();
 return std::max_element(first, first + values.numel()) - first;
+
+//! [7.1] right: the first place of the maximum
+const auto most = logits.max();
+return (logits == most).nonzero()[0].item<std::int64_t>();
 
 //! [7.2] wrong scores_changed: float64 logits in place
 auto scores = logits.to(torch::kFloat64);
@@ -56,6 +60,11 @@ return torch::softmax(logarithms, -1);
 const auto scores = logits.to(torch::kFloat64).cpu().div(temperature);
 const auto weights = (scores - scores.max()).exp();
 return weights.div(weights.sum());
+
+//! [7.2] right: a power of what softmax gives, shared out again
+auto chosen = torch::softmax(logits.cpu().to(torch::kFloat64) - logits.max().cpu().to(torch::kFloat64), 0).log().mul(1 / temperature).exp();
+chosen /= chosen.sum();
+return chosen;
 
 //! [7.3] wrong ties_cut: ties cut
 const auto [values, places] = probabilities.topk(std::min(k, probabilities.size(0)));
@@ -93,6 +102,11 @@ const auto sorted = std::get<0>(probabilities.sort(0, true));
 const auto limit = sorted[std::min(k, sorted.size(0)) - 1];
 auto kept = probabilities.clone();
 kept.masked_fill_(kept < limit, 0);
+return kept / kept.sum();
+
+//! [7.3] right: how many are larger is counted for each
+const auto larger = (probabilities.unsqueeze(0) > probabilities.unsqueeze(1)).sum(1);
+const auto kept = probabilities.masked_fill(larger >= k, 0.0);
 return kept / kept.sum();
 
 //! [7.4] wrong total_below_p: cumsum < p
@@ -138,6 +152,19 @@ const auto stays = torch::cat({torch::zeros({1}, sorted.options()), sorted.cumsu
 auto kept = torch::zeros_like(probabilities);
 kept.index_put_({order.masked_select(stays)}, sorted.masked_select(stays));
 return kept / kept.sum();
+
+//! [7.4] right: pairs, sorted with a function of its own
+std::vector<std::pair<double, std::int64_t>> all;
+for (std::int64_t token = 0; token < probabilities.size(0); ++token) all.emplace_back(probabilities[token].item<double>(), token);
+std::stable_sort(all.begin(), all.end(), [](const auto& one, const auto& other) { return one.first > other.first; });
+auto kept = torch::zeros({probabilities.size(0)}, probabilities.options());
+double reached = 0;
+for (const auto& [probability, token] : all) {
+  if (reached >= p) break;
+  kept[token] = probability;
+  reached += probability;
+}
+return kept.div_(kept.sum());
 
 //! [7.5] wrong another_generator: multinomial
 return probabilities.multinomial(1).item<std::int64_t>();
@@ -199,6 +226,14 @@ if (token == copy.numel()) --token;
 while (token > 0 && p[token] == 0) --token;
 return token;
 
+//! [7.5] right: from the last token down
+const double place = random.uniform();
+const auto totals = probabilities.cumsum(0);
+for (std::int64_t token = probabilities.size(0) - 1; token > 0; --token) {
+  if (probabilities[token].item<double>() > 0 && place >= totals[token - 1].item<double>()) return token;
+}
+return 0;
+
 //! [7.6] wrong overwritten: overwritten
 keys_ = key;
 values_ = value;
@@ -259,6 +294,16 @@ grow(keys_, key);
 grow(values_, value);
 return {keys_, values_};
 
+//! [7.6] right: one function for both, and what was kept at the front
+const auto joined = [](const torch::Tensor& kept, const torch::Tensor& more) {
+  std::vector<torch::Tensor> pieces;
+  if (kept.defined()) pieces.push_back(kept);
+  pieces.push_back(more);
+  return torch::concat(pieces, /*dim=*/-2);
+};
+std::tie(keys_, values_) = std::make_tuple(joined(keys_, key), joined(values_, value));
+return std::pair(keys_, values_);
+
 //! [7.7] wrong positions_from_zero: positions from 0
 const auto positions = torch::arange(time, torch::dtype(torch::kInt64).device(device));
 return {positions, torch::ones({time, kept + time}, torch::dtype(torch::kBool).device(device)).tril(kept)};
@@ -294,38 +339,11 @@ step.positions = torch::arange(kept, kept + time, torch::dtype(torch::kInt64).de
 step.mask = torch::ones({time, kept + time}, torch::device(device)).tril(kept).to(torch::kBool);
 return step;
 
-//! [7.8] wrong first_position: the first position
-ForwardExtras extras;
-extras.cache = cache;
-return model->forward(torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0), extras)[0][0];
-
-//! [7.8] wrong all_positions: all positions
-ForwardExtras extras;
-extras.cache = cache;
-return model->forward(torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0), extras)[0];
-
-//! [7.8] wrong cache_not_given: without the cache
-return model->forward(torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0))[0][-1];
-
-//! [7.8] wrong probabilities: probabilities
-ForwardExtras extras;
-extras.cache = cache;
-return softmax(model->forward(torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0), extras)[0][-1]);
-
-//! [7.8] wrong batch_left_on: the batch left on
-ForwardExtras extras;
-extras.cache = cache;
-return model->forward(torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0), extras).select(1, -1);
-
-//! [7.8] wrong put_into_evaluation: put into evaluation for good
-model->eval();
-ForwardExtras extras;
-extras.cache = cache;
-return model->forward(torch::tensor(tokens, torch::kInt64).to(device).unsqueeze(0), extras)[0][-1];
-
-//! [7.8] right: all logits, the last picked
-ForwardExtras extras;
-extras.cache = cache;
-const auto input = torch::tensor(tokens, torch::dtype(torch::kInt64).device(device)).view({1, -1});
-const auto logits = model->forward(input, extras);
-return logits.squeeze(0).select(0, logits.size(1) - 1);
+//! [7.7] right: row after row, from numbers of its own
+std::vector<std::int64_t> positions;
+auto mask = torch::zeros({time, kept + time}, torch::kBool);
+for (std::int64_t row = 0; row < time; ++row) {
+  positions.push_back(kept + row);
+  mask[row].narrow(0, 0, kept + row + 1).fill_(true);
+}
+return {torch::tensor(positions, torch::kInt64).to(device), mask.to(device)};

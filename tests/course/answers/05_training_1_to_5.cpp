@@ -1,4 +1,4 @@
-// Answers to exercises 5.1 to 5.6 of chapter 5: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 5.1 to 5.5 of chapter 5: wrong ones that people give, and right ones written otherwise.
 
 //! [5.1] wrong last_place_never: the last window never
 if (tokens.size(0) < context + 1) throw UsageError("too short");
@@ -74,6 +74,22 @@ while (static_cast<std::int64_t>(inputs.size()) < batch_size) {
   targets.push_back(tokens.slice(0, start + 1, start + 1 + context));
 }
 return {torch::stack(inputs), torch::stack(targets)};
+
+//! [5.1] right: copied number by number
+const std::int64_t places = tokens.size(0) - context;
+if (places <= 0) throw UsageError("the text is shorter than a window and its target");
+const auto text = tokens.cpu().contiguous();
+auto inputs = torch::empty({batch_size, context}, torch::kInt64), targets = torch::empty_like(inputs);
+auto in = inputs.accessor<std::int64_t, 2>(), out = targets.accessor<std::int64_t, 2>();
+const std::int64_t* from = text.data_ptr<std::int64_t>();
+for (std::int64_t row = 0; row < batch_size; ++row) {
+  const std::int64_t start = random.below(places);
+  for (std::int64_t t = 0; t < context; ++t) {
+    in[row][t] = from[start + t];
+    out[row][t] = from[start + t + 1];
+  }
+}
+return {inputs.to(tokens.device()), targets.to(tokens.device())};
 
 //! [5.2] wrong left_in_evaluation: left in evaluation
 model->eval();
@@ -161,6 +177,18 @@ moments.second.lerp_(gradient.square(), 1 - beta2);
 moments.first.copy_(beta1 * moments.first + (1 - beta1) * gradient);
 moments.second.copy_(beta2 * moments.second + (1 - beta2) * gradient.pow(2));
 
+//! [5.3] right: in double, number by number
+const auto copy_back = [](torch::Tensor& into, const torch::Tensor& from) { into.copy_(from.to(into.dtype())); };
+const auto g = gradient.to(torch::kFloat64).flatten().contiguous();
+auto m = moments.first.to(torch::kFloat64).flatten().clone(), v = moments.second.to(torch::kFloat64).flatten().clone();
+for (std::int64_t i = 0; i < g.numel(); ++i) {
+  const double now = g.data_ptr<double>()[i];
+  m.data_ptr<double>()[i] += (1 - beta1) * (now - m.data_ptr<double>()[i]);
+  v.data_ptr<double>()[i] += (1 - beta2) * (now * now - v.data_ptr<double>()[i]);
+}
+copy_back(moments.first, m.view(moments.first.sizes()));
+copy_back(moments.second, v.view(moments.second.sizes()));
+
 //! [5.4] wrong no_correction: not corrected
 return moments.first / (moments.second.sqrt() + options.epsilon);
 
@@ -211,6 +239,12 @@ return (b / a) * moments.first / (moments.second.sqrt() + options.epsilon * b);
 double p1 = 1, p2 = 1;
 for (std::int64_t i = 0; i < step; ++i) p1 *= options.beta1, p2 *= options.beta2;
 return moments.first.div(1 - p1).div(moments.second.div(1 - p2).sqrt().add(options.epsilon));
+
+//! [5.4] right: rsqrt of what is inside, in float64
+const auto t = static_cast<double>(step);
+const auto first = moments.first.to(torch::kFloat64).mul(1 / -std::expm1(t * std::log(options.beta1)));
+const auto second = moments.second.to(torch::kFloat64).mul(1 / -std::expm1(t * std::log(options.beta2)));
+return torch::addcdiv(torch::zeros_like(first), first, second.pow(0.5) + options.epsilon).to(moments.first.dtype());
 
 //! [5.5] wrong vectors_decay_too: vectors decay too
 torch::NoGradGuard guard;
@@ -282,69 +316,10 @@ auto data = parameter.data();
 if (data.dim() >= 2) data -= data * (learning_rate * options.weight_decay);
 data -= adam_direction(moments, step, options) * learning_rate;
 
-//! [5.6] wrong whole_number_warmup: integer division
-if (step < schedule.warmup) return schedule.peak * (step / std::max<std::int64_t>(schedule.warmup, 1));
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps - schedule.warmup);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong warmup_from_one: counted from 1
-if (step < schedule.warmup) return schedule.peak * static_cast<double>(step + 1) / static_cast<double>(schedule.warmup);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps - schedule.warmup);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong warmup_plus_one: divisor warmup + 1
-if (step < schedule.warmup) return schedule.peak * static_cast<double>(step) / static_cast<double>(schedule.warmup + 1);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps - schedule.warmup);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong divided_by_all_steps: divisor `steps`
-if (step < schedule.warmup) return schedule.peak * static_cast<double>(step) / static_cast<double>(schedule.warmup);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong degrees: degrees
-if (step < schedule.warmup) return schedule.peak * static_cast<double>(step) / static_cast<double>(schedule.warmup);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps - schedule.warmup);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(180 * p));
-
-//! [5.6] wrong whole_numbers_divided: progress in whole numbers
-if (step < schedule.warmup) return schedule.peak * static_cast<double>(step) / static_cast<double>(schedule.warmup);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = (step - schedule.warmup) / (schedule.steps - schedule.warmup);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong foot_forgotten: no minimum below
-if (step < schedule.warmup) return schedule.peak * static_cast<double>(step) / static_cast<double>(schedule.warmup);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps - schedule.warmup);
-return schedule.peak * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong warmup_from_the_minimum: from the minimum up
-if (step < schedule.warmup) return schedule.minimum + (schedule.peak - schedule.minimum) * static_cast<double>(step) / static_cast<double>(schedule.warmup);
-if (step >= schedule.steps) return schedule.minimum;
-const double p = static_cast<double>(step - schedule.warmup) / static_cast<double>(schedule.steps - schedule.warmup);
-return schedule.minimum + (schedule.peak - schedule.minimum) * 0.5 * (1 + std::cos(M_PI * p));
-
-//! [5.6] wrong computed_in_float
-if (step < schedule.warmup) return static_cast<float>(schedule.peak) * step / schedule.warmup;
-if (step >= schedule.steps) return schedule.minimum;
-const float p = static_cast<float>(step - schedule.warmup) / static_cast<float>(schedule.steps - schedule.warmup);
-return static_cast<float>(schedule.minimum + (schedule.peak - schedule.minimum) * 0.5f * (1 + std::cos(static_cast<float>(M_PI) * p)));
-
-//! [5.6] right: the square of a cosine
-const auto t = static_cast<double>(step), w = static_cast<double>(schedule.warmup), n = static_cast<double>(schedule.steps);
-if (t < w) return t / w * schedule.peak;
-if (t >= n) return schedule.minimum;
-const double c = std::cos(std::acos(-1.0) / 2 * (t - w) / (n - w));
-return schedule.minimum + (schedule.peak - schedule.minimum) * c * c;
-
-//! [5.6] right: mixed
-if (schedule.warmup > step) return schedule.peak / static_cast<double>(schedule.warmup) * static_cast<double>(step);
-const double p = schedule.steps > schedule.warmup ? std::min(1.0, (step - schedule.warmup) * 1.0 / (schedule.steps - schedule.warmup)) : 1.0;
-const double share = (1 + std::cos(M_PI * p)) / 2;
-return share * schedule.peak + (1 - share) * schedule.minimum;
+//! [5.5] right: addcdiv_, and lerp for the decay
+const torch::NoGradGuard guard;
+update_moments(moments, parameter.grad(), options.beta1, options.beta2);
+const bool matrix = parameter.sizes().size() > 1;
+if (matrix) parameter.lerp_(torch::zeros_like(parameter), learning_rate * options.weight_decay);
+const auto direction = adam_direction(moments, step, options);
+parameter.copy_(torch::sub(parameter, direction * learning_rate));

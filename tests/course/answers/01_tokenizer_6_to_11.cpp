@@ -1,4 +1,38 @@
-// Answers to exercises 1.7 to 1.11 of chapter 1: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 1.6 to 1.11 of chapter 1: wrong ones that people give, and right ones written otherwise.
+
+//! [1.6] wrong logarithm_to_base_2: base 2
+return -probabilities.log2().mean().item<double>();
+
+//! [1.6] wrong no_minus: without the minus
+return probabilities.log().mean().item<double>();
+
+//! [1.6] wrong sum_for_mean: the sum
+return -probabilities.log().sum().item<double>();
+
+//! [1.6] wrong logarithm_of_the_mean: the logarithm of the mean
+return -std::log(probabilities.mean().item<double>());
+
+//! [1.6] wrong computed_in_float: float32
+return -probabilities.to(torch::kFloat32).log().mean().item<float>();
+
+//! [1.6] wrong probability: the likelihood
+return -probabilities.mean().item<double>();
+
+//! [1.6] wrong: something added for safety
+return -(probabilities + 1e-8).log().mean().item<double>();
+
+//! [1.6] right: a loop
+double sum = 0;
+for (std::int64_t i = 0; i < probabilities.size(0); ++i) sum -= std::log(probabilities[i].item<double>());
+return sum / static_cast<double>(probabilities.size(0));
+
+//! [1.6] right: sum over the count
+return probabilities.to(torch::kFloat64).log().sum().neg().item<double>() / probabilities.numel();
+
+//! [1.6] right: bits turned into nats, by a dot product with equal weights
+const auto p = probabilities.flatten().to(torch::kDouble);
+const auto weights = torch::full_like(p, 1.0 / static_cast<double>(p.numel()));
+return std::log(2.0) * -torch::dot(torch::log2(p), weights).item<double>();
 
 //! [1.7] wrong now_given_next: columns
 const auto weights = counts.to(torch::kFloat64) + smoothing;
@@ -46,6 +80,18 @@ for (const auto& row : counts.unbind(0)) {
   rows.push_back(weights.div(weights.sum()));
 }
 return torch::stack(rows);
+
+//! [1.7] right: an accessor and two loops
+const auto from = counts.to(torch::kFloat64).contiguous();
+auto result = torch::zeros_like(from);
+const auto count = from.accessor<double, 2>();
+auto to = result.accessor<double, 2>();
+for (std::int64_t now = 0; now < count.size(0); ++now) {
+  double total = 0;
+  for (std::int64_t next = 0; next < count.size(1); ++next) total += count[now][next] + smoothing;
+  for (std::int64_t next = 0; next < count.size(1); ++next) to[now][next] = (count[now][next] + smoothing) / total;
+}
+return result;
 
 //! [1.8] wrong now_given_next: now and next exchanged
 return mean_negative_log_likelihood(probabilities.index({tokens.slice(0, 1), tokens.slice(0, 0, -1)}));
@@ -168,6 +214,15 @@ for (auto& token : tokens) {
 }
 return tokens;
 
+//! [1.9] right: searchsorted on rows of running totals
+std::vector<std::int64_t> tokens;
+const auto rulers = probabilities.to(torch::kFloat64).cumsum(-1);
+for (std::int64_t now = first; std::ssize(tokens) < count; tokens.push_back(now)) {
+  const auto place = torch::searchsorted(rulers.select(0, now).contiguous(), torch::tensor({random.uniform()}, torch::kFloat64), false, /*right=*/true);
+  now = std::min(place.item<std::int64_t>(), rulers.size(1) - 1);
+}
+return tokens;
+
 //! [1.10] wrong: reads past the end
 std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;
 for (std::size_t i = 0; i < tokens.size(); ++i) ++counts[{tokens[i], tokens[i + 1]}];
@@ -202,6 +257,15 @@ for (std::size_t i = 0; i + 1 < tokens.size(); ++i) ++counts[tokens[i] * 256 + t
 const auto best = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
 return {best->first / 256, best->first % 256};
 
+//! [1.10] wrong: iterators that run past the end
+std::map<std::pair<std::int64_t, std::int64_t>, int> counts;
+for (auto token = tokens.begin(); token != tokens.end(); ++token) ++counts[{*token, *(token + 1)}];
+std::pair<std::int64_t, std::int64_t> best;
+int most = 0;
+for (const auto& [pair, count] : counts)
+  if (count > most) most = count, best = pair;
+return best;
+
 //! [1.10] right: sorted pairs, longest run
 std::vector<std::pair<std::int64_t, std::int64_t>> pairs;
 for (std::size_t i = 1; i < tokens.size(); ++i) pairs.emplace_back(tokens[i - 1], tokens[i]);
@@ -226,6 +290,14 @@ for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
   if (count > most || (count == most && pair < best)) most = count, best = pair;
 }
 return best;
+
+//! [1.10] right: by numbers in a table, as 1.4 counts
+const auto all = torch::tensor(tokens, torch::kInt64);
+const auto [values, places] = at::_unique(all, /*sorted=*/true, /*return_inverse=*/true);
+const auto table = count_pairs(places, values.numel());
+const std::int64_t most = table.max().item<std::int64_t>();
+const auto first = (table == most).nonzero()[0];
+return {values[first[0]].item<std::int64_t>(), values[first[1]].item<std::int64_t>()};
 
 //! [1.11] wrong second_token_kept: the second token stays
 std::vector<std::int64_t> merged;
@@ -304,5 +376,18 @@ for (std::size_t i = 0; i < tokens.size(); ++i) {
   }
   used = i + 1 < tokens.size() && std::make_pair(tokens[i], tokens[i + 1]) == pair;
   merged.push_back(used ? new_token : tokens[i]);
+}
+return merged;
+
+//! [1.11] right: a list of places found first
+std::vector<std::size_t> places;
+for (std::size_t i = 1; i < tokens.size(); ++i) {
+  const bool used = !places.empty() && places.back() == i - 1;
+  if (!used && tokens[i - 1] == pair.first && tokens[i] == pair.second) places.push_back(i);
+}
+std::vector<std::int64_t> merged = tokens;
+for (auto place = places.rbegin(); place != places.rend(); ++place) {
+  merged[*place - 1] = new_token;
+  merged.erase(merged.begin() + static_cast<std::ptrdiff_t>(*place));
 }
 return merged;

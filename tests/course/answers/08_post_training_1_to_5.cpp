@@ -1,4 +1,4 @@
-// Answers to exercises 8.1 to 8.9 of chapter 8: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 8.1 to 8.5 of chapter 8: wrong ones that people give, and right ones written otherwise.
 
 //! [8.1] wrong zeros: zeros
 const auto parameters = base->named_parameters();
@@ -55,6 +55,37 @@ for (const auto& p : base->named_parameters()) {
   mine.narrow(0, old, new_tokens).copy_(noise + p.value().mean(0, true));
 }
 
+//! [8.1] right: row after row into the grown table
+const std::int64_t old = base->token_embedding.size(0), width = base->options.width;
+const auto mean = base->token_embedding.to(torch::kFloat64).sum(0) / static_cast<double>(old);
+const auto from = base->named_parameters();
+for (auto& mine : grown->named_parameters()) {
+  if (mine.value().sizes() == from[mine.key()].sizes() && mine.key() != "token_embedding") {
+    mine.value().copy_(from[mine.key()]);
+    continue;
+  }
+  mine.value().slice(0, 0, old) = from[mine.key()];
+  for (std::int64_t row = 0; row < new_tokens; ++row) {
+    std::vector<double> noise(static_cast<std::size_t>(width));
+    for (double& each : noise) each = kNewRowDeviation * random.normal();
+    mine.value()[old + row].copy_(torch::tensor(noise, torch::kFloat64) + mean);
+  }
+}
+
+//! [8.1] right: a table of the mean alone, which noise is added to
+auto theirs = base->parameters();
+auto mine = grown->parameters();
+for (std::size_t i = 0; i < mine.size(); ++i) {
+  if (mine[i].data_ptr() != grown->token_embedding.data_ptr()) mine[i].copy_(theirs[i]);
+}
+const auto& table = base->token_embedding;
+const auto stretched = table.mean(0, /*keepdim=*/true).expand({new_tokens, table.size(1)});
+grown->token_embedding.copy_(torch::vstack({table, stretched}));
+for (std::int64_t i = 0; i < new_tokens * table.size(1); ++i) {
+  const std::int64_t row = table.size(0) + i / table.size(1), column = i % table.size(1);
+  grown->token_embedding[row][column] += kNewRowDeviation * random.normal();
+}
+
 //! [8.2] wrong no_end: no end
 auto row = format_question(turn.question, special);
 if (turn.chain) {
@@ -105,6 +136,29 @@ if (turn.chain.has_value()) {
 }
 for (const auto token : turn.answer) row.push_back(token);
 row.push_back(special.end);
+return row;
+
+//! [8.2] right: pieces, joined in a loop
+const std::vector<std::int64_t> nothing;
+const bool thinks = turn.chain.has_value();
+std::vector<std::vector<std::int64_t>> pieces = {{special.user}, turn.question, {special.assistant}};
+if (thinks) pieces.insert(pieces.end(), {{special.think}, *turn.chain, {special.end_think}});
+pieces.push_back(turn.answer);
+pieces.push_back({special.end});
+std::vector<std::int64_t> row;
+for (const auto& piece : pieces) std::copy(piece.begin(), piece.end(), std::back_inserter(row));
+return row;
+
+//! [8.2] right: from the end to the beginning
+std::vector<std::int64_t> row = turn.answer;
+row.push_back(special.end);
+if (turn.chain) {
+  row.insert(row.begin(), special.end_think);
+  row.insert(row.begin(), turn.chain->begin(), turn.chain->end());
+  row.insert(row.begin(), special.think);
+}
+const auto question = format_question(turn.question, special);
+row.insert(row.begin(), question.begin(), question.end());
 return row;
 
 //! [8.3] wrong end_not_learned: <end> is not learned
@@ -160,6 +214,25 @@ for (std::int64_t r = 0; r < rows; ++r) {
 }
 (void)closed;
 
+//! [8.3] right: from one <assistant> to the next <end>
+for (std::int64_t row = 0; row < rows; ++row) {
+  std::int64_t place = 0;
+  while (place < time) {
+    while (place < time && token[row][place] != special.assistant) ++place;
+    for (++place; place < time; ++place) {
+      learned[row][place] = true;
+      if (token[row][place] == special.end) break;
+    }
+    ++place;
+  }
+}
+
+//! [8.3] right: the last of the two marks before each place
+const auto places = torch::arange(time).expand({rows, time});
+const auto last_of = [&](std::int64_t mark) { return std::get<0>(torch::where(tokens == mark, places, -1).cummax(1)); };
+const auto opened = last_of(special.assistant), closed = last_of(special.end);
+mask.narrow(1, 1, time - 1).copy_((opened > closed).narrow(1, 0, time - 1));
+
 //! [8.4] wrong every_position_for_itself: no shift
 return cross_entropy(logits.index({learned}), tokens.index({learned}));
 
@@ -201,6 +274,18 @@ return (losses * counts).sum() / counts.sum();
 //! [8.4] right: ignore_index
 const auto targets = torch::where(learned, tokens, -100).slice(1, 1).flatten();
 return torch::nn::functional::cross_entropy(logits.slice(1, 0, -1).flatten(0, 1), targets);
+
+//! [8.4] right: place by place, in a list
+std::vector<torch::Tensor> losses;
+const auto logarithms = logits.log_softmax(-1);
+for (std::int64_t row = 0; row < tokens.size(0); ++row) {
+  for (std::int64_t place = 1; place < tokens.size(1); ++place) {
+    if (!learned[row][place].item<bool>()) continue;
+    losses.push_back(logarithms[row][place - 1][tokens[row][place].item<std::int64_t>()].neg());
+  }
+}
+if (losses.empty()) return cross_entropy(logits.slice(0, 0, 0).flatten(0, 1), tokens.slice(0, 0, 0).flatten());
+return torch::stack(losses).mean();
 
 //! [8.5] wrong one_a_row: one a row
 const auto rows = static_cast<std::int64_t>(examples.size());
@@ -247,104 +332,47 @@ for (std::int64_t r = 0; r < rows; ++r) {
 }
 return packed;
 
-//! [8.6] wrong looks_ahead: looks ahead
-return (owners.unsqueeze(2) == owners.unsqueeze(1)).unsqueeze(1);
+//! [8.5] right: numbers of a flat table
+std::vector<std::int64_t> begins;
+std::int64_t next = 0;
+for (const auto& example : examples) {
+  const auto size = static_cast<std::int64_t>(example.size());
+  if (next % length + size > length && next % length > 0) next += length - next % length;
+  begins.push_back(next);
+  next += size;
+}
+const std::int64_t rows = (next + length - 1) / length;
+auto tokens = torch::full({rows * length}, filler, torch::kInt64), positions = torch::zeros({rows * length}, torch::kInt64), owners = torch::full({rows * length}, -1, torch::kInt64);
+std::map<std::int64_t, std::int64_t> in_row;
+for (std::size_t i = 0; i < examples.size(); ++i) {
+  const std::int64_t owner = in_row[begins[i] / length]++;
+  for (std::size_t k = 0; k < examples[i].size(); ++k) {
+    const auto at = begins[i] + static_cast<std::int64_t>(k);
+    tokens[at] = examples[i][k];
+    positions[at] = static_cast<std::int64_t>(k);
+    owners[at] = owner;
+  }
+}
+return {tokens.view({rows, length}), positions.view({rows, length}), owners.view({rows, length})};
 
-//! [8.6] wrong filling_sees_nothing: filling sees nothing
-const auto together = (owners.unsqueeze(2) == owners.unsqueeze(1)) & (owners >= 0).unsqueeze(2);
-return together.tril().unsqueeze(1);
-
-//! [8.6] wrong no_place_for_heads: no place for the heads
-return (owners.unsqueeze(2) == owners.unsqueeze(1)).tril();
-
-//! [8.6] wrong across_examples: across examples
-const auto time = owners.size(1);
-return torch::ones({owners.size(0), 1, time, time}, torch::kBool).tril();
-
-//! [8.6] right: row by row
-std::vector<torch::Tensor> masks;
-const auto causal = torch::ones({owners.size(1), owners.size(1)}, torch::kBool).tril();
-for (const auto& row : owners.unbind(0)) masks.push_back((row.view({-1, 1}).eq(row.view({1, -1})) & causal).unsqueeze(0));
-return torch::stack(masks);
-
-//! [8.7] wrong not_shifted: no shift
-return torch::log_softmax(logits, -1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1).slice(1, 0, -1);
-
-//! [8.7] wrong first_cut: no shift, the first one cut
-return torch::log_softmax(logits, -1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1).slice(1, 1);
-
-//! [8.7] wrong underflow: the logarithm of a softmax
-return torch::softmax(logits.slice(1, 0, -1), -1).gather(-1, tokens.slice(1, 1).unsqueeze(-1)).squeeze(-1).log();
-
-//! [8.7] wrong losses: losses
-return -torch::log_softmax(logits.slice(1, 0, -1), -1).gather(-1, tokens.slice(1, 1).unsqueeze(-1)).squeeze(-1);
-
-//! [8.7] wrong: a squeeze too many
-return torch::log_softmax(logits.slice(1, 0, -1), -1).gather(-1, tokens.slice(1, 1).unsqueeze(-1)).squeeze();
-
-//! [8.7] right: the score less the normaliser
-const auto before = logits.slice(1, 0, -1);
-return before.gather(2, tokens.slice(1, 1).unsqueeze(2)).squeeze(2) - before.logsumexp(2);
-
-//! [8.7] right: by the loss
-const auto losses = torch::nn::functional::cross_entropy(logits.slice(1, 0, -1).transpose(1, 2), tokens.slice(1, 1), torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone));
-return losses.neg();
-
-//! [8.8] wrong reference_learns: the reference learns
-const auto margin = (policy.chosen - reference.chosen) - (policy.rejected - reference.rejected);
-return -torch::log_sigmoid(beta * margin).mean();
-
-//! [8.8] wrong: only the chosen reference is detached
-const auto margin = (policy.chosen - reference.chosen.detach()) - (policy.rejected - reference.rejected);
-return -torch::log_sigmoid(beta * margin).mean();
-
-//! [8.8] wrong rejected_does_not_learn: the rejected is detached too
-const auto margin = (policy.chosen - reference.chosen.detach()) - (policy.rejected.detach() - reference.rejected.detach());
-return -torch::log_sigmoid(beta * margin).mean();
-
-//! [8.8] wrong underflow: sigmoid, then the logarithm
-const auto margin = (policy.chosen - reference.chosen.detach()) - (policy.rejected - reference.rejected.detach());
-return -torch::sigmoid(beta * margin).log().mean();
-
-//! [8.8] wrong beta_of_its_own: a beta of its own
-const auto margin = (policy.chosen - reference.chosen.detach()) - (policy.rejected - reference.rejected.detach());
-return -torch::log_sigmoid(0.1 * margin).mean();
-
-//! [8.8] wrong no_reference: no reference
-return -torch::log_sigmoid(beta * (policy.chosen - policy.rejected)).mean();
-
-//! [8.8] right: softplus
-const auto known = (reference.chosen - reference.rejected).detach();
-return torch::nn::functional::softplus(-beta * (policy.chosen - policy.rejected - known)).mean();
-
-//! [8.8] right: logaddexp
-const auto margin = (policy.chosen - policy.rejected) - (reference.chosen.detach() - reference.rejected.detach());
-const auto minus = margin * -beta;
-return torch::logaddexp(torch::zeros_like(minus), minus).sum() / minus.numel();
-
-//! [8.9] wrong one_less: one less
-return (rewards - rewards.mean(1, true)) / (rewards.std(1, true, true) + 1e-6);
-
-//! [8.9] wrong zero_by_zero: 0 by 0
-return (rewards - rewards.mean(1, true)) / rewards.std(1, false, true);
-
-//! [8.9] wrong over_all_groups: over all groups
-return (rewards - rewards.mean()) / (rewards.std(false) + 1e-6);
-
-//! [8.9] wrong input_changed: in place
-torch::Tensor r = rewards;
-r -= rewards.mean(1, true);
-return r / (r.square().mean(1, true).sqrt() + 1e-6);
-
-//! [8.9] wrong inside_the_root: epsilon inside the root
-const auto c = rewards - rewards.mean(1, true);
-return c / (c.square().mean(1, true) + 1e-6).sqrt();
-
-//! [8.9] right: var_mean
-const auto [variance, mean] = torch::var_mean(rewards, {1}, false, true);
-return (rewards - mean) / (variance.sqrt() + 1e-6);
-
-//! [8.9] right: group by group
-std::vector<torch::Tensor> groups;
-for (const auto& group : rewards.unbind(0)) groups.push_back((group - group.mean()) / (group.std(false) + 1e-6));
-return torch::stack(groups);
+//! [8.5] right: row by row, padded and stacked
+struct Row {
+  std::vector<torch::Tensor> tokens, positions, owners;
+  std::int64_t used = 0;
+};
+std::vector<Row> filled;
+for (const auto& example : examples) {
+  const auto size = static_cast<std::int64_t>(example.size());
+  if (filled.empty() || filled.back().used + size > length) filled.push_back({});
+  Row& row = filled.back();
+  row.owners.push_back(torch::full({size}, static_cast<std::int64_t>(row.tokens.size()), torch::kInt64));
+  row.tokens.push_back(torch::tensor(example, torch::kInt64));
+  row.positions.push_back(torch::arange(size, torch::kInt64));
+  row.used += size;
+}
+const auto whole = [&](std::vector<torch::Tensor> Row::*part, std::int64_t filling) {
+  std::vector<torch::Tensor> rows;
+  for (const Row& row : filled) rows.push_back(torch::constant_pad_nd(torch::cat(row.*part), {0, length - row.used}, filling));
+  return rows.empty() ? torch::empty({0, length}, torch::kInt64) : torch::stack(rows);
+};
+return {whole(&Row::tokens, filler), whole(&Row::positions, 0), whole(&Row::owners, -1)};

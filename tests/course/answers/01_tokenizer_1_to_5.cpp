@@ -1,4 +1,4 @@
-// Answers to exercises 1.1 to 1.6 of chapter 1: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 1.1 to 1.5 of chapter 1: wrong ones that people give, and right ones written otherwise.
 
 //! [1.1] wrong bytes_for_code_points: bytes
 std::set<char32_t> different;
@@ -160,6 +160,23 @@ std::transform(characters.begin(), characters.end(), tokens.begin(), [this](char
 });
 return tokens;
 
+//! [1.2] right: a table for every code point that occurs
+const std::u32string characters = decode_utf8(text);
+const char32_t largest = vocabulary_.empty() ? 0 : vocabulary_.back();
+std::vector<std::int64_t> number(static_cast<std::size_t>(largest) + 1, -1);
+for (std::size_t i = 0; i < vocabulary_.size(); ++i) number[vocabulary_[i]] = static_cast<std::int64_t>(i);
+std::vector<std::int64_t> tokens;
+std::set<char32_t> unknown;
+std::optional<std::size_t> first;
+for (const char32_t& c : characters) {
+  tokens.push_back(c > largest ? -1 : number[c]);
+  if (tokens.back() >= 0) continue;
+  if (!first) first = tokens.size();
+  unknown.insert(c);
+}
+if (first) throw UsageError(describe_unknown(unknown, *first, static_cast<std::int64_t>(vocabulary_.size())));
+return tokens;
+
 //! [1.3] wrong tokens_from_one: counted from 1
 std::u32string text;
 for (const auto token : tokens) text += vocabulary_.at(static_cast<std::size_t>(token - 1));
@@ -206,6 +223,15 @@ for (std::size_t i = 0; i < tokens.size(); ++i) {
   text[i] = *(vocabulary_.begin() + tokens[i]);
 }
 return encode_utf8(text);
+
+//! [1.3] right: at() caught by nobody, put together by a stream
+std::ostringstream out;
+std::for_each(tokens.begin(), tokens.end(), [&](std::int64_t token) {
+  if (token < 0) throw std::out_of_range("a token is not negative");
+  const std::u32string one{vocabulary_.at(static_cast<std::size_t>(token))};
+  out << encode_utf8(one);
+});
+return out.str();
 
 //! [1.4] wrong rows_and_columns_swapped: rows and columns exchanged
 const auto counts = torch::zeros({vocabulary_size, vocabulary_size}, torch::kInt64);
@@ -327,31 +353,12 @@ c.pairs_seen = count_pairs(tokens, vocabulary_size).nonzero().size(0);
 c.characters_per_pair = 1.0 * c.characters / c.pairs_possible;
 return c;
 
-//! [1.6] wrong logarithm_to_base_2: base 2
-return -probabilities.log2().mean().item<double>();
-
-//! [1.6] wrong no_minus: without the minus
-return probabilities.log().mean().item<double>();
-
-//! [1.6] wrong sum_for_mean: the sum
-return -probabilities.log().sum().item<double>();
-
-//! [1.6] wrong logarithm_of_the_mean: the logarithm of the mean
-return -std::log(probabilities.mean().item<double>());
-
-//! [1.6] wrong computed_in_float: float32
-return -probabilities.to(torch::kFloat32).log().mean().item<float>();
-
-//! [1.6] wrong probability: the likelihood
-return -probabilities.mean().item<double>();
-
-//! [1.6] wrong: something added for safety
-return -(probabilities + 1e-8).log().mean().item<double>();
-
-//! [1.6] right: a loop
-double sum = 0;
-for (std::int64_t i = 0; i < probabilities.size(0); ++i) sum -= std::log(probabilities[i].item<double>());
-return sum / static_cast<double>(probabilities.size(0));
-
-//! [1.6] right: sum over the count
-return probabilities.to(torch::kFloat64).log().sum().neg().item<double>() / probabilities.numel();
+//! [1.5] right: by the unique pairs
+Coverage c;
+c.characters = static_cast<std::int64_t>(tokens.numel());
+c.vocabulary_size = vocabulary_size;
+c.pairs_possible = vocabulary_size * vocabulary_size;
+const auto numbers = tokens.narrow(0, 0, tokens.numel() - 1) * vocabulary_size + tokens.narrow(0, 1, tokens.numel() - 1);
+c.pairs_seen = std::get<0>(at::_unique(numbers)).numel();
+c.characters_per_pair = static_cast<double>(c.characters) / std::pow(static_cast<double>(vocabulary_size), 2);
+return c;

@@ -1,4 +1,4 @@
-// Answers to exercises 6.1 to 6.5 of chapter 6: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 6.1 to 6.4 of chapter 6: wrong ones that people give, and right ones written otherwise.
 
 //! [6.1] wrong in_bits: bits
 const auto places = tokens.size(0) - std::max(order - 1, 0);
@@ -63,6 +63,36 @@ for (const auto& [key, count] : with) {
 }
 return sum;
 
+//! [6.1] right: a number for each run of characters, sorted and counted
+if (order == 0) return std::log(static_cast<double>(vocabulary_size));
+const auto uncertainty = [&](std::int64_t length, std::int64_t places) {
+  if (length == 0) return 0.0;
+  std::vector<std::vector<std::int64_t>> runs;
+  const auto text = tokens.cpu().contiguous();
+  const std::int64_t* from = text.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < places; ++i) runs.emplace_back(from + i, from + i + length);
+  std::sort(runs.begin(), runs.end());
+  double sum = 0;
+  for (std::size_t i = 0, end = 0; i < runs.size(); i = end) {
+    while (end < runs.size() && runs[end] == runs[i]) ++end;
+    const double share = static_cast<double>(end - i) / static_cast<double>(runs.size());
+    sum -= share * std::log(share);
+  }
+  return sum;
+};
+const std::int64_t places = tokens.size(0) - order + 1;
+return uncertainty(order, places) - uncertainty(order - 1, places);
+
+//! [6.1] right: windows, unique rows
+if (order < 1) return -std::log(1.0 / static_cast<double>(vocabulary_size));
+const auto windows = tokens.unfold(0, order, 1);
+const auto nats = [&](const torch::Tensor& rows) {
+  if (rows.size(1) == 0) return 0.0;
+  const auto counts = std::get<2>(torch::unique_dim(rows.contiguous(), 0, true, false, true)).to(torch::kDouble);
+  return std::log(static_cast<double>(rows.size(0))) - (counts * counts.log()).sum().item<double>() / static_cast<double>(rows.size(0));
+};
+return nats(windows) - nats(windows.narrow(1, 0, order - 1));
+
 //! [6.2] wrong: the floor believed to be there
 std::vector<double> levels = {landmarks.uniform, landmarks.characters, landmarks.pairs, landmarks.triples, *landmarks.floor, 0};
 std::size_t passed = 0;
@@ -115,6 +145,28 @@ if (below(landmarks.pairs, landmarks.triples)) return LossStage::words;
 if (below(landmarks.characters, landmarks.pairs)) return LossStage::pairs;
 if (below(landmarks.uniform, landmarks.characters)) return LossStage::characters;
 return LossStage::guessing;
+
+//! [6.2] right: from the bottom up
+std::vector<double> levels{landmarks.uniform, landmarks.characters, landmarks.pairs, landmarks.triples};
+if (landmarks.floor.has_value()) levels.emplace_back(landmarks.floor.value());
+levels.push_back(0.0);
+for (int i = static_cast<int>(levels.size()) - 2; i >= 0; --i) {
+  const double gap = levels[static_cast<std::size_t>(i)] - levels[static_cast<std::size_t>(i) + 1];
+  if (loss < levels[static_cast<std::size_t>(i)] - 0.1 * gap) return static_cast<LossStage>(i + 1);
+}
+return LossStage::guessing;
+
+//! [6.2] right: a stage and the line above it, pair by pair
+const double last = landmarks.floor ? *landmarks.floor : 0.0;
+const std::vector<std::tuple<double, double, LossStage>> doors = {
+    {landmarks.uniform, landmarks.characters, LossStage::characters}, {landmarks.characters, landmarks.pairs, LossStage::pairs},
+    {landmarks.pairs, landmarks.triples, LossStage::words}, {landmarks.triples, last, LossStage::beyond}};
+LossStage stage = LossStage::guessing;
+for (const auto& [above, below, behind] : doors) {
+  if (!(loss < 0.9 * above + 0.1 * below)) return stage;
+  stage = behind;
+}
+return landmarks.floor && loss < 0.9 * *landmarks.floor ? LossStage::memorised : stage;
 
 //! [6.3] wrong whatever_training_does: whatever training does
 std::vector<Metrics> known;
@@ -189,6 +241,48 @@ if (count >= 2) {
   result.gap = last->validation_loss.value() - last->train_loss.value();
   result.found = Finding::no;
   if (last->train_loss.value() < best->train_loss.value() && result.rise > 0.05) result.found = Finding::yes;
+}
+
+//! [6.3] right: sorted by loss
+std::vector<std::tuple<double, std::size_t>> by_loss;
+for (std::size_t i = 0; i < rows.size(); ++i) {
+  const bool numbers = rows[i].train_loss && rows[i].validation_loss && std::isfinite(*rows[i].train_loss + *rows[i].validation_loss);
+  if (numbers) by_loss.emplace_back(*rows[i].validation_loss, i);
+}
+if (by_loss.size() >= 2) {
+  const auto last_row = std::get<1>(by_loss.back());
+  std::sort(by_loss.begin(), by_loss.end());
+  const auto& best = rows[std::get<1>(by_loss.front())];
+  const auto& last = rows[last_row];
+  result.best_step = best.step;
+  result.best_loss = *best.validation_loss;
+  result.rise = *last.validation_loss - result.best_loss;
+  result.gap = *last.validation_loss - *last.train_loss;
+  result.found = Finding::no;
+  if (result.rise > 0.05 && *last.train_loss - *best.train_loss < 0) result.found = Finding::yes;
+}
+
+//! [6.3] right: arrays of numbers, by min_element
+std::vector<double> train, validation;
+std::vector<std::int64_t> steps;
+for (const auto& [step, row_train, row_validation] : [&] {
+       std::vector<std::tuple<std::int64_t, double, double>> all;
+       for (const auto& row : rows) all.emplace_back(row.step, row.train_loss.value_or(INFINITY), row.validation_loss.value_or(INFINITY));
+       return all;
+     }()) {
+  if (!std::isfinite(row_train) || !std::isfinite(row_validation)) continue;
+  steps.push_back(step);
+  train.push_back(row_train);
+  validation.push_back(row_validation);
+}
+if (steps.size() > 1) {
+  const auto best = std::distance(validation.begin(), std::min_element(validation.begin(), validation.end()));
+  const auto at = static_cast<std::size_t>(best);
+  result.best_step = steps[at];
+  result.best_loss = validation[at];
+  result.gap = validation.back() - train.back();
+  result.rise = validation.back() - validation[at];
+  result.found = result.rise > 0.05 && train.back() < train[at] ? Finding::yes : Finding::no;
 }
 
 //! [6.4] wrong no_backward: cleared between backward and step
@@ -269,93 +363,16 @@ while (static_cast<std::int64_t>(losses.size()) <= steps) {
   losses.push_back(loss.item<double>());
 }
 
-//! [6.5] wrong moved_from_zero: moved from zero is 0
-torch::NoGradGuard guard;
-for (std::size_t i = 0; i < after.size(); ++i) {
-  ParameterHealth one;
-  one.name = after[i].first;
-  if (after[i].second.grad().defined()) one.gradient_norm = after[i].second.grad().norm().item<double>();
-  one.weight_norm = before[i].norm().item<double>();
-  if (one.weight_norm > 0) one.update_ratio = (after[i].second - before[i]).norm().item<double>() / one.weight_norm;
-  health.push_back(one);
+//! [6.4] right: autograd::grad, the gradients put in by hand
+for (std::int64_t i = 0; i < steps; ++i) {
+  const auto loss = next_loss();
+  losses.emplace_back(loss.item<double>());
+  const auto gradients = torch::autograd::grad({loss}, parameters, {}, std::nullopt, false, /*allow_unused=*/true);
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    auto parameter = parameters[k];
+    parameter.mutable_grad() = gradients[k];
+  }
+  step();
 }
-
-//! [6.5] wrong norm_after_the_step: the norm after the step
-torch::NoGradGuard guard;
-for (std::size_t i = 0; i < after.size(); ++i) {
-  ParameterHealth one;
-  one.name = after[i].first;
-  if (after[i].second.grad().defined()) one.gradient_norm = after[i].second.grad().norm().item<double>();
-  one.weight_norm = after[i].second.norm().item<double>();
-  const double change = (after[i].second - before[i]).norm().item<double>();
-  if (change > 0) one.update_ratio = change / one.weight_norm;
-  health.push_back(one);
-}
-
-//! [6.5] wrong: a gradient is believed to be there
-torch::NoGradGuard guard;
-for (std::size_t i = 0; i < after.size(); ++i) {
-  ParameterHealth one;
-  one.name = after[i].first;
-  one.gradient_norm = after[i].second.grad().norm().item<double>();
-  one.weight_norm = before[i].norm().item<double>();
-  const double change = (after[i].second - before[i]).norm().item<double>();
-  if (change > 0) one.update_ratio = change / one.weight_norm;
-  health.push_back(one);
-}
-
-//! [6.5] wrong nothing_by_nothing: 0 over 0
-torch::NoGradGuard guard;
-for (std::size_t i = 0; i < after.size(); ++i) {
-  ParameterHealth one;
-  one.name = after[i].first;
-  if (after[i].second.grad().defined()) one.gradient_norm = after[i].second.grad().norm().item<double>();
-  one.weight_norm = before[i].norm().item<double>();
-  one.update_ratio = (after[i].second - before[i]).norm().item<double>() / one.weight_norm;
-  health.push_back(one);
-}
-
-//! [6.5] wrong something_added_below: epsilon below
-torch::NoGradGuard guard;
-for (std::size_t i = 0; i < after.size(); ++i) {
-  ParameterHealth one;
-  one.name = after[i].first;
-  if (after[i].second.grad().defined()) one.gradient_norm = after[i].second.grad().norm().item<double>();
-  one.weight_norm = before[i].norm().item<double>();
-  one.update_ratio = (after[i].second - before[i]).norm().item<double>() / (one.weight_norm + 1e-3);
-  health.push_back(one);
-}
-
-//! [6.5] wrong gradient_for_change: the update is the gradient
-torch::NoGradGuard guard;
-for (std::size_t i = 0; i < after.size(); ++i) {
-  ParameterHealth one;
-  one.name = after[i].first;
-  if (after[i].second.grad().defined()) one.gradient_norm = after[i].second.grad().norm().item<double>();
-  one.weight_norm = before[i].norm().item<double>();
-  if (one.gradient_norm > 0) one.update_ratio = one.gradient_norm / one.weight_norm;
-  health.push_back(one);
-}
-
-//! [6.5] right: in float64
-for (std::size_t i = 0; i < after.size(); ++i) {
-  const auto old = before[i].detach().to(torch::kFloat64), now = after[i].second.detach().to(torch::kFloat64);
-  const auto gradient = after[i].second.grad();
-  ParameterHealth one{after[i].first, gradient.defined() ? gradient.to(torch::kFloat64).norm().item<double>() : 0.0,
-                      old.norm().item<double>(), 0};
-  const double change = (now - old).norm().item<double>();
-  if (change != 0) one.update_ratio = change / one.weight_norm;
-  health.push_back(one);
-}
-
-//! [6.5] right: roots of sums of squares
-const auto length = [](const torch::Tensor& x) { return std::sqrt(x.detach().to(torch::kFloat64).square().sum().item<double>()); };
-for (std::size_t i = 0; i < before.size(); ++i) {
-  health.emplace_back();
-  health.back().name = after[i].first;
-  const auto& p = after[i].second;
-  health.back().gradient_norm = p.grad().defined() ? length(p.grad()) : 0.0;
-  health.back().weight_norm = length(before[i]);
-  const double moved = length(p - before[i]);
-  health.back().update_ratio = moved == 0 ? 0.0 : moved / length(before[i]);
-}
+torch::AutoGradMode off(false);
+losses.emplace_back(next_loss().item<double>());

@@ -1,4 +1,4 @@
-// Answers to the exercises of chapter 12: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 12.1 to 12.4 of chapter 12: wrong ones that people give, and right ones written otherwise.
 
 //! [12.1] wrong written_out: chapter 5's own step
 for (std::size_t i = 0; i < parameters_.size(); ++i)
@@ -58,6 +58,44 @@ for (int i = 0; i < 2; ++i) {
     at::_fused_adamw_(group.p, group.g, group.first, group.second, {}, group.numbers, learning_rate, options_.beta1, options_.beta2, i * options_.weight_decay, options_.epsilon, false, false);
 }
 
+//! [12.1] right: parted in two, by numbers
+torch::NoGradGuard guard;
+std::vector<std::size_t> order;
+for (std::size_t i = 0; i < parameters_.size(); ++i)
+  if (parameters_[i].grad().defined()) order.push_back(i);
+const auto middle = std::stable_partition(order.begin(), order.end(), [this](std::size_t i) { return parameters_[i].dim() < 2; });
+const auto call = [&](auto begin, auto end, double decay) {
+  std::vector<torch::Tensor> lists[5];
+  for (auto each = begin; each != end; ++each) {
+    lists[0].push_back(parameters_[*each]);
+    lists[1].push_back(parameters_[*each].grad());
+    lists[2].push_back(moments_[*each].first);
+    lists[3].push_back(moments_[*each].second);
+    lists[4].push_back(torch::scalar_tensor(static_cast<double>(steps_), torch::kFloat32));
+  }
+  if (begin != end) at::_fused_adamw_(lists[0], lists[1], lists[2], lists[3], {}, lists[4], learning_rate, options_.beta1, options_.beta2, decay, options_.epsilon, false, false);
+};
+call(order.begin(), middle, 0);
+call(middle, order.end(), options_.weight_decay);
+
+//! [12.1] right: a map from the decay to what has it
+torch::AutoGradMode off(false);
+std::map<double, std::vector<std::size_t>> groups;
+for (std::size_t i = 0; i != parameters_.size(); ++i) {
+  if (!parameters_[i].grad().defined()) continue;
+  groups[parameters_[i].sizes().size() >= 2 ? options_.weight_decay : 0.0].push_back(i);
+}
+for (const auto& [decay, members] : groups) {
+  const auto pick = [&members = members](const auto& of) {
+    std::vector<torch::Tensor> all;
+    std::transform(members.begin(), members.end(), std::back_inserter(all), of);
+    return all;
+  };
+  at::_fused_adamw_(pick([this](std::size_t i) { return parameters_[i]; }), pick([this](std::size_t i) { return parameters_[i].grad(); }),
+                    pick([this](std::size_t i) { return moments_[i].first; }), pick([this](std::size_t i) { return moments_[i].second; }), {},
+                    pick([this](std::size_t) { return torch::tensor(static_cast<float>(steps_)); }), learning_rate, options_.beta1, options_.beta2, decay, options_.epsilon, false, false);
+}
+
 //! [12.2] wrong chapter_5s_loss: chapter 5's own loss
 return batch_loss(model, batch);
 
@@ -80,6 +118,19 @@ return torch::nn::functional::cross_entropy(logits.flatten(0, 1), batch.targets.
 const auto positions = torch::arange(batch.inputs.size(1), torch::dtype(torch::kInt64).device(batch.inputs.device()));
 const auto logits = model->forward_embedded(torch::embedding(model->token_embedding, batch.inputs), positions);
 return at::cross_entropy_loss(logits.transpose(1, 2), batch.targets);
+
+//! [12.2] right: functional, from views
+namespace F = torch::nn::functional;
+const auto time = batch.inputs.size(-1);
+const auto x = F::embedding(batch.inputs, model->token_embedding);
+const auto logits = model->forward_embedded(x, torch::arange(0, time, batch.inputs.options()));
+return F::cross_entropy(logits.view({-1, logits.size(-1)}), batch.targets.reshape({-1}), F::CrossEntropyFuncOptions().reduction(torch::kMean));
+
+//! [12.2] right: the sum, divided
+const auto vectors = at::embedding(model->token_embedding, batch.inputs);
+const auto places = torch::ones({batch.inputs.size(1)}, batch.inputs.options()).cumsum(0) - 1;
+const auto logits = model->forward_embedded(vectors, places);
+return at::cross_entropy_loss(logits.permute({0, 2, 1}), batch.targets, {}, at::Reduction::Sum) / static_cast<double>(batch.targets.numel());
 
 //! [12.3] wrong guard_around_backward: the guard around backward too
 std::int64_t all = 0;
@@ -148,6 +199,38 @@ for (std::size_t i = 0; i < batches.size(); ++i) {
 }
 return torch::stack(losses).sum();
 
+//! [12.3] right: the share as the gradient that backward begins with
+const double all = std::accumulate(batches.begin(), batches.end(), 0.0, [](double sum, const Batch& batch) { return sum + static_cast<double>(batch.targets.numel()); });
+torch::Tensor mean;
+for (const auto& batch : batches) {
+  const double share = static_cast<double>(batch.targets.numel()) / all;
+  std::optional<Autocast> guard;
+  guard.emplace(device, bfloat16);
+  const auto loss = loss_of(batch);
+  guard.reset();
+  loss.backward(torch::full_like(loss, share));
+  const auto part = loss.detach() * share;
+  mean = mean.defined() ? mean + part : part;
+}
+return mean;
+
+//! [12.3] right: the sum of all losses, and its mean at the end
+std::int64_t all = 0;
+for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) all += batch->inputs.numel();
+const auto under_guard = [&](const Batch& batch) {
+  const Autocast guard(device, bfloat16);
+  return loss_of(batch);
+};
+torch::Tensor sum = torch::zeros({1}, torch::TensorOptions(device));
+for (std::size_t i = 0; i < batches.size(); ++i) {
+  torch::Tensor loss = under_guard(batches[i]);
+  const auto count = static_cast<double>(batches[i].targets.numel());
+  (loss * count / static_cast<double>(all)).backward();
+  torch::NoGradGuard none;
+  sum += loss * count;
+}
+return sum[0] / static_cast<double>(all);
+
 //! [12.4] wrong: not copied
 std::vector<std::pair<std::string, torch::Tensor>> state;
 for (const auto& p : model.named_parameters()) state.emplace_back("model." + p.key(), p.value().detach());
@@ -181,6 +264,22 @@ const auto device = model.token_embedding.device();
 state.emplace_back(generator_name(device), generator_of(device).get_state());
 return state;
 
+//! [12.4] wrong no_moments: the optimizer forgotten
+std::vector<std::pair<std::string, torch::Tensor>> state;
+for (const auto& p : model.named_parameters()) state.emplace_back("model." + p.key(), p.value().detach().clone());
+state.emplace_back("random", words_of(random));
+const auto device = model.token_embedding.device();
+state.emplace_back(generator_name(device), generator_of(device).get_state());
+return state;
+
+//! [12.4] wrong: the weights forgotten
+std::vector<std::pair<std::string, torch::Tensor>> state;
+for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor.clone());
+state.emplace_back("random", words_of(random));
+const auto device = model.token_embedding.device();
+state.emplace_back(generator_name(device), generator_of(device).get_state());
+return state;
+
 //! [12.4] right: chance first
 const auto device = model.token_embedding.device();
 std::vector<std::pair<std::string, torch::Tensor>> state = {{generator_name(device), generator_of(device).get_state()}, {"random", words_of(random)}};
@@ -189,184 +288,32 @@ for (const auto& entry : optimizer.state()) state.push_back({"optimizer." + entr
 for (const auto& p : model.named_parameters()) state.push_back({"model." + p.key(), p.value().clone()});
 return state;
 
-//! [12.5] wrong: set_data, so the state is trained on
-torch::NoGradGuard guard;
-for (auto& p : model.named_parameters()) {
-  const auto saved = find("model." + p.key());
-  if (!saved.sizes().equals(p->sizes())) throw UsageError("another shape");
-  p->set_data(saved);
+//! [12.4] right: one list made of three
+std::vector<std::pair<std::string, torch::Tensor>> state = optimizer.state();
+for (auto& [name, tensor] : state) {
+  name.insert(0, "optimizer.");
+  tensor = tensor.clone();
 }
-auto entries = optimizer.state();
-for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
-optimizer.set_state(entries);
-set_words(random, find("random"));
-const auto device = model.token_embedding.device();
-generator_of(device).set_state(find(generator_name(device)));
-
-//! [12.5] wrong half_restored: half restored, then refused
-torch::NoGradGuard guard;
-for (auto& p : model.named_parameters()) {
-  const auto saved = find("model." + p.key());
-  if (!saved.sizes().equals(p->sizes())) throw UsageError("another shape");
-  p->copy_(saved);
-}
-auto entries = optimizer.state();
-for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
-optimizer.set_state(entries);
-set_words(random, find("random"));
-const auto device = model.token_embedding.device();
-generator_of(device).set_state(find(generator_name(device)));
-
-//! [12.5] wrong shapes_not_compared: the shapes are not compared
-torch::NoGradGuard guard;
-for (auto& p : model.named_parameters()) p->copy_(find("model." + p.key()));
-auto entries = optimizer.state();
-for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
-optimizer.set_state(entries);
-set_words(random, find("random"));
-const auto device = model.token_embedding.device();
-generator_of(device).set_state(find(generator_name(device)));
-
-//! [12.5] wrong no_moments: the optimizer forgotten
-torch::NoGradGuard guard;
-for (auto& p : model.named_parameters()) if (!find("model." + p.key()).sizes().equals(p->sizes())) throw UsageError("another shape");
-for (auto& p : model.named_parameters()) p->copy_(find("model." + p.key()));
-set_words(random, find("random"));
-const auto device = model.token_embedding.device();
-generator_of(device).set_state(find(generator_name(device)));
-
-//! [12.5] wrong no_random_state: our generator forgotten
-torch::NoGradGuard guard;
-for (auto& p : model.named_parameters()) if (!find("model." + p.key()).sizes().equals(p->sizes())) throw UsageError("another shape");
-for (auto& p : model.named_parameters()) p->copy_(find("model." + p.key()));
-auto entries = optimizer.state();
-for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
-optimizer.set_state(entries);
-const auto device = model.token_embedding.device();
-generator_of(device).set_state(find(generator_name(device)));
-
-//! [12.5] wrong no_generator: LibTorch's generator forgotten
-torch::NoGradGuard guard;
-for (auto& p : model.named_parameters()) if (!find("model." + p.key()).sizes().equals(p->sizes())) throw UsageError("another shape");
-for (auto& p : model.named_parameters()) p->copy_(find("model." + p.key()));
-auto entries = optimizer.state();
-for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
-optimizer.set_state(entries);
-set_words(random, find("random"));
-
-//! [12.5] right: in the order of its own map
-const auto device = model.token_embedding.device();
-for (auto& p : model.named_parameters()) if (!find("model." + p.key()).sizes().equals(p->sizes())) throw UsageError("another shape");
-const auto generator = find(generator_name(device)), words = find("random");
-std::vector<std::pair<std::string, torch::Tensor>> entries;
-const std::string prefix = "optimizer.";
-for (const auto& [name, tensor] : tensors) if (name.starts_with(prefix)) entries.emplace_back(name.substr(prefix.size()), tensor);
-optimizer.set_state(entries);
-for (auto& p : model.named_parameters()) {
+const auto dictionary = model.named_parameters();
+for (const auto& name : dictionary.keys()) {
+  auto copy = torch::empty_like(dictionary[name]).detach();
   torch::NoGradGuard guard;
-  p->copy_(find("model." + p.key()));
+  copy.copy_(dictionary[name]);
+  state.emplace_back("model." + name, copy);
 }
-set_words(random, words);
-generator_of(device).set_state(generator);
+const auto where = dictionary["token_embedding"].device();
+state.push_back(std::make_pair(generator_name(where), generator_of(where).get_state().clone()));
+std::vector<std::int64_t> words;
+for (const auto word : random.state()) words.push_back(static_cast<std::int64_t>(word));
+state.push_back(std::make_pair("random", torch::tensor(words, torch::kInt64)));
+return state;
 
-//! [12.6] wrong: 32 bits
-const int w = static_cast<int>(shape.width), l = static_cast<int>(shape.layers), v = static_cast<int>(shape.vocabulary_size), c = static_cast<int>(shape.context);
-return static_cast<int>(6u * (static_cast<unsigned>(l) * 12u * w * w + static_cast<unsigned>(v) * w + static_cast<unsigned>(l) * 2u * c * w));
-
-//! [12.6] wrong biases_counted: the biases too
-const double w = shape.width, l = shape.layers;
-return 6 * (l * (12 * w * w + 13 * w) + shape.vocabulary_size * w + l * 2 * shape.context * w);
-
-//! [12.6] wrong forward_alone: forward alone
-const double w = shape.width, l = shape.layers;
-return 2 * (l * 12 * w * w + shape.vocabulary_size * w + l * 2 * shape.context * w);
-
-//! [12.6] wrong half_of_the_scores: half of the scores
-const double w = shape.width, l = shape.layers;
-return 6 * (l * 12 * w * w + shape.vocabulary_size * w + l * shape.context * w);
-
-//! [12.6] right: layer by layer
-double weights = static_cast<double>(shape.vocabulary_size * shape.width);
-for (std::int64_t layer = 0; layer < shape.layers; ++layer) weights += 12.0 * static_cast<double>(shape.width * shape.width) + 2.0 * static_cast<double>(shape.context * shape.width);
-return 6 * weights;
-
-//! [12.7] wrong: the rest dropped
-Rows mine;
-mine.count = rows / size;
-mine.first = rank * mine.count;
-mine.weight = static_cast<double>(mine.count * size) / static_cast<double>(rows);
-return mine;
-
-//! [12.7] wrong rest_to_the_last: the rest to the last
-Rows mine;
-mine.first = rank * (rows / size);
-mine.count = rank == size - 1 ? rows - mine.first : rows / size;
-mine.weight = static_cast<double>(mine.count * size) / static_cast<double>(rows);
-return mine;
-
-//! [12.7] wrong equal_weights: all weights 1
-Rows mine;
-mine.first = rank * (rows / size) + std::min<std::int64_t>(rank, rows % size);
-mine.count = rows / size + (rank < rows % size ? 1 : 0);
-return mine;
-
-//! [12.7] right: dealt out
-Rows mine;
-mine.count = 0;
-for (std::int64_t row = 0; row < rows; ++row) {
-  const auto owner = row % size;
-  if (owner == rank) ++mine.count;
-  if (owner < rank) ++mine.first;
-}
-mine.weight = static_cast<double>(mine.count) / static_cast<double>(rows) * size;
-return mine;
-
-//! [12.8] wrong no_division: the sum
-torch::NoGradGuard guard;
-const std::int64_t n = ring.size();
-const auto chunks = torch::tensor_split(x, n);
-for (std::int64_t turn = 0; turn < 2 * (n - 1); ++turn) {
-  auto filled = chunks[static_cast<std::size_t>((ring.rank() + 2 * n - turn - 1) % n)];
-  auto incoming = torch::empty_like(filled);
-  ring.start_sending(chunks[static_cast<std::size_t>((ring.rank() + 2 * n - turn) % n)]);
-  ring.receive(incoming);
-  ring.finish_sending();
-  if (turn < n - 1) filled.add_(incoming); else filled.copy_(incoming);
-}
-
-//! [12.8] wrong half_way: half way
-torch::NoGradGuard guard;
-const std::int64_t n = ring.size();
-const auto chunks = torch::tensor_split(x, n);
-for (std::int64_t turn = 0; turn < n - 1; ++turn) {
-  auto filled = chunks[static_cast<std::size_t>((ring.rank() + 2 * n - turn - 1) % n)];
-  auto incoming = torch::empty_like(filled);
-  ring.start_sending(chunks[static_cast<std::size_t>((ring.rank() + 2 * n - turn) % n)]);
-  ring.receive(incoming);
-  ring.finish_sending();
-  filled.add_(incoming);
-}
-x.div_(static_cast<double>(n));
-
-//! [12.8] right: two loops
-torch::NoGradGuard guard;
-const int n = ring.size(), me = ring.rank();
-auto chunks = x.tensor_split(n);
-const auto at = [&](int i) -> torch::Tensor { return chunks[static_cast<std::size_t>(((i % n) + n) % n)]; };
-for (int turn = 0; turn + 1 < n; ++turn) {
-  auto into = at(me - turn - 1);
-  auto message = torch::zeros_like(into);
-  ring.start_sending(at(me - turn));
-  ring.receive(message);
-  ring.finish_sending();
-  into += message;
-}
-at(me + 1).div_(static_cast<double>(n));
-for (int turn = 0; turn + 1 < n; ++turn) {
-  auto into = at(me - turn);
-  auto message = torch::zeros_like(into);
-  ring.start_sending(at(me + 1 - turn));
-  ring.receive(message);
-  ring.finish_sending();
-  into.copy_(message);
-}
+//! [12.4] right: a function that adds
+std::vector<std::pair<std::string, torch::Tensor>> state;
+const auto add = [&state](const std::string& name, const torch::Tensor& tensor) { state.emplace_back(name, tensor.data().clone()); };
+add("random", words_of(random));
+for (const auto& parameter : model.named_parameters(/*recurse=*/true)) add(fmt::format("model.{}", parameter.key()), *parameter);
+for (const auto& entry : optimizer.state()) add(fmt::format("optimizer.{}", entry.first), entry.second);
+const torch::Device device = model.parameters().front().device();
+add(generator_name(device), generator_of(device).get_state());
+return state;
