@@ -45,8 +45,8 @@ FineTuning with_form(const Workshop& workshop, Form form) {
 /// Accuracy against tokens read, of answers alone and of chains; then against tokens said.
 void compare_tokens(Workshop& workshop, const Plots& plots) {
   head("At equal tokens read", {"greedy", "problems read"});
-  auto& table = table_of_shares("tokens", {"form", "tokens"}, {"right"});
   std::vector<Series> curves;
+  std::map<std::int64_t, std::vector<Accuracy>> by_tokens;
   std::map<Form, GPT> last;
   for (const auto form : {Form::answer, Form::chain}) {
     auto options = with_form(workshop, form);
@@ -58,7 +58,7 @@ void compare_tokens(Workshop& workshop, const Plots& plots) {
       const auto tokens = done * options.rows * options.row_length;
       curve.points.emplace_back(static_cast<double>(tokens) / 1000, 100 * share.value());
       row(fmt::format("{}, {} tokens", name, tokens), {share.text()});
-      add_shares(table, {name, tokens}, {share});
+      by_tokens[tokens].push_back(share);
     };
     const auto problems = fine_tune(model, workshop.vocabulary(), options, {}, options.steps / 6, look);
     row(name, {"", fmt::format("{}", problems)});
@@ -66,6 +66,8 @@ void compare_tokens(Workshop& workshop, const Plots& plots) {
     curves.push_back(curve);
     last.emplace(form, model);
   }
+  auto& table = table_of_shares("tokens", {"tokens"}, {"answer", "chain"});
+  for (const auto& [tokens, shares] : by_tokens) add_shares(table, {tokens}, shares);
   if (plots)
     plot_lines(*plots / "ch08-tokens.svg",
                {"Sums of two three-digit numbers", "thousands of tokens read", "right, %", false, false}, curves);

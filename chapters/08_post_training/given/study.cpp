@@ -249,7 +249,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     for (const auto& finding : shown_here) names.push_back(plain(finding));
     return names;
   }());
-  for (const Arm& arm : rows)
+  for (const Arm& arm : arms_)
     for (const auto& [seed, findings] : found_[key_of(arm)]) {
       std::vector<Recorded> cells = {arm.name, arm.setting, static_cast<std::int64_t>(seed)};
       for (const auto& finding : shown_here) {
