@@ -190,8 +190,8 @@ void vary_template(Workshop& workshop, const Plots&) {
   };
   const std::vector<Template> templates = {
       {"as trained", user, assistant},
-      {"without <user>", {}, assistant},
-      {"without <assistant>", user, {}},
+      {"without the user tag", {}, assistant},
+      {"without the assistant tag", user, {}},
       {"a space behind the question", user, space},
       {"an equals sign behind it", user, equals},
       {"tags typed as characters", text("<user>"), text("<assistant>")},
