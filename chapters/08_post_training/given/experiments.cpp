@@ -167,63 +167,6 @@ void alter_chains(Workshop& workshop, const Plots&) {
   results().scalar("altered_chains", follows.of, "chains");
 }
 
-/// Asks for the same sums in forms that differ from the one that was trained on.
-void vary_template(Workshop& workshop, const Plots&) {
-  const auto recipe = workshop.recipe();
-  auto model = workshop.tuned(recipe);
-  const auto& vocabulary = workshop.vocabulary();
-  const auto& special = vocabulary.special();
-  const auto& problems = workshop.problems(recipe.task);
-
-  using Tokens = std::vector<std::int64_t>;
-  //! [templates]
-  const auto text = [&](const std::string& characters) { return vocabulary.encode(characters); };
-  const Tokens user = {special.user}, assistant = {special.assistant};
-  auto earlier = format_problem(problems.front(), recipe.form, vocabulary);
-  earlier.push_back(special.user);
-  auto space = text(" "), equals = text("=");
-  space.push_back(special.assistant);
-  equals.push_back(special.assistant);
-  struct Template {
-    std::string name;
-    Tokens before, after;  // the question's tokens stand between them
-  };
-  const std::vector<Template> templates = {
-      {"as trained", user, assistant},
-      {"without the user tag", {}, assistant},
-      {"without the assistant tag", user, {}},
-      {"a space behind the question", user, space},
-      {"an equals sign behind it", user, equals},
-      {"tags typed as characters", text("<user>"), text("<assistant>")},
-      {"as a second turn", earlier, assistant},
-      {"with an empty chain", user, {special.assistant, special.think, special.end_think}},
-  };
-  //! [templates]
-
-  head("Asked in another form than in training", {"right", "tokens said"});
-  auto& table = table_of_shares("templates", {"template", "asked", "tokens"}, {"right"});
-  for (const auto& [name, before, after] : templates) {
-    std::vector<Tokens> rows;
-    for (const auto& problem : problems) {
-      rows.push_back(before);
-      const auto question = text(problem.question);
-      rows.back().insert(rows.back().end(), question.begin(), question.end());
-      rows.back().insert(rows.back().end(), after.begin(), after.end());
-    }
-    Random random(recipe.seed);
-    const auto responses = respond(model, rows, special, {}, random);
-    Accuracy share;
-    for (std::size_t i = 0; i < responses.size(); ++i) {
-      const auto reading = read_response(responses[i], vocabulary);
-      share.hits += reading.finished && reading.answer == problems[i].answer ? 1 : 0;
-      share.tokens += static_cast<double>(responses[i].size()) / static_cast<double>(responses.size());
-      ++share.of;
-    }
-    row(name, {share.text(), fmt::format("{:.1f}", share.tokens)});
-    add_shares(table, {name, vocabulary.decode(rows.back()), share.tokens}, {share});
-  }
-}
-
 /// Longer numbers, more numbers, another kind.
 void vary_tasks(Workshop& workshop, const Plots&) {
   const auto recipe = workshop.recipe();
@@ -321,7 +264,6 @@ const std::vector<Experiment>& all_experiments() {
       {"tokens", "chain against answer at equal tokens read, and at equal tokens said", compare_tokens},
       {"quality", "accuracy by the share of bad examples", spoil_data},
       {"altered", "whether the answer follows a chain in which a digit was altered", alter_chains},
-      {"template", "the same sums asked in forms other than the one trained on", vary_template},
       {"tasks", "longer numbers, three numbers, counting letters", vary_tasks},
   };
   return experiments;
