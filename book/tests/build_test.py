@@ -114,6 +114,9 @@ BREAKS = [
     ("a printed line typed by hand", append(CHAPTER, "```console\n$ make solution-3\nloss 2\n```"), CHAPTER, "printed by a program"),
     ("arithmetic", replace(CHAPTER, "@compute{65^2}", "@compute{65^}"), CHAPTER, "cannot be computed"),
     ("a name in arithmetic", replace(CHAPTER, "@compute{100 * seen", "@compute{100 * saw"), CHAPTER, "no scalar saw"),
+    ("a cell's row", replace(CHAPTER, '@result{coverage["the whole text"]', '@result{coverage["the hole text"]'), CHAPTER, "no rows of the table coverage begin"),
+    ("a cell's column", replace(CHAPTER, '"].seen}', '"].saw}'), CHAPTER, "no column saw"),
+    ("a cell that two rows could be", replace(RESULT, '"the training split"', '"the whole text"'), CHAPTER, "2 rows of the table"),
     ("a recorded table's column", replace(CHAPTER, "{part} |", "{piece} |"), CHAPTER, "no column piece"),
     ("a printed line that no run printed", replace(CHAPTER, "to: Attention", "to: Retention"), CHAPTER, "printed no line"),
     ("a run that nobody recorded", replace(CHAPTER, "@output{03-layer}", "@output{03-player}"), CHAPTER, "no recorded run"),
@@ -277,6 +280,8 @@ def main():
                 ("a number without a record is marked", 'class="measured unrecorded" href="numbers.html#unrecorded"'),
                 ("an exercise names the calls that are new", "<dt><code>x.transpose(i, j)</code></dt>"),
                 ("arithmetic on results is computed", ">32.7</a> in a hundred"),
+                ("a cell of a table is shown", ">1,403</a> pairs"),
+                ("arithmetic on a cell is computed", ">23</a> more"),
                 ("a table is filled from its record", '<td class="r">1,380'),
                 ("what a program printed comes from its record", '<span class="out">Attention over tiny Shakespeare</span>'),
                 ("a prediction is folded", "32,896")):

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "book/results"
 RUNS = f"{FOLDER}/runs.toml"
+CELL = re.compile(r'((?:\d\d-[a-z0-9-]+:)?\w+)\["([^"\]]*)"\]\.(\w+)')
 FORMAT = re.compile(r"(?:(\d+)([%g]?)\s?(\+-|to)?|words)$")
 WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 FUNCTIONS = {"ln": math.log, "log2": math.log2, "log10": math.log10, "sqrt": math.sqrt, "exp": math.exp, "round": round,
@@ -114,9 +115,27 @@ class Results:
         self.used.setdefault((known[0].name, short), [])
         return known[0], getattr(known[0], kind)[short]
 
+    def cell(self, name, row, column, chapter):
+        """(run, value) of a recorded table's cell, the row by its first cells: 'rank 8', or 'rank 8, rate 0.01'."""
+        run, table = self.find("tables", name, chapter)
+        if column not in table["columns"]:
+            raise Wrong(f"the table {name} has no column {column}: it has {', '.join(table['columns'])}")
+        cells = [[str(c) for c in r if c != ""] for r in table["rows"]]
+        rows = [r for r, words in zip(table["rows"], cells) if any(row == ", ".join(words[:n]) for n in (1, 2, 3))]
+        if len(rows) != 1:
+            raise Wrong(f"{len(rows) or 'no'} rows of the table {name} begin with “{row}”: "
+                        f"it has {'; '.join(', '.join(words[:2]) for words in cells)}")
+        value = number(rows[0][table["columns"].index(column)])
+        if isinstance(value, float) and math.isnan(value):
+            raise Wrong(f"the table {name} has no {column} for “{row}”")
+        return run, value
+
     def scalar(self, text, chapter):
-        """'name' or 'name, format': (text to show, run, name)."""
+        """'name' or 'name, format', a cell's name too: (text to show, run, name)."""
         name, form = split_format(text)
+        if m := CELL.fullmatch(name):
+            run, value = self.cell(m[1], m[2], m[3], chapter)
+            return show(value, form, name), run, m[1].split(":")[-1]
         run, found = self.find("scalars", name, chapter)
         value, interval = number(found["value"]), FORMAT.fullmatch(form)
         if interval and interval[3]:
@@ -131,7 +150,13 @@ class Results:
     def compute(self, text, chapter):
         """'expression' or 'expression, format': (text to show, runs whose values it took)."""
         expression, form = split_format(text)
-        runs, named = [], {}
+        runs, named, cells = [], {}, {}
+
+        def a_cell(m):  # 'lora["rank 8"].new_task' is none either
+            run, found = self.cell(m[1], m[2], m[3], chapter)
+            runs.append(run)
+            cells[f"cell_{len(cells)}"] = found
+            return f"cell_{len(cells) - 1}"
 
         def other_run(m):  # '02-descent:last' is no name to Python
             named[f"recorded_{len(named)}"] = m[0]
@@ -142,6 +167,8 @@ class Results:
                 return value(node.body)
             if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
                 return node.value
+            if isinstance(node, ast.Name) and node.id in cells:
+                return cells[node.id]
             if isinstance(node, ast.Name):
                 run, found = self.find("scalars", named.get(node.id, node.id), chapter)
                 runs.append(run)
@@ -154,7 +181,7 @@ class Results:
                 return FUNCTIONS[node.func.id](*map(value, node.args))
             raise Wrong(f"“{expression}” is no arithmetic on numbers and recorded names")
         try:
-            python = re.sub(r"\b\d\d-[a-z0-9-]+:\w+", other_run, expression).replace("^", "**")
+            python = re.sub(r"\b\d\d-[a-z0-9-]+:\w+", other_run, CELL.sub(a_cell, expression)).replace("^", "**")
             result = value(ast.parse(python, mode="eval"))
         except (SyntaxError, ZeroDivisionError, ArithmeticError) as e:
             raise Wrong(f"“{expression}” cannot be computed: {e}") from e

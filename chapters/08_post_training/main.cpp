@@ -31,6 +31,7 @@
 #include "common/corpus.h"
 #include "common/plot.h"
 #include "common/program.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -51,10 +52,17 @@ void show_growing(Workshop& workshop, const torch::Tensor& validation) {
   }
   fmt::print("{} parameters become {}; each old one keeps its name, its value and, but for the table, its shape\n",
              with_commas(workshop.base()->parameter_count()), with_commas(grown->parameter_count()));
+  const double before = evaluate(workshop.base(), validation, 16), around_mean = evaluate(grown, validation, 16),
+               zeros = evaluate(empty, validation, 16);
   fmt::print("Its loss on the text it was trained for, in nats a character\n");
   fmt::print("  {:.3f}  before\n  {:.3f}  with the new rows around the mean of the old\n  {:.3f}  with new rows of 0\n",
-             evaluate(workshop.base(), validation, 16), evaluate(grown, validation, 16),
-             evaluate(empty, validation, 16));
+             before, around_mean, zeros);
+  results().scalar("base_parameters", workshop.base()->parameter_count(), "parameters");
+  results().scalar("grown_parameters", grown->parameter_count(), "parameters");
+  results().scalar("added_tokens", workshop.vocabulary().added(), "tokens");
+  results().scalar("loss_before", before, "nats");
+  results().scalar("loss_around_mean", around_mean, "nats");
+  results().scalar("loss_zeros", zeros, "nats");
 }
 
 /// Part 2: a problem in every form, and what is learned of it.
@@ -66,6 +74,7 @@ void show_forms(Workshop& workshop) {
   for (const auto& [shown, form] :
        std::vector<std::pair<Problem, Form>>{{problem, Form::answer}, {problem, Form::chain}, {bad, Form::chain}}) {
     const auto tokens = format_problem(shown, form, workshop.vocabulary());
+    if (shown.right) results().scalar(form == Form::answer ? "row_answer" : "row_chain", std::ssize(tokens), "tokens");
     const auto learned = response_mask(torch::tensor(tokens).unsqueeze(0), workshop.vocabulary().special())[0];
     std::string marks;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -99,18 +108,21 @@ void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch:
              workshop.problems(recipe.task).size());
   fmt::print("  {:<24}{:<24}{:<24}{:>8}{:>10}\n", "", "most probable token", "drawn at temperature 1", "tokens",
              "loss");
+  auto& table = table_of_shares("models", {"name", "tokens", "text_loss"}, {"greedy", "drawn"});
   for (auto& line : lines) {
     expect_same_architecture(workshop.base(), line.model);
     const auto best = workshop.measured(line.model, recipe.task), drawn = workshop.measured(line.model, recipe.task, 1);
-    fmt::print("  {:<24}{:<24}{:<24}{:>8.1f}{:>10.2f}\n", line.name, best.text(), drawn.text(), best.tokens,
-               evaluate(line.model, validation, 16));
+    const double text_loss = evaluate(line.model, validation, 16);
+    fmt::print("  {:<24}{:<24}{:<24}{:>8.1f}{:>10.2f}\n", line.name, best.text(), drawn.text(), best.tokens, text_loss);
     std::fflush(stdout);
+    add_shares(table, {line.name, best.tokens, text_loss}, {best, drawn});
   }
 
   // One round is 128 samples, which scatter; ten of them together say more.
   constexpr std::size_t kRounds = 10;
   fmt::print("\nWhile GRPO learned, over {} rounds each: the share of right samples, and of groups of two minds\n",
              kRounds);
+  auto& rounds_table = results().table("rounds", {"step", "right", "split_groups"});
   Series curve{"right samples", {}}, split{"groups of two minds", {}};
   for (std::size_t first = 0; first < rewards.size(); first += kRounds) {
     const std::size_t last = std::min(rewards.size(), first + kRounds);
@@ -124,6 +136,7 @@ void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch:
     curve.points.emplace_back(static_cast<double>(step), right);
     split.points.emplace_back(static_cast<double>(step), of_two_minds);
     fmt::print("  to step {:>4}  {:>5.1f} %  {:>5.1f} %\n", step, right, of_two_minds);
+    rounds_table.row({step, right / 100, of_two_minds / 100});
   }
   if (plots)
     plot_lines(*plots / "ch08-grpo.svg", {"Sums of two three-digit numbers", "step", "%", false, false},

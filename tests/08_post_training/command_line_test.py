@@ -22,8 +22,15 @@ def run(*arguments):
 
 class CommandLine(unittest.TestCase):
     def test_the_table_has_a_line_for_each_model(self):
-        done = run("--quick", "--threads", 1)
-        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
+            record = os.path.join(folder, "record.json")
+            done = run("--quick", "--threads", 1, "--record", record)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            with open(record, encoding="utf-8") as file:
+                recorded = json.load(file)
+        self.assertEqual(recorded["scalars"]["added_tokens"]["value"], 20)
+        self.assertEqual([row[0] for row in recorded["tables"]["models"]["rows"]],
+                         ["base", "answer alone", "chain of thought", "chain of thought, GRPO"])
         text = done.stdout.decode()
         self.assertIn("65 characters; 20 tokens are added", text)
         for name in ("base", "answer alone", "chain of thought", "chain of thought, GRPO"):
@@ -69,11 +76,19 @@ class CommandLine(unittest.TestCase):
 
     def test_every_experiment_runs(self):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
-            done = run("--quick", "--threads", 1, "--experiment", "all", "--plots", folder)
+            record = os.path.join(folder, "record.json")
+            done = run("--quick", "--threads", 1, "--experiment", "all", "--plots", folder, "--record", record)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             for title in ("At equal tokens said", "Longer numbers", "What of the chain", "learns from pairs",
                           "GRPO from an early model", "learns to subtract"):
                 self.assertIn(title, done.stdout.decode())
+            with open(record, encoding="utf-8") as file:
+                tables = json.load(file)["tables"]
+            self.assertLessEqual({"tokens", "said", "quality", "altered", "tasks", "lora_trainings"}, set(tables))
+            self.assertEqual(tables["altered"]["columns"], ["answer", "share", "share_low", "share_high"])
+            self.assertEqual([row[0] for row in tables["altered"]["rows"]], ["follows", "stays right"])
+            trained = [row[:3] for row in tables["lora_trainings"]["rows"]]
+            self.assertIn(["rank 8", "rate 0.01", 2], trained)
 
     def test_mistakes_end_with_one_clear_line(self):
         for arguments, words in (

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/plot.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -45,6 +46,7 @@ FineTuning with_form(const Workshop& workshop, Form form) {
 void compare_tokens(Workshop& workshop, const Plots& plots) {
   head("At equal tokens read", {"greedy", "problems read"});
   std::vector<Series> curves;
+  std::map<std::int64_t, std::vector<Accuracy>> by_tokens;
   std::map<Form, GPT> last;
   for (const auto form : {Form::answer, Form::chain}) {
     auto options = with_form(workshop, form);
@@ -56,12 +58,16 @@ void compare_tokens(Workshop& workshop, const Plots& plots) {
       const auto tokens = done * options.rows * options.row_length;
       curve.points.emplace_back(static_cast<double>(tokens) / 1000, 100 * share.value());
       row(fmt::format("{}, {} tokens", name, tokens), {share.text()});
+      by_tokens[tokens].push_back(share);
     };
     const auto problems = fine_tune(model, workshop.vocabulary(), options, {}, options.steps / 6, look);
     row(name, {"", fmt::format("{}", problems)});
+    results().scalar(form == Form::answer ? "problems_answer" : "problems_chain", problems, "problems");
     curves.push_back(curve);
     last.emplace(form, model);
   }
+  auto& table = table_of_shares("tokens", {"tokens"}, {"answer", "chain"});
+  for (const auto& [tokens, shares] : by_tokens) add_shares(table, {tokens}, shares);
   if (plots)
     plot_lines(*plots / "ch08-tokens.svg",
                {"Sums of two three-digit numbers", "thousands of tokens read", "right, %", false, false}, curves);
@@ -78,11 +84,17 @@ void compare_tokens(Workshop& workshop, const Plots& plots) {
   row("answer alone, once", {alone.text(), fmt::format("{:.1f}", alone.tokens)});
   row(fmt::format("answer alone, the most frequent of {}", votes), {voted.text(), fmt::format("{:.1f}", voted.tokens)});
   row("chain of thought, once", {thought.text(), fmt::format("{:.1f}", thought.tokens)});
+  auto& said = table_of_shares("said", {"way", "tokens"}, {"right"});
+  add_shares(said, {"answer alone, once", alone.tokens}, {alone});
+  add_shares(said, {"answer alone, most frequent", voted.tokens}, {voted});
+  add_shares(said, {"chain of thought, once", thought.tokens}, {thought});
+  results().scalar("votes", votes, "answers");
 }
 
 /// Accuracy against the share of bad examples.
 void spoil_data(Workshop& workshop, const Plots& plots) {
   head("A share of the examples is bad: one step slips, and the rest follows from it", {"greedy", "at temperature 1"});
+  auto& table = table_of_shares("quality", {"damage", "bad"}, {"greedy", "drawn"});
   Series greedy{"most probable token", {}}, drawn{"drawn at temperature 1", {}};
   for (const double bad : {0.0, 0.05, 0.2, 0.5}) {
     auto options = workshop.recipe();
@@ -90,6 +102,7 @@ void spoil_data(Workshop& workshop, const Plots& plots) {
     auto model = workshop.tuned(options);
     const auto best = workshop.measured(model, options.task), some = workshop.measured(model, options.task, 1);
     row(fmt::format("{:.0f} % bad", 100 * bad), {best.text(), some.text()});
+    add_shares(table, {"one step slips", bad}, {best, some});
     greedy.points.emplace_back(100 * bad, 100 * best.value());
     drawn.points.emplace_back(100 * bad, 100 * some.value());
   }
@@ -104,7 +117,9 @@ void spoil_data(Workshop& workshop, const Plots& plots) {
     options.bad_share = 0.5;
     options.damage = damage;
     auto model = workshop.tuned(options);
-    row(name, {workshop.measured(model, options.task).text(), workshop.measured(model, options.task, 1).text()});
+    const auto best = workshop.measured(model, options.task), some = workshop.measured(model, options.task, 1);
+    row(name, {best.text(), some.text()});
+    add_shares(table, {name, options.bad_share}, {best, some});
   }
 }
 
@@ -146,18 +161,25 @@ void alter_chains(Workshop& workshop, const Plots&) {
   head("One digit of a right chain is altered before the answer is given", {""});
   row("the answer follows the altered chain", {follows.text()});
   row("the answer stays right", {stays.text()});
+  auto& table = table_of_shares("altered", {"answer"}, {"share"});
+  add_shares(table, {"follows"}, {follows});
+  add_shares(table, {"stays right"}, {stays});
+  results().scalar("altered_chains", follows.of, "chains");
 }
 
 /// Longer numbers, more numbers, another kind.
 void vary_tasks(Workshop& workshop, const Plots&) {
   const auto recipe = workshop.recipe();
   head("Longer numbers than any in training", {"answer alone", "chain of thought"});
+  auto& table = table_of_shares("tasks", {"task"}, {"answer", "chain"});
   auto alone = workshop.tuned(with_form(workshop, Form::answer)), chain = workshop.tuned(recipe);
   for (const int digits : {recipe.task.digits, recipe.task.digits + 1}) {
     auto task = recipe.task;
     task.digits = digits;
-    row(fmt::format("two numbers of {} digits", digits),
-        {workshop.measured(alone, task).text(), workshop.measured(chain, task).text()});
+    const auto name = fmt::format("two numbers of {} digits", digits);
+    const auto answers = workshop.measured(alone, task), chains = workshop.measured(chain, task);
+    row(name, {answers.text(), chains.text()});
+    add_shares(table, {name}, {answers, chains});
   }
   head("Other tasks, each with a fine-tuning of its own", {"answer alone", "chain of thought"});
   auto three = recipe.task, count = recipe.task;
@@ -166,17 +188,33 @@ void vary_tasks(Workshop& workshop, const Plots&) {
   for (const auto& [name, task] : std::vector<std::pair<std::string, TaskOptions>>{{"three numbers of 3 digits", three},
                                                                                    {"count a letter", count}}) {
     std::vector<std::string> cells;
+    std::vector<Accuracy> shares;
     for (const auto form : {Form::answer, Form::chain}) {
       auto options = with_form(workshop, form);
       options.task = task;
       auto model = workshop.tuned(options);
-      cells.push_back(workshop.measured(model, task).text());
+      shares.push_back(workshop.measured(model, task));
+      cells.push_back(shares.back().text());
     }
     row(name, cells);
+    add_shares(table, {name}, shares);
   }
 }
 
 }  // namespace
+
+RecordedTable& table_of_shares(const std::string& name, std::vector<std::string> columns,
+                               const std::vector<std::string>& shares) {
+  for (const auto& share : shares)
+    for (const char* end : {"", "_low", "_high"}) columns.push_back(share + end);
+  return results().table(name, std::move(columns));
+}
+
+void add_shares(RecordedTable& table, std::vector<Recorded> cells, const std::vector<Accuracy>& shares) {
+  for (const auto& share : shares)
+    for (const double value : {share.value(), share.low(), share.high()}) cells.emplace_back(value);
+  table.row(std::move(cells));
+}
 
 Workshop::Workshop(TrainedModel base, FineTuning recipe, std::int64_t problems, std::uint64_t seed)
     : vocabulary_(std::move(base.tokenizer)),

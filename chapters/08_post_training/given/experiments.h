@@ -16,6 +16,7 @@
 #include "08_post_training/given/respond.h"
 #include "08_post_training/given/reward.h"
 #include "08_post_training/given/tasks.h"
+#include "common/results.h"
 
 namespace verse {
 
@@ -50,6 +51,14 @@ class Workshop {
   std::map<std::string, GPT> tuned_;
   std::map<std::string, std::vector<Problem>> problems_;
 };
+
+/// A recorded table of shares that are right: the columns named first, and then for each share its value and both ends
+/// of its 95 % interval, "share", "share_low" and "share_high".
+RecordedTable& table_of_shares(const std::string& name, std::vector<std::string> columns,
+                               const std::vector<std::string>& shares);
+
+/// Adds a row to it: the cells of the first columns, then the shares in their order.
+void add_shares(RecordedTable& table, std::vector<Recorded> cells, const std::vector<Accuracy>& shares);
 
 /// The folder to draw into, where one is given.
 using Plots = std::optional<std::filesystem::path>;

@@ -244,6 +244,21 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     table.row(std::move(cells));
   }
 
+  auto& trainings = results().table(name_ + "_trainings", [&] {
+    std::vector<std::string> names = {"name", "setting", "seed"};
+    for (const auto& finding : shown_here) names.push_back(plain(finding));
+    return names;
+  }());
+  for (const Arm& arm : arms_)
+    for (const auto& [seed, findings] : found_[key_of(arm)]) {
+      std::vector<Recorded> cells = {arm.name, arm.setting, static_cast<std::int64_t>(seed)};
+      for (const auto& finding : shown_here) {
+        const auto found = findings.find(finding);
+        cells.emplace_back(found == findings.end() ? NAN : found->second);
+      }
+      trainings.row(std::move(cells));
+    }
+
   if (chosen_by.empty()) return;
   auto& sweep = results().table(name_ + "_sweep", {"name", "setting", "trainings", "mean", "least", "most"});
   fmt::print("\nEvery setting, {}: mean, least and most\n", chosen_by);
