@@ -6,15 +6,17 @@ usage: command_line_test.py PROGRAM [unittest arguments]
 import math
 import os
 import struct
-import struct
 import subprocess
 import sys
 import tempfile
 import unittest
-import zlib
 import wave
+from pathlib import Path
+
+import own_files
 
 PROGRAM = None
+GIVEN = Path(__file__).resolve().parents[2] / "chapters/09_multimodal/given"
 
 
 def run(*arguments):
@@ -80,15 +82,18 @@ class CommandLine(unittest.TestCase):
         self.refused("--picture", self.path("missing.png"))
 
     def test_a_picture_of_ones_own_is_captioned(self):
-        def part(name, data):
-            return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        rows = b"".join(b"\0" + bytes([255, 0, 0]) * 50 for _ in range(40))
-        with open(self.path("red.png"), "wb") as file:
-            file.write(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", 50, 40, 8, 2, 0, 0, 0)) +
-                       part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b""))
-        done = run("--quick", "--threads", 1, "--picture", self.path("red.png"))
+        own_files.png(self.path("red.png"), [[(255, 0, 0)] * 50 for _ in range(40)])
+        for picture in (self.path("red.png"), GIVEN / "drawn.png"):
+            with self.subTest(picture=picture):
+                done = run("--quick", "--threads", 1, "--picture", picture)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(f"{picture}, as 32 x 32 pixels\n  written: ", done.stdout)
+
+    def test_a_whistled_message_of_ones_own_is_read(self):
+        own_files.whistle(self.path("whistled.wav"), text="an", drift=0.05, noise=15)
+        done = run("--quick", "--threads", 1, "--wav", self.path("whistled.wav"))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("red.png, as 32 x 32 pixels\n  written: ", done.stdout)
+        self.assertRegex(done.stdout, r"whistled\.wav is read as: [a-z ]*\n")
 
     def test_log_mel_is_printed_a_frame_a_line(self):
         done = run("--log-mel", self.wav("tone.wav", seconds=0.5))

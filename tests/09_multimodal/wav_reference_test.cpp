@@ -97,6 +97,45 @@ TEST(Wav, RefusesWhatItCannotReadInOneLine) {
   EXPECT_THROW(read_wav(folder.path() / "missing.wav"), UsageError);
 }
 
+/// The pitches of dashes of 2,400 samples that follow one another after 800 of silence, by their zero crossings.
+std::vector<double> pitches_of(const std::vector<float>& samples, std::size_t dashes) {
+  std::vector<double> hertz;
+  for (std::size_t dash = 0; dash < dashes; ++dash) {
+    // The middle of a dash: 2,000 of 2,400 samples. Up through zero once a period.
+    const std::size_t begin = dash * 3200 + 200;
+    double crossings = 0;
+    for (std::size_t i = begin; i < begin + 2000; ++i) crossings += samples[i] <= 0 && samples[i + 1] > 0 ? 1 : 0;
+    hertz.push_back(crossings / 2000 * static_cast<double>(kSampleRate));
+  }
+  return hertz;
+}
+
+TEST(Morse, AWhistleWandersAndComesAndGoesSlowly) {
+  Random random(1);
+  MorseStyle style;
+  style.unit = 0.1;  // a dash has 2,400 samples, and 800 of silence behind it
+  style.lead = 0;
+  const auto steady = pitches_of(render_morse("o", style, random), 3);
+  for (const double hertz : steady) EXPECT_NEAR(hertz, 600, 4.1);  // a crossing more or less
+  style.drift = 0.04;
+  style.drift_rate = 1;
+  style.edge = 0.015;
+  const auto samples = render_morse("o", style, random);
+  const auto wandering = pitches_of(samples, 3);
+  const auto [least, most] = std::minmax_element(wandering.begin(), wandering.end());
+  EXPECT_GT(*most - *least, 20);
+  EXPECT_GT(*least, 600 * 0.96 - 4.1);
+  EXPECT_LT(*most, 600 * 1.04 + 4.1);
+  // Of 120 samples in which the tone comes, the first 30 have no more than a quarter of its loudness.
+  EXPECT_LT(*std::max_element(samples.begin(), samples.begin() + 30), 0.26 * style.loudness);
+
+  const auto whistle = draw_whistle(0.055, 500, random);
+  EXPECT_DOUBLE_EQ(whistle.unit, 0.055);
+  EXPECT_GE(whistle.pitch, 500);
+  EXPECT_LE(whistle.pitch, 800);
+  EXPECT_GE(whistle.drift, 0.02);
+}
+
 TEST(Morse, SoundsAsItIsSpelled) {
   Random random(1);
   MorseStyle style;

@@ -67,7 +67,7 @@ std::string last_word(const std::string& text) {
 
 /// How many directions are right; and how many whole captions, where they are asked for.
 void show_accuracy(SenseReader& reader, const Script& script, const std::string& what, const torch::Tensor& clips,
-                   const std::vector<std::string>& captions, bool whole = false) {
+                   const std::vector<std::string>& captions, const std::string& record, bool whole = false) {
   const auto written = write_texts(reader, script, as_patches(clips), kLongestClipText);
   std::int64_t directions = 0, exact = 0;
   for (std::size_t i = 0; i < captions.size(); ++i) {
@@ -75,8 +75,8 @@ void show_accuracy(SenseReader& reader, const Script& script, const std::string&
     if (written[i] == captions[i]) ++exact;
   }
   const auto count = static_cast<std::int64_t>(captions.size());
-  print_share(what + ": direction", directions, count);
-  if (whole) print_share(what + ": the whole caption, colour and shape too", exact, count);
+  print_share(what + ": direction", directions, count, record);
+  if (whole) print_share(what + ": the whole caption, colour and shape too", exact, count, record + "_whole");
 }
 
 }  // namespace
@@ -115,9 +115,9 @@ void show_clips(const PartSetting& setting) {
   const std::int64_t count = setting.quick ? 40 : 500;
   const auto reel = draw_reel(split.unseen, count, random);
   print_heading(fmt::format("What is right, of {} clips of unseen things and directions, with 95 % intervals", count));
-  show_accuracy(reader, script, "in order", reel.clips, reel.captions, /*whole=*/true);
-  show_accuracy(reader, script, "frames shuffled", shuffled(reel.clips, random), reel.captions);
-  show_accuracy(reader, script, "backwards", reel.clips.flip(1), reel.captions);
+  show_accuracy(reader, script, "in order", reel.clips, reel.captions, "in_order", /*whole=*/true);
+  show_accuracy(reader, script, "frames shuffled", shuffled(reel.clips, random), reel.captions, "shuffled");
+  show_accuracy(reader, script, "backwards", reel.clips.flip(1), reel.captions, "backwards");
   fmt::print(
       "  chance: 25 % for who sees nothing, 50 % for who sees the axis, which the places of a thing still show\n");
   if (setting.plots) {

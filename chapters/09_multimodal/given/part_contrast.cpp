@@ -155,19 +155,14 @@ void show_contrast(const PartSetting& setting) {
   const auto seen = draw(split.seen), unseen = draw(split.unseen);
   print_heading(
       fmt::format("Zero-shot: which caption is nearest to a picture, {} pictures each, with 95 % intervals", count));
-  const auto row = [&](const std::string& record, const std::string& what, std::int64_t right) {
-    print_share(what, right, count);
-    const Share share = share_of(right, count);
-    results().scalar("contrast_" + record, share.value, "share", (share.high - share.low) / 2);
-    results().scalar("contrast_" + record + "_low", share.low, "share");
-    results().scalar("contrast_" + record + "_high", share.high, "share");
-  };
-  row("seen", fmt::format("combinations it was trained on, of {} captions", offered.size()),
-      count_nearest(towers, script, seen.pictures, seen.captions, offered));
-  row("unseen", fmt::format("combinations it never saw, of {} captions", offered.size()),
-      count_nearest(towers, script, unseen.pictures, unseen.captions, offered));
-  row("blank", "the same, every picture blank",
-      count_nearest(towers, script, torch::zeros_like(unseen.pictures), unseen.captions, offered));
+  const std::string offer = fmt::format(", of {} captions", offered.size());
+  print_share("combinations it was trained on" + offer,
+              count_nearest(towers, script, seen.pictures, seen.captions, offered), count, "contrast_seen");
+  print_share("combinations it never saw" + offer,
+              count_nearest(towers, script, unseen.pictures, unseen.captions, offered), count, "contrast_unseen");
+  print_share("the same, every picture blank",
+              count_nearest(towers, script, torch::zeros_like(unseen.pictures), unseen.captions, offered), count,
+              "contrast_blank");
   results().scalar("contrast_scale", towers->log_scale.exp().item<double>());
   fmt::print("  chance: {:.2f} %; the learned scale is {:.1f}\n", 100.0 / static_cast<double>(offered.size()),
              towers->log_scale.exp().item<double>());

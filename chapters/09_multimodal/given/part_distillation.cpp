@@ -18,6 +18,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/corpus.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -140,14 +141,19 @@ void show_distillation(const PartSetting& setting) {
              setting.run ? "" : fmt::format("the teacher read {} characters, ", with_commas(all)),
              with_commas(lesson.short_text.size(0)));
   print_heading("Validation loss, nats a character; three seeds, and the mean with its 95 % interval");
-  const auto row = [](const std::string& name, const std::vector<double>& values) {
+  const auto row = [](const std::string& name, const std::vector<double>& values, const std::string& record) {
     const auto mean = mean_of(values);
     fmt::print("  {:<34} {:.4f}  {:.4f}  {:.4f}   {:.4f} +- {:.4f}\n", name, values[0], values[1], values[2],
                mean.value, mean.half_width);
+    results().scalar(record, mean.value, "nats", mean.half_width);
   };
-  row("student, from the text alone", alone);
-  row("student, from text and teacher", taught);
-  row("what the teacher is worth", gain);
+  row("student, from the text alone", alone, "alone");
+  row("student, from text and teacher", taught, "taught");
+  row("what the teacher is worth", gain, "gain");
+  results().scalar("smallest_gain", *std::min_element(gain.begin(), gain.end()), "nats");
+  results().scalar("teacher", taught_by, "nats");
+  results().scalar("teacher_parameters", teacher->parameter_count());
+  results().scalar("student_parameters", last->parameter_count());
   fmt::print("  {:<34} {:.4f}\n", "teacher", taught_by);
   if (corpus.floor) fmt::print("  {:<34} {:.4f}\n", "the floor", *corpus.floor);
   print_heading("The taught student speaks");

@@ -20,6 +20,7 @@
 #include "09_multimodal/sound.h"
 #include "common/base/text.h"
 #include "common/projection.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -104,14 +105,16 @@ void show_writers(const Script& script, FrameWriter& by_squares, FrameWriter& by
   const auto tokens = as_tokens(script, texts);
   print_heading("200 new tunes without a free note: mean distance of a number from the truth (-1 to 1)");
   const auto silent = torch::full_like(tunes.mel, -1);
-  const auto row = [&](const std::string& name, const torch::Tensor& mel) {
-    fmt::print("  {:<28} squared {:.4f}   absolute {:.4f}\n", name,
-               frame_loss(mel, tunes.mel, tunes.lengths, FrameDistance::squared).item<double>(),
-               frame_loss(mel, tunes.mel, tunes.lengths, FrameDistance::absolute).item<double>());
+  const auto row = [&](const std::string& name, const torch::Tensor& mel, const std::string& record) {
+    const double squared = frame_loss(mel, tunes.mel, tunes.lengths, FrameDistance::squared).item<double>();
+    const double absolute = frame_loss(mel, tunes.mel, tunes.lengths, FrameDistance::absolute).item<double>();
+    fmt::print("  {:<28} squared {:.4f}   absolute {:.4f}\n", name, squared, absolute);
+    results().scalar(record + "_squared", squared);
+    results().scalar(record + "_absolute", absolute);
   };
-  row("trained by squares (L2)", by_squares.write(tokens).cpu());
-  row("then trained by sizes (L1)", by_sizes.write(tokens).cpu());
-  row("silence", silent);
+  row("trained by squares (L2)", by_squares.write(tokens).cpu(), "by_squares");
+  row("then trained by sizes (L1)", by_sizes.write(tokens).cpu(), "by_sizes");
+  row("silence", silent, "silence");
 
   // The free note: both ways it may sound, and what is predicted for it.
   const std::string text = "cxe";
@@ -150,6 +153,8 @@ void show_writers(const Script& script, FrameWriter& by_squares, FrameWriter& by
       "  distance of the whole note from the nearer of the two: by squares {:.3f}, by sizes {:.3f};\n"
       "  the two are {:.3f} apart\n",
       nearest(squared), nearest(absolute), (free_note(high) - free_note(low)).abs().mean().item<double>());
+  results().scalar("free_note_by_squares", nearest(squared));
+  results().scalar("free_note_by_sizes", nearest(absolute));
 
   if (!setting.plots) return;
   const std::vector<std::string> tune = {"gaceba"};

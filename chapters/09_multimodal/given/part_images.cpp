@@ -16,6 +16,7 @@
 #include "09_multimodal/given/reader.h"
 #include "09_multimodal/images.h"
 #include "common/base/text.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -74,16 +75,18 @@ void show_accuracy(SenseReader& reader, const Script& script, const SeenAndUnsee
   const auto seen = draw_gallery(split.seen, count, random), unseen = draw_gallery(split.unseen, count, random);
   print_heading(fmt::format("Captions right to the last letter, of {} each, with 95 % intervals", count));
   print_share("new pictures of combinations it was trained on",
-              count_exact(reader, script, seen.pictures, seen.captions), count);
-  print_share("combinations it never saw", count_exact(reader, script, unseen.pictures, unseen.captions), count);
+              count_exact(reader, script, seen.pictures, seen.captions), count, "seen");
+  print_share("combinations it never saw", count_exact(reader, script, unseen.pictures, unseen.captions), count,
+              "unseen");
   print_share("the same, every picture blank",
-              count_exact(reader, script, torch::zeros_like(unseen.pictures), unseen.captions), count);
+              count_exact(reader, script, torch::zeros_like(unseen.pictures), unseen.captions), count, "blank");
   print_share("the same, each caption asked of the next picture",
-              count_exact(reader, script, unseen.pictures.roll(1, 0), unseen.captions), count);
+              count_exact(reader, script, unseen.pictures.roll(1, 0), unseen.captions), count, "other_picture");
   const auto shuffled = torch::randperm(kPicturePatches);
   const auto mixed = join_patches(cut_patches(unseen.pictures, kPatchSide).index_select(1, shuffled), kPatchSide,
                                   kPictureSide, kPictureSide);
-  print_share("the same, patches in another order", count_exact(reader, script, mixed, unseen.captions), count);
+  print_share("the same, patches in another order", count_exact(reader, script, mixed, unseen.captions), count,
+              "other_order");
   fmt::print("  chance, for whoever knows the {} combinations but sees nothing: {:.2f} %\n", all_scenes().size(),
              100.0 / static_cast<double>(all_scenes().size()));
 }
@@ -162,6 +165,10 @@ void show_images(const PartSetting& setting) {
   fmt::print("  chapter 4's GPT, {} layers, {} wide: {} parameters; the encoder: {}\n", reader->gpt->options.layers,
              reader->gpt->options.width, with_commas(reader->gpt->parameter_count()),
              with_commas(all - reader->gpt->parameter_count()));
+  results().scalar("combinations", static_cast<std::int64_t>(all_scenes().size()));
+  results().scalar("kept_from_training", static_cast<std::int64_t>(split.unseen.size()));
+  results().scalar("parameters", reader->gpt->parameter_count());
+  results().scalar("encoder_parameters", all - reader->gpt->parameter_count());
 
   LearningPlan plan{setting.quick ? 40 : 3000, 32, 3e-3};
   fmt::print("  {} steps of {} pictures, each drawn anew\n", with_commas(plan.steps), plan.batch_size);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/plot.h"
+#include "common/results.h"
 
 namespace verse {
 namespace {
@@ -57,15 +59,19 @@ std::string draw_text(std::int64_t letters, bool testing, Random& random) {
   return text;
 }
 
+/// Whose hand it is: how the next message is keyed.
+using Hand = std::function<MorseStyle(Random&)>;
+
 /// @param least, most how many decibels the noise lies below the tone
-Recordings record(const std::vector<std::string>& texts, double least, double most, Random& random) {
+Recordings record(const std::vector<std::string>& texts, double least, double most, Random& random,
+                  const Hand& hand = draw_style) {
   const MelOptions options;
   const auto whole = static_cast<std::size_t>(kFramesOfAVector * options.hop);  // samples of a vector
   std::vector<std::vector<float>> sounds;
   std::vector<double> loudness;
   std::size_t longest = 0;
   for (const auto& text : texts) {
-    const auto style = draw_style(random);
+    const auto style = hand(random);
     sounds.push_back(render_morse(text, style, random));
     loudness.push_back(style.loudness);
     longest = std::max(longest, sounds.back().size());
@@ -103,12 +109,13 @@ struct Reading {
   double error_rate() const { return static_cast<double>(edits) / static_cast<double>(letters); }
 };
 
-Reading read_messages(SenseReader& reader, const Script& script, std::int64_t count, double decibels, Random& random) {
+Reading read_messages(SenseReader& reader, const Script& script, std::int64_t count, double decibels, Random& random,
+                      std::int64_t longest = kLetters, const Hand& hand = draw_style) {
   Reading reading;
   while (reading.messages < count) {
     std::vector<std::string> texts;
-    for (int i = 0; i < 100; ++i) texts.push_back(draw_text(3 + random.below(kLetters - 2), /*testing=*/true, random));
-    const auto recordings = record(texts, decibels, decibels, random);
+    for (int i = 0; i < 100; ++i) texts.push_back(draw_text(3 + random.below(longest - 2), /*testing=*/true, random));
+    const auto recordings = record(texts, decibels, decibels, random, hand);
     const auto written = write_texts(reader, script, recordings.mel, kLetters + 2);
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto edits = edits_between(written[i], texts[i]);
@@ -180,6 +187,9 @@ void show_noise(SenseReader& reader, const Script& script, const PartSetting& se
     fmt::print("  {:<26} {:>12.1f} % {:>10.1f} % ({:.1f} to {:.1f})\n",
                decibels >= 50 ? std::string("clean (50 dB)") : fmt::format("{:.0f} dB", decibels),
                100 * reading.error_rate(), 100 * exact.value, 100 * exact.low, 100 * exact.high);
+    const std::string name = decibels < 0 ? fmt::format("minus_{:.0f}", -decibels) : fmt::format("{:.0f}", decibels);
+    results().scalar("letters_wrong_" + name, reading.error_rate(), "share");
+    results().scalar("without_error_" + name, exact.value, "share", (exact.high - exact.low) / 2);
     if (decibels < 50) errors.points.emplace_back(decibels, 100 * reading.error_rate());
     std::fflush(stdout);
   }
@@ -189,6 +199,26 @@ void show_noise(SenseReader& reader, const Script& script, const PartSetting& se
   words.x_label = "noise below the tone, decibels";
   words.y_label = "letters wrong, per cent";
   plot_lines(*setting.plots / "ch09-noise.svg", words, {errors}, {{"one letter in twenty", 5}});
+}
+
+/// Hands that training never had: whistled messages of three letters, noise 20 dB below the tone.
+void show_whistles(SenseReader& reader, const Script& script, const PartSetting& setting, Random& random) {
+  const std::int64_t count = setting.quick ? 100 : 500;
+  print_heading(fmt::format("Whistled messages of 3 letters, noise 20 dB below the tone, {} of each kind", count));
+  fmt::print("  {:<26} {:>14} {:>22}\n", "", "letters wrong", "messages without error");
+  const auto row = [&](const std::string& what, const std::string& name, double unit, double lowest) {
+    const auto reading = read_messages(reader, script, count, 20, random, 3,
+                                       [&](Random& chance) { return draw_whistle(unit, lowest, chance); });
+    const auto exact = share_of(reading.exact, reading.messages);
+    fmt::print("  {:<26} {:>12.1f} % {:>10.1f} % ({:.1f} to {:.1f})\n", what, 100 * reading.error_rate(),
+               100 * exact.value, 100 * exact.low, 100 * exact.high);
+    results().scalar("whistled_wrong_" + name, reading.error_rate(), "share");
+    results().scalar("whistled_" + name, exact.value, "share", (exact.high - exact.low) / 2);
+    std::fflush(stdout);
+  };
+  row("as fast, as high", "alike", 0.055, 500);
+  row("slower: a dot of 75 ms", "slower", 0.075, 500);
+  row("higher: 1,000 to 1,300 Hz", "higher", 0.055, 1000);
 }
 
 /// Where each letter listened: one message that training never saw, its spectrogram over its letters' attention.
@@ -215,7 +245,11 @@ void show_listening(SenseReader& reader, const Script& script, const PartSetting
       add_noise(samples, style.loudness, decibels, random);
       write_wav(*setting.sounds / fmt::format("{}-{:.0f}-dB.wav", text, decibels), {kSampleRate, samples});
     }
-    fmt::print(stderr, "wrote three sounds into {}\n", setting.sounds->string());
+    const auto whistle = draw_whistle(0.055, 500, random);
+    auto samples = render_morse(text.substr(0, 3), whistle, random);
+    add_noise(samples, whistle.loudness, 20, random);
+    write_wav(*setting.sounds / fmt::format("{}-whistled.wav", text.substr(0, 3)), {kSampleRate, samples});
+    fmt::print(stderr, "wrote four sounds into {}\n", setting.sounds->string());
   }
 }
 
@@ -261,7 +295,10 @@ void show_sound(const PartSetting& setting) {
   std::fflush(stdout);
   const auto taken = train_by_length(reader, script, plan, random);
   fmt::print("  steps with messages of at most 1 to {} letters: {}\n", kLetters, fmt::join(taken, ", "));
+  for (std::size_t letters = 0; letters < taken.size(); ++letters)
+    results().scalar(fmt::format("steps_with_{}", letters + 1), taken[letters]);
   show_noise(reader, script, setting, random);
+  show_whistles(reader, script, setting, random);
   show_listening(reader, script, setting);
   if (own.defined())
     fmt::print("\n  {} is read as: {}\n", setting.message->string(),

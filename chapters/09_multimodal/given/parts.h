@@ -41,6 +41,7 @@ void show_distillation(const PartSetting& setting);  ///< a student and its teac
 void check_teacher(const PartSetting& setting);
 
 /// A line with how many of some trials came out right, in per cent with the 95 % interval.
-void print_share(const std::string& what, std::int64_t hits, std::int64_t trials);
+/// @param record the name that it is recorded under, with its interval's ends as `record`_low and `record`_high
+void print_share(const std::string& what, std::int64_t hits, std::int64_t trials, const std::string& record);
 
 }  // namespace verse

@@ -39,6 +39,17 @@ MorseStyle draw_style(Random& random) {
   return style;
 }
 
+MorseStyle draw_whistle(double unit, double lowest, Random& random) {
+  auto style = draw_style(random);
+  style.unit = unit;
+  style.pitch = lowest + 300 * random.uniform();
+  style.unsteady = 0.15;
+  style.edge = 0.015;
+  style.drift = between(0.02, 0.04, random);
+  style.drift_rate = between(0.5, 2, random);
+  return style;
+}
+
 std::vector<float> render_morse(const std::string& text, const MorseStyle& style, Random& random) {
   std::vector<float> samples;
   const auto length = [&](double units) {
@@ -47,13 +58,16 @@ std::vector<float> render_morse(const std::string& text, const MorseStyle& style
   };
   const auto silence = [&](std::size_t count) { samples.resize(samples.size() + count, 0.0F); };
   const auto tone = [&](std::size_t count) {
-    // Switched on and off within 4 ms, because a sudden edge is a click that sounds at every pitch.
     const double step = 2 * std::numbers::pi * style.pitch / static_cast<double>(kSampleRate),
-                 edge = 0.004 * kSampleRate;
+                 edge = style.edge * static_cast<double>(kSampleRate);
+    // A pitch that wanders as a cosine does has a phase that wanders as a sine.
+    const double wander = 2 * std::numbers::pi * style.drift_rate / static_cast<double>(kSampleRate);
+    const double depth = style.drift * style.pitch / style.drift_rate;
     for (std::size_t i = 0; i < count; ++i) {
       const double from_edge = static_cast<double>(std::min(i, count - 1 - i)) / edge;
+      const auto now = static_cast<double>(samples.size());
       samples.push_back(static_cast<float>(style.loudness * std::min(from_edge, 1.0) *
-                                           std::sin(step * static_cast<double>(samples.size()))));
+                                           std::sin(step * now + depth * std::sin(wander * now))));
     }
   };
   silence(static_cast<std::size_t>(style.lead * static_cast<double>(kSampleRate)));

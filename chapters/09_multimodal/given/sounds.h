@@ -26,10 +26,19 @@ struct MorseStyle {
   double loudness = 0.5;  ///< amplitude, of at most 1
   double unsteady = 0.0;  ///< every duration is off by up to this share of itself
   double lead = 0.05;     ///< seconds of silence before it
+  double edge =
+      0.004;         ///< seconds in which a tone comes, and in which it goes; a sudden edge is a click at every pitch
+  double drift = 0;  ///< the pitch wanders by up to this share of itself, up and down
+  double drift_rate = 1;  ///< times a second that it does
 };
 
 /// A style by chance: 45 to 60 ms a dot, 500 to 800 hertz, durations off by up to a tenth.
 MorseStyle draw_style(Random& random);
+
+/// As somebody might whistle it: the pitch wanders by up to 4 %, every tone takes 15 ms to come and to go, and
+/// durations are off by up to 15 %. @param unit seconds of a dot @param lowest of the pitch, in hertz, which is at most
+/// 300 more
+MorseStyle draw_whistle(double unit, double lowest, Random& random);
 
 /// A message as sound, without noise. @param text small letters @return samples in [-1, 1]
 std::vector<float> render_morse(const std::string& text, const MorseStyle& style, Random& random);
