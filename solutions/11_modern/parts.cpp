@@ -125,7 +125,7 @@ Int8Rows quantise_rows(const torch::Tensor& weight) {
   const auto scales = wide.abs().amax(-1) / 127;  // [out]
 
   // A row of zeros is divided by 1 instead of 0.
-  const auto divisors = torch::where(scales == 0, torch::ones_like(scales), scales).unsqueeze(-1);  // [out, 1]
+  const auto divisors = torch::where(scales == 0, 1.0, scales).unsqueeze(-1);  // [out, 1]
   return {torch::round(wide / divisors).to(torch::kInt8), scales};
   //! [11.9]
 }
