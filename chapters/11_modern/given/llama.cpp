@@ -143,8 +143,25 @@ LlamaGPTImpl::LlamaGPTImpl(const LlamaOptions& given, const NamedTensors& tensor
   build([&by_name](const std::string& name, const std::vector<std::int64_t>&) { return by_name.at(name); });
 }
 
+namespace {
+
+/// Frequencies with the rounding with which the models were trained: powers of float32 numbers, as Llama's and Hugging
+/// Face's code computes them. They differ in the seventh digit, which shows after some thousand positions.
+std::vector<double> rounded_as_trained(std::vector<double> frequencies, double base) {
+  const auto places = torch::arange(static_cast<std::int64_t>(frequencies.size()), torch::kFloat64);
+  const auto exponents = 2 * places / (2.0 * static_cast<double>(frequencies.size()));  // [head_dim / 2]
+  const auto exact = torch::pow(base, -exponents);
+  const auto rounded = torch::pow(base, exponents.to(torch::kFloat32)).reciprocal().to(torch::kFloat64);
+  const auto ratios = (rounded / exact).contiguous();
+  for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] *= ratios.const_data_ptr<double>()[i];
+  return frequencies;
+}
+
+}  // namespace
+
 void LlamaGPTImpl::build(const Source& source) {
-  frequencies_ = rotary_frequencies(options.head_dim, options.rope_theta, options.rope_scaling);
+  frequencies_ = rounded_as_trained(rotary_frequencies(options.head_dim, options.rope_theta, options.rope_scaling),
+                                    options.rope_theta);
   const auto shapes = llama_shapes(options);
   const auto parameter = [&](const std::string& name) {
     const auto shape = shapes.find(name);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string_view>
 
+#include "12_full_gpt/given/commands/chat_form.h"
 #include "12_full_gpt/given/commands/steering_flags.h"
 #include "12_full_gpt/given/gpu/card_writer.h"
 #include "12_full_gpt/given/sampling/generation.h"
@@ -46,7 +47,8 @@ struct Request {
   std::int64_t samples = 1, count = 500;
   SamplingOptions options;
   SteeringFlags steering;
-  bool no_cache = false, timing = false;
+  bool no_cache = false, timing = false, chat = false;
+  std::optional<std::string> system;
 };
 
 /// A text to be gone on with, and where it stands, for messages.
@@ -83,6 +85,16 @@ std::vector<Prompt> read_prompts(const Request& request) {
                                  request.samples, with_commas(kMostTexts)));
   }
   return once;
+}
+
+/// Makes questions of prompts, where they are meant for a model that answers.
+void ask(const Request& request, LoadedRun& run, std::vector<Prompt>& prompts) {
+  if (!request.chat) return;
+  for (Prompt& prompt : prompts) {
+    ChatText chat = chat_text(*run.codec, prompt.text, request.system);
+    prompt.text = std::move(chat.text);
+    if (!run.ends_at(chat.end)) run.ends.push_back(chat.end);
+  }
 }
 
 /// The prompts as often as there are to be samples. What one has that the model does not know is said before anything
@@ -229,6 +241,10 @@ int generate_command(int argc, char** argv) {
   line.option("prompt", request.prompt, "the text to go on with; without it, the start of a line", "TEXT");
   line.option("prompt-file", request.prompt_file, "a file whose whole text is gone on with", "FILE");
   line.option("prompts", request.prompts, "a file whose lines are prompts, each to be gone on with", "FILE");
+  line.flag("chat", request.chat,
+            "the prompt is a question to a model that was taught to answer: put into the form that its tokenizer's "
+            "marks are for (ChatML's or Llama 3's), and the answer alone is written");
+  line.option("system", request.system, "with --chat, what the model is told before the question", "TEXT");
   line.option("samples", request.samples, {1, kMostSamples}, "texts for each prompt; their seeds count up from --seed");
   line.option("max-new-tokens", request.count, {1, std::numeric_limits<std::int32_t>::max()},
               "characters (of a model of byte pairs, tokens) to write");
@@ -250,9 +266,12 @@ int generate_command(int argc, char** argv) {
         "--timing counts the tokens that are asked for, so it goes with nothing that may end a text early");
   options.cached = !request.no_cache;
   const std::int64_t count = request.count;
-  const auto asked = read_prompts(request);
+  auto asked = read_prompts(request);
+  if (request.chat && asked.empty()) throw UsageError("--chat needs a question: --prompt, --prompt-file or --prompts");
+  if (request.system && !request.chat) throw UsageError("--system is for --chat");
 
   LoadedRun run = load_run(*request.run);
+  ask(request, run, asked);
   if (request.timing) run.ends.clear();  // all that is asked for is timed
   run.model->to(shared.device.device, request.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   const auto prompts = texts_to_continue(*run.codec, asked, request.samples);
@@ -269,8 +288,8 @@ int generate_command(int argc, char** argv) {
   }
 
   catch_interrupts();
-  const bool shows_prompt =
-      request.prompt || request.prompts || request.prompt_file;  // the default one is a mere line end
+  const bool shows_prompt = !request.chat && (request.prompt || request.prompts ||
+                                              request.prompt_file);  // the default one is a mere line end
   const auto start = std::chrono::steady_clock::now();
   if (prompts.size() == 1) {
     write_one(run, prompts.front(), shows_prompt, count, options, shared.seed, steering);

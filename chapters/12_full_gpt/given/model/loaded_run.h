@@ -19,7 +19,7 @@ namespace verse {
 struct LoadedRun {
   LanguageModel model{nullptr};
   std::shared_ptr<TextCodec> codec;
-  std::vector<std::int64_t> ends;  ///< tokens at which the model ends a text by itself
+  std::vector<std::int64_t> ends{};  ///< tokens at which the model ends a text by itself
 
   bool ends_at(std::int64_t token) const { return std::find(ends.begin(), ends.end(), token) != ends.end(); }
 };
