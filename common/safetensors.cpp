@@ -6,13 +6,17 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
 #include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
+#include "common/base/large_files.h"
 #include "common/base/shown.h"
 
 namespace verse {
@@ -100,9 +104,16 @@ void refuse_other_kinds(std::string_view bytes) {
   }
 }
 
-}  // namespace
+/// Makes a tensor of its place in the data.
+using MakeTensor = std::function<torch::Tensor(const Entry& entry, std::string_view data)>;
 
-TensorFile parse_tensors(std::string_view bytes) {
+torch::Tensor copied(const Entry& entry, std::string_view data) {
+  torch::Tensor tensor = torch::empty(entry.shape, entry.type);
+  if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data.data() + entry.begin, entry.end - entry.begin);
+  return tensor;
+}
+
+TensorFile parse(std::string_view bytes, const MakeTensor& make) {
   refuse_other_kinds(bytes);
   if (bytes.size() < kLengthBytes) damaged("it is shorter than any safetensors file");
   std::uint64_t header_length = 0;
@@ -145,28 +156,45 @@ TensorFile parse_tensors(std::string_view bytes) {
     file.metadata.erase(digest);
   }
 
-  for (const Entry& entry : entries) {
-    torch::Tensor tensor = torch::empty(entry.shape, entry.type);
-    if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data.data() + entry.begin, entry.end - entry.begin);
-    file.tensors.emplace_back(entry.name, std::move(tensor));
-  }
+  for (const Entry& entry : entries) file.tensors.emplace_back(entry.name, make(entry, data));
   return file;
 }
 
-void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                  const std::map<std::string, std::string>& metadata) {
-  // The header says where each tensor will lie; all of them are brought to the CPU, one after the other.
+/// What reads a file says of it.
+template <typename Read>
+TensorFile with_place(const std::filesystem::path& path, const Read& read) {
+  try {
+    return read();
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{} cannot be used: {}", path.string(), error.what()));
+  }
+}
+
+}  // namespace
+
+TensorFile parse_tensors(std::string_view bytes) {
+  return parse(bytes, copied);
+}
+
+namespace {
+
+/// Writes tensors as what `prepared` makes of each, a contiguous one on the CPU of that type. It is asked twice.
+void save(const std::filesystem::path& path, const NamedTensors& tensors,
+          const std::map<std::string, std::string>& metadata, std::optional<torch::ScalarType> type) {
+  const auto type_of = [&type](const torch::Tensor& tensor) { return type.value_or(tensor.scalar_type()); };
+  const auto prepared = [&](const torch::Tensor& tensor) {
+    return tensor.detach().to(torch::kCPU, type_of(tensor)).contiguous();
+  };
+  // The header says where each tensor will lie.
   Json header = Json::object();
   header[kMetadata] = Json::object();
   for (const auto& [key, value] : metadata) header[kMetadata][key] = value;
-  std::vector<torch::Tensor> on_cpu;
   std::size_t place = 0;
   for (const auto& [name, tensor] : tensors) {
     if (header.contains(name)) throw std::invalid_argument("two tensors are named " + name);
-    on_cpu.push_back(tensor.detach().to(torch::kCPU).contiguous());
-    const std::size_t end = place + on_cpu.back().nbytes();
+    const std::size_t end = place + static_cast<std::size_t>(tensor.numel()) * torch::elementSize(type_of(tensor));
     header[name] = {
-        {"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {place, end}}};
+        {"dtype", name_of(type_of(tensor))}, {"shape", tensor.sizes().vec()}, {"data_offsets", {place, end}}};
     place = end;
   }
 
@@ -176,24 +204,42 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
   };
   Digest digest;
   digest.add_by_words(json_text(header));
-  for (const auto& tensor : on_cpu) digest.add_by_words(bytes_of(tensor));
+  for (const auto& [name, tensor] : tensors) digest.add_by_words(bytes_of(prepared(tensor)));
   header[kMetadata][kDigest] = digest.text();
 
   // Spaces fill the header up to a multiple of eight, so that the data can be read in place.
   std::string text = json_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::uint64_t length = text.size();
-  std::string file;
-  file.reserve(kLengthBytes + text.size() + place);
-  file.append(reinterpret_cast<const char*>(&length), kLengthBytes).append(text);
-  for (const auto& tensor : on_cpu) file.append(bytes_of(tensor));
-  write_file_atomically(path, file, Links::replace);
+  const auto content = [&](const TakeBytes& take) {
+    take({reinterpret_cast<const char*>(&length), kLengthBytes});
+    take(text);
+    for (const auto& [name, tensor] : tensors) take(bytes_of(prepared(tensor)));
+  };
+  write_pieces_atomically(path, content, Links::replace);
+}
+
+}  // namespace
+
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata) {
+  save(path, tensors, metadata, std::nullopt);
+}
+
+void save_tensors_as(torch::ScalarType type, const std::filesystem::path& path, const NamedTensors& tensors,
+                     const std::map<std::string, std::string>& metadata) {
+  save(path, tensors, metadata, type);
 }
 
 void refuse_non_numbers(const NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
-    if (!torch::isFloatingType(tensor.scalar_type()) || torch::isfinite(tensor).all().item<bool>()) continue;
-    const auto strange = tensor.numel() - torch::isfinite(tensor).sum().item<std::int64_t>();
+    if (!torch::isFloatingType(tensor.scalar_type())) continue;
+    // A part at a time: a large table is not to be there twice.
+    std::int64_t strange = 0;
+    for (const auto& part : tensor.flatten().split(std::int64_t{1} << 20)) {
+      strange += part.numel() - torch::isfinite(part).sum().item<std::int64_t>();
+    }
+    if (strange == 0) continue;
     throw UsageError(fmt::format("the tensor {} has {} of {} values that are no finite numbers",
                                  one_line(name, kLongestName), strange, tensor.numel()));
   }
@@ -201,11 +247,19 @@ void refuse_non_numbers(const NamedTensors& tensors) {
 
 TensorFile load_tensors(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
-  try {
-    return parse_tensors(bytes);
-  } catch (const UsageError& error) {
-    throw UsageError(fmt::format("{} cannot be used: {}", path.string(), error.what()));
-  }
+  return with_place(path, [&] { return parse_tensors(bytes); });
+}
+
+TensorFile map_tensors(const std::filesystem::path& path) {
+  const auto map = std::make_shared<MappedFile>(path);
+  const auto window = [&map](const Entry& entry, std::string_view data) {
+    char* place = map->data() + (data.data() - map->data()) + entry.begin;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(place) % torch::elementSize(entry.type) == 0;
+    if (!aligned || entry.end == entry.begin) return copied(entry, data);
+    return torch::from_blob(
+        place, entry.shape, [map](void*) {}, torch::dtype(entry.type));  // it keeps the map alive
+  };
+  return with_place(path, [&] { return parse(map->bytes(), window); });
 }
 
 }  // namespace verse

@@ -24,6 +24,10 @@ struct TensorFile {
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata = {});
 
+/// The same of tensors that are turned into a type one by one, as they are written.
+void save_tensors_as(torch::ScalarType type, const std::filesystem::path& path, const NamedTensors& tensors,
+                     const std::map<std::string, std::string>& metadata = {});
+
 /// Reads the bytes of such a file. Nothing is taken from memory but what the bytes themselves hold.
 /// @throws UsageError for what is cut short, altered, or no safetensors file; it does not know the file's name
 TensorFile parse_tensors(std::string_view bytes);
@@ -34,5 +38,8 @@ void refuse_non_numbers(const NamedTensors& tensors);
 
 /// Reads them back, on the CPU. @throws UsageError for a file that is missing, cut short, or no safetensors file.
 TensorFile load_tensors(const std::filesystem::path& path);
+
+/// The same without a copy: the tensors are windows onto the file, see MappedFile. Writing into one changes no file.
+TensorFile map_tensors(const std::filesystem::path& path);
 
 }  // namespace verse

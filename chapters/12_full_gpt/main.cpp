@@ -8,6 +8,7 @@
 
 #include "12_full_gpt/given/commands/bench.h"
 #include "12_full_gpt/given/commands/generate.h"
+#include "12_full_gpt/given/commands/import.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
 #include "12_full_gpt/given/commands/page.h"
 #include "12_full_gpt/given/commands/scale.h"
@@ -29,7 +30,8 @@ void show_help() {
       "  {0} train        from a text to a run folder\n"
       "  {0} generate     from a run folder to text\n"
       "  {0} page         from a run folder to one file in which a browser lets it speak\n"
-      "  {0} import-gpt2  from a GPT-2 in Hugging Face's layout to a run folder\n"
+      "  {0} import       from a GPT-2, Llama, Mistral or Qwen in Hugging Face's layout to a run folder\n"
+      "  {0} import-gpt2  the same of a GPT-2 alone\n"
       "  {0} tokenize     from a text to a tokenizer of byte pairs, and what it makes of a text\n"
       "  {0} tokens       from a text to a run's token numbers, and back\n"
       "  {0} logits       from a text to what a run's model expects after each token\n"
@@ -51,14 +53,15 @@ int run(int argc, char** argv) {
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "generate") return generate_command(argc - 1, argv + 1);
   if (command == "page") return page_command(argc - 1, argv + 1);
+  if (command == "import") return import_command(argc - 1, argv + 1);
   if (command == "import-gpt2") return import_gpt2_command(argc - 1, argv + 1);
   if (command == "tokenize") return tokenize_command(argc - 1, argv + 1);
   if (command == "tokens") return tokens_command(argc - 1, argv + 1);
   if (command == "logits") return logits_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
     throw UsageError(
-        fmt::format("there is no command \"{}\"; there are train, generate, page, import-gpt2, tokenize, tokens, "
-                    "logits, bench and scale",
+        fmt::format("there is no command \"{}\"; there are train, generate, page, import, import-gpt2, tokenize, "
+                    "tokens, logits, bench and scale",
                     command));
   }
   show_help();

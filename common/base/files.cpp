@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <stdexcept>
 
 #include "common/base/error.h"
+#include "common/base/large_files.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 
@@ -79,26 +81,39 @@ bool write_all(int descriptor, std::string_view bytes) {
 /// What may be read, besides regular files.
 enum class Other { nothing, pipes };
 
-std::optional<std::string> read_if_there(const std::filesystem::path& path, Other other) {
+[[noreturn]] void cannot_read(const std::filesystem::path& path) {
+  throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason()));
+}
+
+/// Opens a file to be read. @return -1 where there is none
+int open_to_read(const std::filesystem::path& path, Other other) {
   // Without waiting, opening a pipe that nobody writes to does not hang.
   const int waiting = other == Other::pipes ? 0 : O_NONBLOCK;
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting));
-  const auto fail = [&path] { throw UsageError(fmt::format("cannot read {}: {}", path.string(), reason())); };
-  if (!file.is_open()) {
-    if (errno == ENOENT) return std::nullopt;
-    fail();
-  }
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting);
+  if (descriptor < 0 && errno != ENOENT) cannot_read(path);
+  return descriptor;
+}
+
+/// @throws UsageError where an open file is none that may be read. @return its size
+std::size_t size_to_read(const std::filesystem::path& path, const Descriptor& file, Other other) {
   struct stat about {};
-  if (::fstat(file.number(), &about) != 0) fail();
+  if (::fstat(file.number(), &about) != 0) cannot_read(path);
   if (S_ISDIR(about.st_mode)) throw UsageError(fmt::format("{} is a folder, not a file", path.string()));
   const bool pipe = S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || ::isatty(file.number()) == 1;
   if (!S_ISREG(about.st_mode) && !(pipe && other == Other::pipes)) {
     throw UsageError(fmt::format("{} is no regular file, but {}", path.string(), pipe ? "a pipe" : "a device"));
   }
-  need_memory(static_cast<double>(about.st_size), fmt::format("reading {}", path.string()));
+  return static_cast<std::size_t>(about.st_size);
+}
+
+std::optional<std::string> read_if_there(const std::filesystem::path& path, Other other) {
+  const Descriptor file(open_to_read(path, other));
+  if (!file.is_open()) return std::nullopt;
+  const std::size_t size = size_to_read(path, file, other);
+  need_memory(static_cast<double>(size), fmt::format("reading {}", path.string()));
 
   // The size is a first guess: a pipe has none, and a file may grow while it is read.
-  std::string bytes(static_cast<std::size_t>(about.st_size) + 1, '\0');
+  std::string bytes(size + 1, '\0');
   std::size_t filled = 0;
   while (true) {
     if (filled == bytes.size()) {
@@ -107,7 +122,7 @@ std::optional<std::string> read_if_there(const std::filesystem::path& path, Othe
     }
     const ssize_t got = ::read(file.number(), bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail();
+    if (got < 0) cannot_read(path);
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
   }
@@ -118,6 +133,20 @@ std::optional<std::string> read_if_there(const std::filesystem::path& path, Othe
 constexpr std::string_view kUnfinished = ".partial-";
 
 }  // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const Descriptor file(open_to_read(path, Other::nothing));
+  if (!file.is_open()) throw UsageError(fmt::format("there is no file {}", path.string()));
+  size_ = size_to_read(path, file, Other::nothing);
+  if (size_ == 0) return;  // there is nothing to map
+  void* start = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.number(), 0);
+  if (start == MAP_FAILED) cannot_read(path);
+  data_ = static_cast<char*>(start);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
 
 std::string read_file(const std::filesystem::path& path) {
   auto bytes = read_if_there(path, Other::nothing);
@@ -182,6 +211,12 @@ void check_writable(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Links links) {
+  write_pieces_atomically(
+      path, [bytes](const TakeBytes& take) { take(bytes); }, links);
+}
+
+void write_pieces_atomically(const std::filesystem::path& path, const std::function<void(const TakeBytes&)>& content,
+                             Links links) {
   // A file-size limit announces itself by a signal that ends the process; ignored, it is an error like any other.
   [[maybe_unused]] static const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
   const auto fail = [&path](int error) { throw_write_error(path, error); };
@@ -199,7 +234,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   Descriptor file(descriptor);
   TemporaryFile temporary(place);
   if (replaces) ::fchmod(file.number(), old.st_mode & 07777);  // where a file system has modes
-  if (!write_all(file.number(), bytes) || ::fsync(file.number()) != 0 || !file.close()) fail(errno);
+  content([&](std::string_view bytes) {
+    if (!write_all(file.number(), bytes)) fail(errno);
+  });
+  if (::fsync(file.number()) != 0 || !file.close()) fail(errno);
 
   // The name changes over in one go, and the folder remembers it.
   if (::rename(place.c_str(), target.c_str()) != 0) fail(errno);

@@ -100,7 +100,7 @@ TEST(BytePairCodec, RefusesOtherKinds) {
     const auto message = message_of<UsageError>([&] { codec_of(file); });
     EXPECT_NE(message.find(word), std::string::npos) << pointer << ": " << message;
   };
-  refused("/normalizer", {{"type", "NFC"}}, "normalizer");
+  refused("/normalizer", {{"type", "Lowercase"}}, "normalizer");
   refused("/pre_tokenizer", {{"type", "Whitespace"}}, "Whitespace");
   refused("/decoder", nullptr, "decoder");
   refused("/model/dropout", 0.5, "dropout");

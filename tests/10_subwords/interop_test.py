@@ -211,9 +211,9 @@ class Interop(unittest.TestCase):
                 self.assertEqual(self.tokens(place, path), expected)
         other = {
             "adds": ("post_processor", process(processors.TemplateProcessing(single="$A <|end|>", special_tokens=[("<|end|>", 0)]))),
-            "nfc": ("normalizer", {"type": "NFC"}),
+            "nfkc": ("normalizer", {"type": "NFKC"}),
             "digits": ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [
-                {"type": "Digits", "individual_digits": True}, json.loads(base.to_str())["pre_tokenizer"]]}),
+                {"type": "Digits", "individual_digits": False}, json.loads(base.to_str())["pre_tokenizer"]]}),
             "pattern": ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [
                 {"type": "Split", "pattern": {"Regex": r"\w+"}, "behavior": "Isolated", "invert": False},
                 {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]}),

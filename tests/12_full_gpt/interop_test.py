@@ -491,7 +491,7 @@ class Interop(unittest.TestCase):
             return lambda json: json["model"].update({name: content})
 
         for name, change, word in (
-                ("normalizer", step("normalizer", {"type": "NFC"}), "normalizer"), ("cut", step("pre_tokenizer", None), "pre_tokenizer"),
+                ("normalizer", step("normalizer", {"type": "NFKC"}), "normalizer"), ("cut", step("pre_tokenizer", None), "pre_tokenizer"),
                 ("words", step("pre_tokenizer", {"type": "Whitespace"}), "Whitespace"), ("decoder", step("decoder", None), "decoder"),
                 ("template", step("post_processor", {"type": "TemplateProcessing"}), "TemplateProcessing"),
                 ("dropout", model("dropout", 0.1), "dropout"), ("prefix", model("continuing_subword_prefix", "##"), "continuing"),

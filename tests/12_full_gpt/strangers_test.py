@@ -287,7 +287,7 @@ class Strangers(unittest.TestCase):
         place = self.hugging_face("gpt2")
         for arguments in (["generate", "--run", place], ["train", "--from", place, "--out", self.place("new")],
                           ["train", "--out", place, "--resume"]):
-            self.refused(arguments, f"import-gpt2 {place} --out RUN")
+            self.refused(arguments, f"import {place} --out RUN")
         done = run("import-gpt2", "--threads", "1", place, "--out", self.place("imported"))
         self.assertEqual(done.returncode, 0, done.stderr)
         done = run("import-gpt2", f"--out={self.place('again')}", place)

@@ -48,6 +48,51 @@ TEST(Safetensors, GivesBackWhatItTook) {
   }
 }
 
+TEST(Safetensors, MapsWhatItLoads) {
+  const TemporaryFolder folder;
+  torch::manual_seed(1);
+  const NamedTensors tensors{{"odd", torch::randint(0, 2, {3}).to(torch::kInt8)},
+                             {"unaligned", torch::randn({4, 3})},
+                             {"nothing", torch::empty({0})},
+                             {"half", torch::randn({5}).to(torch::kBFloat16)}};
+  save_tensors(folder / "file", tensors, {{"name", "x"}});
+  const std::string bytes = read_file(folder / "file");
+  TensorFile file = map_tensors(folder / "file");
+  EXPECT_EQ(file.metadata.at("name"), "x");
+  ASSERT_EQ(file.tensors.size(), tensors.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    EXPECT_EQ(file.tensors[i].first, tensors[i].first);
+    EXPECT_TRUE(torch::equal(file.tensors[i].second, tensors[i].second)) << tensors[i].first;
+  }
+
+  // A tensor outlives the file and what else was in it; writing into one changes no file.
+  for (auto& [name, tensor] : file.tensors) {
+    if (tensor.numel() > 0) tensor.zero_();
+  }
+  EXPECT_EQ(read_file(folder / "file"), bytes);
+  auto kept = map_tensors(folder / "file").tensors[3].second;
+  std::filesystem::remove(folder / "file");
+  EXPECT_TRUE(torch::equal(kept, tensors[3].second));
+
+  write_file_atomically(folder / "cut", bytes.substr(0, bytes.size() - 1));
+  EXPECT_NE(message_of<UsageError>([&] { map_tensors(folder / "cut"); }).find("cut"), std::string::npos);
+  write_file_atomically(folder / "empty", "");
+  EXPECT_THROW(map_tensors(folder / "empty"), UsageError);
+  EXPECT_THROW(map_tensors(folder / "missing"), UsageError);
+  EXPECT_THROW(map_tensors(folder.path()), UsageError);
+}
+
+TEST(Safetensors, TurnsTensorsIntoATypeAsTheyAreWritten) {
+  const TemporaryFolder folder;
+  const auto numbers = torch::randn({4, 5});
+  save_tensors_as(torch::kFloat32, folder / "file",
+                  {{"a", numbers.to(torch::kFloat16).t()}, {"b", numbers.to(torch::kFloat64)}});
+  const TensorFile file = load_tensors(folder / "file");
+  EXPECT_EQ(file.tensors[0].second.scalar_type(), torch::kFloat32);
+  EXPECT_TRUE(torch::equal(file.tensors[0].second, numbers.to(torch::kFloat16).to(torch::kFloat32).t()));
+  EXPECT_TRUE(torch::equal(file.tensors[1].second, numbers));
+}
+
 TEST(Safetensors, ReadsTheExampleOfTheFormat) {
   // By hand from the format's description: two float32 numbers, little-endian, and no metadata.
   const TemporaryFolder folder;

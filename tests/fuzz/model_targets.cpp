@@ -7,6 +7,7 @@
 #include "05_training/given/checkpoint.h"
 #include "06_loss_stages/given/recording.h"
 #include "10_subwords/given/text_codec.h"
+#include "11_modern/given/llama.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
 #include "12_full_gpt/given/training/run_folder.h"
 #include "common/base/error.h"
@@ -53,6 +54,18 @@ void gpt2_config(std::string_view bytes) {
   check(read_gpt2_config(parse_json(bytes, "config.json"), left_out));
 }
 
+void llama_config_target(std::string_view bytes) {
+  const LlamaOptions options = read_llama_config(parse_json(bytes, "config.json"));
+  expect(options.num_attention_heads % options.num_key_value_heads == 0 && options.head_dim % 2 == 0);
+  const LlamaOptions again = read_llama_config(parse_json(json_text(llama_config(options)), "config.json"));
+  expect(again.head_dim == options.head_dim && again.sliding_layers == options.sliding_layers);
+  try {
+    check_llama_shapes(options, {{"model.embed_tokens.weight", torch::zeros({1, 1})}});
+    expect(false);  // that is no whole model of any sizes
+  } catch (const UsageError&) {
+  }
+}
+
 void tokenizer(std::string_view bytes) {
   const auto codec = read_codec("tokenizer.json", std::string(bytes));
   expect(codec->size() >= 0);
@@ -74,7 +87,8 @@ void tokenizer(std::string_view bytes) {
 void state(std::string_view bytes) {
   const RunState state = described_run(std::string(bytes));
   const Recipe& recipe = state.identity.recipe;
-  expect(recipe.model.heads > 0 && recipe.model.width % recipe.model.heads == 0 && recipe.evaluate_every > 0);
+  expect(recipe.model.heads > 0 && (recipe.llama || recipe.model.width % recipe.model.heads == 0) &&
+         recipe.evaluate_every > 0);
   const RunState again = described_run(describe_run(state.identity, state.progress));
   expect(again.progress.step == state.progress.step);
 }
@@ -88,7 +102,7 @@ void evidence(std::string_view bytes) {
 
 const std::map<std::string, FuzzTarget>& fuzz_targets() {
   static const std::map<std::string, FuzzTarget> targets = {
-      {"weights", weights},     {"config", config}, {"gpt2-config", gpt2_config},
+      {"weights", weights},     {"config", config}, {"gpt2-config", gpt2_config}, {"llama-config", llama_config_target},
       {"tokenizer", tokenizer}, {"state", state},   {"evidence", evidence}};
   return targets;
 }

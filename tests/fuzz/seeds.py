@@ -74,6 +74,14 @@ def main():
     add("json", "broken-character", b'["caf\xe9"]')
     add("gpt2-config", "aliases", json.dumps({"model_type": "gpt2", "hidden_size": 8, "num_hidden_layers": 1,
                                               "num_attention_heads": 2, "max_position_embeddings": 8, "vocab_size": 5}))
+    llama = {"model_type": "qwen3", "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+             "head_dim": 4, "vocab_size": 5, "use_sliding_window": True, "sliding_window": 4,
+             "layer_types": ["sliding_attention", "full_attention"], "eos_token_id": [1, 2],
+             "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}
+    add("llama-config", "whole", json.dumps(llama))
+    add("llama-config", "newer", json.dumps({"model_type": "llama", "rope_parameters": {"rope_type": "linear", "factor": 2.0,
+                                                                                         "rope_theta": 100.0}}))
+    add("llama-config", "large", '{"model_type": "mistral", "num_hidden_layers": 1e30, "head_dim": 2147483648}')
     add("gpt2-config", "numbers", '{"n_embd": 1e30, "n_layer": 1.9}')
     pairs = {"version": "1.0", "added_tokens": [{"id": 5, "content": "<|endoftext|>", "single_word": False, "lstrip": False,
                                                  "rstrip": False, "normalized": False, "special": True}],

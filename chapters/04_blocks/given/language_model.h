@@ -26,6 +26,12 @@ struct ForwardExtras {
   bool last_only = false;  ///< logits of the last position alone, [batch, 1, vocabulary]: who writes asks for no more
 };
 
+/// What a layer's cache keeps of each position: a key and a value of that width, for so many heads.
+struct CacheShape {
+  std::int64_t heads = 0;
+  std::int64_t head_width = 0;
+};
+
 /// A model that says what may come after each token of a text. Who trains one, measures it or lets it write asks for
 /// nothing else, so that it does not matter which one it is.
 class LanguageModelImpl : public torch::nn::Module {
@@ -46,6 +52,9 @@ class LanguageModelImpl : public torch::nn::Module {
   virtual ModelShape shape() const = 0;
   std::int64_t context() const { return shape().context; }  ///< positions that it can read at once
   std::int64_t vocabulary() const { return shape().vocabulary_size; }
+
+  /// What its layers keep of a position: all heads share the width, unless the model says otherwise.
+  virtual CacheShape cache_shape() const { return {shape().heads, shape().width / shape().heads}; }
 
   /// All parameters, a shared one once.
   std::int64_t parameter_count() const;

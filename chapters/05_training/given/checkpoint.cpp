@@ -258,8 +258,7 @@ std::string folder_hint(const std::filesystem::path& folder) {
                                has("tokenizer_config.json") || has("model.safetensors");
   if (!of_hugging_face) return "";
   return fmt::format(
-      "; it is no run of this course: of a GPT-2 in Hugging Face's layout, `build/gpt import-gpt2 {} --out RUN` makes "
-      "one",
+      "; it is no run of this course: of a model in Hugging Face's layout, `build/gpt import {} --out RUN` makes one",
       shell_quoted(folder.string()));
 }
 

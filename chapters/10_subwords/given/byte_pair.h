@@ -31,6 +31,10 @@ class BytePairCodec : public TextCodec {
   std::string bytes_of(std::int64_t token) const override;
   std::int64_t size() const override { return static_cast<std::int64_t>(bytes_.size()); }
   std::string unit() const override { return "token"; }
+  std::vector<std::int64_t> before_text() const override { return before_; }
+  Cutting cutting() const { return cutting_; }
+  bool composes() const { return composes_; }          ///< text is brought to Unicode's composed form first
+  bool digits_apart() const { return digits_apart_; }  ///< each digit is a piece of its own before anything is cut
 
  private:
   struct Merge {
@@ -49,6 +53,9 @@ class BytePairCodec : public TextCodec {
 
   void read_steps(const JsonEntry& file);
   void read_cutter(const JsonEntry& step);
+  void read_pattern(const JsonEntry& step);
+  void read_post_processor(const JsonEntry& step);
+  void read_template(const JsonEntry& step);
   void read_vocabulary(const JsonEntry& model);
   void read_merges(const JsonEntry& list);
   void read_added_tokens(const JsonEntry& list);
@@ -69,7 +76,10 @@ class BytePairCodec : public TextCodec {
   std::array<AddedTokens, 2> added_;                       ///< those looked for first, and those looked for after them
   bool space_before_ = false;                              ///< a space is put before a text that has none
   Cutting cutting_ = Cutting::gpt2;
-  bool whole_words_ = false;  ///< a word that is a token is not built from merges
+  bool digits_apart_ = false;
+  bool composes_ = false;
+  std::vector<std::int64_t> before_;  ///< what stands before every text
+  bool whole_words_ = false;          ///< a word that is a token is not built from merges
 };
 
 }  // namespace verse

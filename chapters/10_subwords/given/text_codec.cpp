@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "05_training/given/checkpoint.h"
@@ -65,6 +66,17 @@ std::size_t length_of_utf8(std::string_view text) {
     place += length;
   }
   return place;
+}
+
+std::vector<std::int64_t> TextCodec::encode_whole(std::string_view text) const {
+  auto whole = before_text();
+  const auto tokens = encode(text);
+  if (std::equal(whole.begin(), whole.end(), tokens.begin(),
+                 tokens.begin() + static_cast<std::ptrdiff_t>(std::min(whole.size(), tokens.size())))) {
+    return tokens;
+  }
+  whole.insert(whole.end(), tokens.begin(), tokens.end());
+  return whole;
 }
 
 std::string TextCodec::decode(const std::vector<std::int64_t>& tokens) const {

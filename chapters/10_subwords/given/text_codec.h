@@ -24,6 +24,12 @@ class TextCodec {
   /// @throws UsageError for a text that is not UTF-8, or has characters that the model does not know.
   virtual std::vector<std::int64_t> encode(std::string_view text) const = 0;
 
+  /// What the tokenizer puts before every text that a model is to read; most put nothing.
+  virtual std::vector<std::int64_t> before_text() const { return {}; }
+
+  /// encode() with before_text() before it, unless the text names those tokens itself.
+  std::vector<std::int64_t> encode_whole(std::string_view text) const;
+
   /// The bytes that a token stands for. They need not be whole characters, see TextStream; of a number that is no
   /// token there are none.
   virtual std::string bytes_of(std::int64_t token) const = 0;

@@ -25,7 +25,7 @@ Json byte_level(bool add_prefix_space, bool use_regex) {
 }
 
 Json cutting_step(Cutting cutting) {
-  if (cutting != Cutting::gpt4) return byte_level(false, cutting == Cutting::gpt2);
+  if (cutting != Cutting::gpt4 && cutting != Cutting::qwen) return byte_level(false, cutting == Cutting::gpt2);
   const Json split = {
       {"type", "Split"}, {"pattern", {{"Regex", pattern_of(cutting)}}}, {"behavior", "Isolated"}, {"invert", false}};
   return {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level(false, false)})}};

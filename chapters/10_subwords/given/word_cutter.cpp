@@ -92,7 +92,8 @@ bool ends_line(char byte) {
   return byte == '\n' || byte == '\r';
 }
 
-std::size_t end_by_gpt4(std::string_view text, std::size_t begin) {
+/// @param most digits that stay together
+std::size_t end_by_gpt4(std::string_view text, std::size_t begin, int most) {
   if (text[begin] == '\'') {
     if (const std::size_t length = contraction(text.substr(begin), /*any_case=*/true)) return begin + length;
   }
@@ -100,7 +101,7 @@ std::size_t end_by_gpt4(std::string_view text, std::size_t begin) {
   std::size_t place = begin + first.length;
   if (first.kind == CharacterClass::letter) return end_of_run(text, place, CharacterClass::letter);
   if (first.kind == CharacterClass::number) {
-    for (int digits = 1; digits < 3 && place < text.size(); ++digits) {
+    for (int digits = 1; digits < most && place < text.size(); ++digits) {
       const Look next = look(text, place);
       if (next.kind != CharacterClass::number) break;
       place += next.length;
@@ -140,6 +141,8 @@ const char* pattern_of(Cutting cutting) {
       return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
     case Cutting::gpt4:
       return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    case Cutting::qwen:
+      return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
     case Cutting::none:
       break;
   }
@@ -151,11 +154,23 @@ std::size_t end_of_word(std::string_view text, std::size_t begin, Cutting cuttin
     case Cutting::gpt2:
       return end_by_gpt2(text, begin);
     case Cutting::gpt4:
-      return end_by_gpt4(text, begin);
+      return end_by_gpt4(text, begin, 3);
+    case Cutting::qwen:
+      return end_by_gpt4(text, begin, 1);
     case Cutting::none:
       break;
   }
   return text.size();
+}
+
+std::size_t end_of_digit_or_rest(std::string_view text, std::size_t begin) {
+  std::size_t place = begin;
+  while (place < text.size()) {
+    const Look next = look(text, place);
+    if (next.kind == CharacterClass::number) return place == begin ? place + next.length : place;
+    place += next.length;
+  }
+  return place;
 }
 
 std::vector<std::string_view> cut_into_words(std::string_view text, Cutting cutting) {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "05_training/given/checkpoint.h"
+#include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
@@ -154,6 +155,8 @@ void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& mode
                     const std::map<std::string, std::string>& notes) {
   if (auto* modern = dynamic_cast<ModernGPTImpl*>(&model)) {
     save_modern(folder, *modern, tokenizer_file, notes);
+  } else if (auto* llama = dynamic_cast<LlamaGPTImpl*>(&model)) {
+    save_llama(folder, *llama, tokenizer_file, notes);
   } else if (auto* gpt = dynamic_cast<GPTImpl*>(&model)) {
     save_model(folder, *gpt, tokenizer_file, notes);
   } else {
@@ -166,6 +169,7 @@ LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused) {
   const std::string text = std::filesystem::is_directory(folder) ? read_file(folder / "config.json") : "";
   if (text.empty()) return load_gpt(folder, fused);
   const JsonEntry config = parse_json(text, (folder / "config.json").string());
+  if (is_llama_config(config)) return load_llama(folder, fused);
   if (config.at("model_type").json() != kModelType) return load_gpt(folder, fused);
 
   const auto path = folder / "model.safetensors";

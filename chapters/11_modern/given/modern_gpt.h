@@ -140,11 +140,12 @@ double falling_learning_rate(std::int64_t step, const Schedule& schedule, double
 void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file,
                  const std::map<std::string, std::string>& notes = {});
 
-/// Writes a GPT or a ModernGPT in its own format. @throws std::invalid_argument for a model of another kind
+/// Writes a GPT, a ModernGPT or a LlamaGPT in its own format. @throws std::invalid_argument for a model of another kind
 void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file,
                     const std::map<std::string, std::string>& notes = {});
 
-/// Reads the model of any run folder: as load_gpt() where it is a GPT-2, a ModernGPT where config.json says so.
+/// Reads the model of any run folder: as load_gpt() where it is a GPT-2, a ModernGPT or a LlamaGPT where
+/// config.json says so.
 /// @throws UsageError as load_gpt()
 LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused = true);
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string_view>
 
+#include "12_full_gpt/given/commands/chat_form.h"
 #include "12_full_gpt/given/commands/steering_flags.h"
 #include "12_full_gpt/given/gpu/card_writer.h"
 #include "12_full_gpt/given/sampling/generation.h"
@@ -46,7 +47,8 @@ struct GenerateRequest {
   std::int64_t samples = 1, count = 500;
   SamplingOptions options;
   SteeringFlags steering;
-  bool no_cache = false, timing = false;
+  bool no_cache = false, timing = false, chat = false;
+  std::optional<std::string> system;
 };
 
 /// A text to be gone on with, and where it stands, for messages.
@@ -85,6 +87,16 @@ std::vector<Prompt> read_prompts(const GenerateRequest& request) {
   return once;
 }
 
+/// Makes questions of prompts, where they are meant for a model that answers.
+void ask(const Request& request, LoadedRun& run, std::vector<Prompt>& prompts) {
+  if (!request.chat) return;
+  for (Prompt& prompt : prompts) {
+    ChatText chat = chat_text(*run.codec, prompt.text, request.system);
+    prompt.text = std::move(chat.text);
+    if (!run.ends_at(chat.end)) run.ends.push_back(chat.end);
+  }
+}
+
 /// The prompts as often as there are to be samples. What one has that the model does not know is said before anything
 /// is written.
 std::vector<std::string> texts_to_continue(const TextCodec& codec, std::vector<Prompt> prompts, std::int64_t samples) {
@@ -93,7 +105,7 @@ std::vector<std::string> texts_to_continue(const TextCodec& codec, std::vector<P
   for (const Prompt& prompt : prompts) {
     std::vector<std::int64_t> tokens;
     try {
-      tokens = codec.encode(prompt.text);
+      tokens = codec.encode_whole(prompt.text);
     } catch (const UsageError& error) {
       throw UsageError(fmt::format("{}: {}", prompt.place, error.what()));
     }
@@ -146,7 +158,7 @@ std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_
                           std::uint64_t seed, const std::function<bool(const std::string&)>& listener,
                           const SteeringOptions& steered) {
   std::vector<Random> randoms{Random(seed)};
-  const auto tokens = run.codec->encode(prompt);
+  const auto tokens = run.codec->encode_whole(prompt);
   std::vector<std::string> texts;  // of each token, for a grammar
   for (std::int64_t token = 0; steered.grammar != nullptr && token < run.codec->size(); ++token) {
     texts.push_back(run.codec->bytes_of(token));
@@ -167,7 +179,7 @@ std::string continue_text(LoadedRun& run, const std::string& prompt, std::int64_
   };
   generate_together(run.model, {tokens}, count, options, randoms, [&](std::size_t, std::int64_t token) {
     const bool goes_on = steering.hear(token);
-    if (steered.end_token == token) return false;
+    if (steered.end_token == token || run.ends_at(token)) return false;
     return hand_on(search.add(stream.add(run.codec->bytes_of(token)))) && goes_on && !search.found();
   });
   const std::string last = search.add(stream.finish());
@@ -181,16 +193,19 @@ std::vector<std::string> continue_texts(LoadedRun& run, const std::vector<std::s
   std::map<std::size_t, std::vector<std::size_t>> by_length;
   std::vector<std::vector<std::int64_t>> tokens;
   for (const auto& prompt : prompts) {
-    tokens.push_back(run.codec->encode(prompt));
+    tokens.push_back(run.codec->encode_whole(prompt));
     by_length[tokens.back().size()].push_back(tokens.size() - 1);
   }
 
   std::vector<std::string> texts(prompts.size());
   const ModelShape shape = run.model->shape();
-  const double cache = 8.0 * static_cast<double>(shape.layers * shape.width) * static_cast<double>(shape.context);
-  const auto most = static_cast<std::size_t>(std::clamp(kCacheBytes / cache, 1.0, kMostTogether));
+  const CacheShape kept = run.model->cache_shape();
+  const double position = 8.0 * static_cast<double>(shape.layers * kept.heads * kept.head_width);
   for (const auto& [length, all] : by_length) {
     if (go_on && !go_on()) break;
+    const double positions =
+        std::min(static_cast<double>(shape.context), static_cast<double>(length) + static_cast<double>(count));
+    const auto most = static_cast<std::size_t>(std::clamp(kCacheBytes / (position * positions), 1.0, kMostTogether));
     for (std::size_t first = 0; first < all.size(); first += most) {
       const std::vector<std::size_t> members(
           all.begin() + static_cast<std::ptrdiff_t>(first),
@@ -201,9 +216,15 @@ std::vector<std::string> continue_texts(LoadedRun& run, const std::vector<std::s
         together.push_back(tokens[member]);
         randoms.emplace_back(seed + member);
       }
-      const auto made = generate_together(run.model, together, count, options, randoms,
-                                          [&](std::size_t, std::int64_t) { return !go_on || go_on(); });
-      for (std::size_t i = 0; i < members.size(); ++i) texts[members[i]] = run.codec->decode(made[i]);
+      auto made = generate_together(run.model, together, count, options, randoms,
+                                    [&](std::size_t, std::int64_t) { return !go_on || go_on(); });
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        auto& new_tokens = made[i];
+        new_tokens.erase(std::find_if(new_tokens.begin(), new_tokens.end(),
+                                      [&run](std::int64_t token) { return run.ends_at(token); }),
+                         new_tokens.end());
+        texts[members[i]] = run.codec->decode(new_tokens);
+      }
       if (go_on && !go_on()) break;
     }
   }
@@ -220,6 +241,10 @@ int generate_command(int argc, char** argv) {
   line.option("prompt", request.prompt, "the text to go on with; without it, the start of a line", "TEXT");
   line.option("prompt-file", request.prompt_file, "a file whose whole text is gone on with", "FILE");
   line.option("prompts", request.prompts, "a file whose lines are prompts, each to be gone on with", "FILE");
+  line.flag("chat", request.chat,
+            "the prompt is a question to a model that was taught to answer: put into the form that its tokenizer's "
+            "marks are for (ChatML's or Llama 3's), and the answer alone is written");
+  line.option("system", request.system, "with --chat, what the model is told before the question", "TEXT");
   line.option("samples", request.samples, {1, kMostSamples}, "texts for each prompt; their seeds count up from --seed");
   line.option("max-new-tokens", request.count, {1, std::numeric_limits<std::int32_t>::max()},
               "characters (of a model of byte pairs, tokens) to write");
@@ -241,9 +266,13 @@ int generate_command(int argc, char** argv) {
         "--timing counts the tokens that are asked for, so it goes with nothing that may end a text early");
   options.cached = !request.no_cache;
   const std::int64_t count = request.count;
-  const auto asked = read_prompts(request);
+  auto asked = read_prompts(request);
+  if (request.chat && asked.empty()) throw UsageError("--chat needs a question: --prompt, --prompt-file or --prompts");
+  if (request.system && !request.chat) throw UsageError("--system is for --chat");
 
   LoadedRun run = load_run(*request.run);
+  ask(request, run, asked);
+  if (request.timing) run.ends.clear();  // all that is asked for is timed
   run.model->to(shared.device.device, request.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   const auto prompts = texts_to_continue(*run.codec, asked, request.samples);
   const SteeringOptions steering = read_steering(request.steering, *run.codec);
@@ -259,8 +288,8 @@ int generate_command(int argc, char** argv) {
   }
 
   catch_interrupts();
-  const bool shows_prompt =
-      request.prompt || request.prompts || request.prompt_file;  // the default one is a mere line end
+  const bool shows_prompt = !request.chat && (request.prompt || request.prompts ||
+                                              request.prompt_file);  // the default one is a mere line end
   const auto start = std::chrono::steady_clock::now();
   if (prompts.size() == 1) {
     write_one(run, prompts.front(), shows_prompt, count, options, shared.seed, steering);
@@ -270,7 +299,7 @@ int generate_command(int argc, char** argv) {
   if (interrupted()) throw Interrupted("stopped");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   results().scalar("seconds", seconds, "seconds");
-  if (request.steering.may_end_early()) return 0;  // nobody has counted the tokens
+  if (request.steering.may_end_early() || !run.ends.empty()) return 0;  // nobody has counted the tokens
   const double tokens = static_cast<double>(count) * static_cast<double>(prompts.size());
   results().scalar("tokens_per_second", tokens / seconds, run.codec->unit() + "s a second");
   if (request.timing) {

@@ -7,14 +7,12 @@
 #include <map>
 #include <optional>
 #include <regex>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "05_training/given/checkpoint.h"
-#include "10_subwords/given/text_codec.h"
-#include "10_subwords/given/tokenizer_file.h"
+#include "12_full_gpt/given/commands/hugging_face.h"
 #include "12_full_gpt/given/training/run_folder.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -28,8 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kTokenTable = "wte.weight";
 constexpr const char* kHead = "lm_head.weight";
 
@@ -39,61 +35,11 @@ std::string plain_name(const std::string& name) {
   return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
 }
 
-/// The causal mask, which older files keep with the weights.
-bool is_mask(const std::string& name) {
+/// The same, and nothing for the causal mask, which older files keep with the weights.
+std::string kept_name(const std::string& name) {
   static const std::regex mask(R"(h\.\d+\.attn\.(masked_)?bias)");
-  return std::regex_match(name, mask);
-}
-
-/// Adds a file's tensors, in float32.
-void add_tensors(const fs::path& path, std::map<std::string, torch::Tensor>& tensors) {
-  for (auto& [full_name, tensor] : load_tensors(path).tensors) {
-    const auto name = plain_name(full_name);
-    if (is_mask(name)) continue;
-    if (!torch::isFloatingType(tensor.scalar_type())) {
-      throw UsageError(fmt::format("{}: the tensor {} is of type {}, not of floating-point numbers", path.string(),
-                                   full_name, torch::toString(tensor.scalar_type())));
-    }
-    if (!tensors.emplace(name, tensor.to(torch::kFloat32)).second) {
-      throw UsageError(fmt::format("{}: the tensor {} is there twice", path.string(), name));
-    }
-  }
-}
-
-/// The files that an index names. @throws UsageError where one would lie elsewhere.
-std::set<std::string> shards_of(const fs::path& index) {
-  std::set<std::string> files;
-  for (const auto& [tensor, file] : load_json(index).at("weight_map").table()) {
-    const auto name = file.text();
-    if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name)
-      file.refuse("the name of a file beside it");
-    files.insert(name);
-  }
-  return files;
-}
-
-/// All tensors by their plain names, the head's among them where it is there.
-std::map<std::string, torch::Tensor> tensors_of(const fs::path& folder) {
-  std::map<std::string, torch::Tensor> tensors;
-  if (fs::exists(folder / kWeights)) {
-    add_tensors(folder / kWeights, tensors);
-  } else if (fs::exists(folder / kIndex)) {
-    for (const auto& file : shards_of(folder / kIndex)) add_tensors(folder / file, tensors);
-    for (const auto& [full_name, file] : load_json(folder / kIndex).at("weight_map").table()) {
-      const auto name = plain_name(full_name);
-      if (!is_mask(name) && tensors.count(name) == 0) {
-        throw UsageError(fmt::format("{}: {} has no such tensor", file.place(), file.text()));
-      }
-    }
-  } else {
-    const bool pickled =
-        fs::exists(folder / "pytorch_model.bin") || fs::exists(folder / "pytorch_model.bin.index.json");
-    throw UsageError(fmt::format("{} has neither {} nor {}{}", folder.string(), kWeights, kIndex,
-                                 pickled ? "; pytorch_model.bin is not read: save_pretrained() of a newer transformers "
-                                           "writes what is"
-                                         : ""));
-  }
-  return tensors;
+  const std::string plain = plain_name(name);
+  return std::regex_match(plain, mask) ? "" : plain;
 }
 
 /// Our head is the token table, read the other way; one of its own has no place.
@@ -102,7 +48,7 @@ void drop_head(std::map<std::string, torch::Tensor>& tensors) {
   if (head == tensors.end()) return;
   if (table == tensors.end()) {
     tensors[kTokenTable] = head->second;
-  } else if (!torch::equal(head->second, table->second)) {
+  } else if (!torch::equal(head->second.to(table->second.scalar_type()), table->second)) {
     throw UsageError("lm_head.weight is not the token table wte.weight; a head of its own is not supported");
   }
   tensors.erase(kHead);
@@ -158,29 +104,14 @@ GPTOptions read_gpt2_config(const JsonEntry& config, std::vector<std::string>& l
 }
 
 void import_gpt2(const fs::path& folder, const fs::path& out) {
-  if (!fs::is_directory(folder)) {
-    throw UsageError(fs::exists(folder)
-                         ? fmt::format("{} is a file, and the folder of a GPT-2 is meant", folder.string())
-                         : fmt::format("there is no folder {}", folder.string()));
-  }
-  RunFolder::check_new(out);
-
   // Small things first: what cannot work is said before gigabytes are read.
-  if (!fs::exists(folder / "config.json")) {
-    throw UsageError(fmt::format("{} has no config.json{}", folder.string(), folder_hint(folder)));
-  }
+  RunFolder::check_new(out);
   std::vector<std::string> left_out;
-  const GPTOptions options = read_gpt2_config(load_json(folder / "config.json"), left_out);
-  const auto tokenizer_place = folder / "tokenizer.json";
-  const std::string tokenizer = tokenizer_of_folder(folder);
-  const auto codec = read_codec(tokenizer_place, tokenizer);
-  if (codec->size() > options.vocabulary_size) {
-    throw UsageError(fmt::format("{} has {} tokens, but config.json only {}", tokenizer_place.string(), codec->size(),
-                                 options.vocabulary_size));
-  }
+  const GPTOptions options = read_gpt2_config(hugging_face_config(folder), left_out);
+  const std::string tokenizer = hugging_face_tokenizer(folder, options.vocabulary_size);
 
   try {
-    auto tensors = tensors_of(folder);
+    auto tensors = hugging_face_tensors(folder, kept_name);
     drop_head(tensors);
     const NamedTensors in_order(tensors.begin(), tensors.end());
     check_gpt2_shapes(options, in_order);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "10_subwords/given/byte_pair.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/page/sources.h"
@@ -68,7 +69,7 @@ Json shape_of(LanguageModelImpl& model) {
     shape["without"] = Json::array();
     for (const Part part : modern->without()) shape["without"].push_back(name_of(part));
   } else {
-    throw UsageError("a page can be made of a GPT or of chapter 11's model, and of no other");
+    throw UsageError("a page can be made of a GPT-2 or of chapter 11's ModernGPT; this is a model of another kind");
   }
   return shape;
 }
@@ -105,6 +106,18 @@ Json training_of(const std::filesystem::path& run) {
                         {"batch-size", recipe.at("batch-size").whole(0)},
                         {"seed", recipe.at("seed").json().dump()}};  // JavaScript's numbers are too narrow for some
   return training;
+}
+
+/// A page knows the tokenizers that this course trains, and GPT-2's and GPT-4's. @throws UsageError for others
+void refuse_tokenizer(const TextCodec& codec, const std::filesystem::path& place) {
+  const auto* pairs = dynamic_cast<const BytePairCodec*>(&codec);
+  if (pairs == nullptr) return;
+  if (pairs->composes() || pairs->digits_apart() || pairs->cutting() == Cutting::qwen ||
+      !pairs->before_text().empty()) {
+    throw UsageError(fmt::format(
+        "a page cannot cut text as {} asks for: composed, digits one by one, or with tokens before each text",
+        place.string()));
+  }
 }
 
 /// A weight in the page's precision. @throws UsageError for one that would become infinite.
@@ -160,6 +173,7 @@ std::string bytes_as_text(const void* bytes, std::size_t count) {
 std::string page_of(const std::filesystem::path& run, const std::string& precision) {
   LoadedRun loaded = load_run(run);
   const auto tokenizer = run / "tokenizer.json";
+  refuse_tokenizer(*loaded.codec, tokenizer);
   Json description = {{"shape", shape_of(*loaded.model)}, {"precision", precision},
                       {"tensors", Json::array()},         {"tokenizer", load_json(tokenizer).json()},
                       {"metrics", losses_of(run)},        {"run", training_of(run)}};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "10_subwords/given/pair_trainer.h"
 #include "10_subwords/given/text_codec.h"
+#include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/training/recipes.h"
@@ -52,17 +54,33 @@ std::string device_name(const DeviceChoice& choice) {
   return choice.device.is_cuda() ? "cuda" : "cpu";
 }
 
+/// The windows that a model like Llama is trained on, where --context names no other length.
+constexpr std::int64_t kLlamaWindow = 512;
+
 /// Makes a recipe that of a run which begins from another: its shape and tokenizer are settled, the rest is not.
 LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line, RunIdentity& identity) {
   LoadedRun start = load_run(place);
   const auto* gpt = dynamic_cast<GPTImpl*>(start.model.get());
-  if (gpt == nullptr) {
-    throw UsageError(
-        fmt::format("--from goes on with a model of GPT-2's parts, and {} is one of chapter 11's", place.string()));
+  const auto* llama = dynamic_cast<LlamaGPTImpl*>(start.model.get());
+  if (gpt == nullptr && llama == nullptr) {
+    throw UsageError(fmt::format(
+        "--from goes on with a model of GPT-2's or Llama's parts, and {} is chapter 11's ModernGPT", place.string()));
   }
   identity.tokenizer_file = read_file(place / "tokenizer.json");
   GPTOptions& shape = identity.recipe.model;
-  shape = gpt->options;
+  if (llama != nullptr) {
+    const ModelShape sizes = llama->shape();
+    identity.recipe.llama = llama->options;
+    shape.vocabulary_size = sizes.vocabulary_size;
+    shape.layers = sizes.layers;
+    shape.heads = sizes.heads;
+    shape.width = sizes.width;
+    shape.dropout = llama->options.attention_dropout;
+    // Windows as long as what such a model can read would take more memory than there is.
+    shape.context = std::min(sizes.context, kLlamaWindow);
+  } else {
+    shape = gpt->options;
+  }
   const GPTOptions before = shape;
   apply_recipe(line, identity.recipe);
   const auto settled = [&place](const char* flag, std::int64_t there, std::int64_t asked) {
@@ -73,7 +91,14 @@ LoadedRun begin_from(const std::filesystem::path& place, const CommandLine& line
   settled("layers", before.layers, shape.layers);
   settled("heads", before.heads, shape.heads);
   settled("width", before.width, shape.width);
-  settled("context", before.context, shape.context);
+  if (llama == nullptr) {
+    settled("context", before.context, shape.context);
+  } else if (shape.context > llama->context()) {
+    throw UsageError(fmt::format("--context {} is more than the {} positions that {} can read", shape.context,
+                                 llama->context(), place.string()));
+  } else {
+    identity.recipe.llama->attention_dropout = shape.dropout;
+  }
   return start;
 }
 
@@ -84,9 +109,19 @@ void remember_text(const std::optional<std::filesystem::path>& data, RunIdentity
   if (data && !identity.text_by_pipe) identity.text_file = std::filesystem::absolute(*data);
 }
 
+/// check_state_size() for a LlamaGPT, whose tensors can be told one by one.
+void check_llama_state(const RunState& state) {
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : state.tensors) {
+    if (name.starts_with("model.")) tensors.emplace_back(name.substr(std::string("model.").size()), tensor);
+  }
+  check_llama_shapes(*state.identity.recipe.llama, tensors);
+}
+
 /// Whether a state's model can be of the size that its recipe speaks of: before one is built, which may be large.
 /// @throws UsageError where not
 void check_state_size(const RunState& state) {
+  if (state.identity.recipe.llama) return check_llama_state(state);
   const GPTOptions& shape = state.identity.recipe.model;
   const double width = static_cast<double>(shape.width), layers = static_cast<double>(shape.layers);
   const double matrices = 12 * layers * width * width;
@@ -137,7 +172,8 @@ std::unique_ptr<Training> new_training(const TrainRequest& request, const Comman
   LoadedRun start;
   if (request.from) {
     if (identity.recipe.modern)
-      throw UsageError(fmt::format("--from goes on with a model of GPT-2's parts, and {}'s are others", preset));
+      throw UsageError(
+          fmt::format("--from goes on with a model of GPT-2's or Llama's parts, and {}'s are others", preset));
     start = begin_from(*request.from, line, identity);
   } else {
     apply_recipe(line, identity.recipe);
@@ -154,7 +190,7 @@ std::unique_ptr<Training> new_training(const TrainRequest& request, const Comman
   agree_on_run(team, identity);
   auto training =
       std::make_unique<Training>(std::move(identity), std::move(corpus), shared.device, team, request.team.options());
-  if (start.model) training->take_weights(dynamic_cast<GPTImpl&>(*start.model));
+  if (start.model) training->take_weights(*start.model);
   training->begin(path);
   if (team.leads()) fmt::print(stderr, "{}; threads: {}\n", shared.device.reason, training->identity().threads);
   return training;

@@ -42,7 +42,8 @@ void need_memory_for(const Recipe& recipe, torch::Device device) {
   // Of a parameter: itself, its gradient and two moments, four bytes each. Of a position: in each layer, what backward
   // asks for again (two norms, queries, keys and values, what the heads bring home, the MLP's inside before and after
   // its bend: 14 times the width), and at the end the logits with their gradient.
-  const double parameters = 16 * (vocabulary * width + 12 * layers * width * width);
+  double parameters = 16 * (vocabulary * width + 12 * layers * width * width);
+  if (recipe.llama) parameters = 16 * static_cast<double>(llama_parameters(*recipe.llama));
   const double window = 4 * context * (14 * width * layers + 2 * vocabulary);
   const std::int64_t at_a_time = (recipe.batch_size + recipe.accumulate - 1) / recipe.accumulate;
 

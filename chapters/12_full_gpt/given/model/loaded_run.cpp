@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "05_training/given/checkpoint.h"
+#include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
@@ -52,10 +53,10 @@ std::vector<std::int64_t> tokens_of(const TextCodec& codec, const Request& reque
   if (request.prompt.has_value() == shared.data.has_value()) {
     throw UsageError(fmt::format("{} needs a text: either --prompt TEXT or --data FILE", command));
   }
-  if (!shared.data) return codec.encode(*request.prompt);
+  if (!shared.data) return codec.encode_whole(*request.prompt);
   const std::string text = read_input(*shared.data);
   try {
-    return codec.encode(text);
+    return codec.encode_whole(text);
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{}: {}", shared.data->string(), error.what()));
   }
@@ -87,6 +88,7 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused) try {
   LoadedRun run;
   run.codec = load_codec(folder);
   run.model = load_any_gpt(folder, fused);
+  if (const auto* llama = dynamic_cast<LlamaGPTImpl*>(run.model.get())) run.ends = llama->options.eos_token_id;
   // A model may have more rows in its table than there are tokens, to make a round number; never fewer.
   const auto rows = run.model->vocabulary();
   if (run.codec->size() > rows) {

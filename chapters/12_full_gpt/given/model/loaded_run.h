@@ -3,6 +3,7 @@
 /// @file
 /// A run folder's model, and how it reads text.
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -18,6 +19,9 @@ namespace verse {
 struct LoadedRun {
   LanguageModel model{nullptr};
   std::shared_ptr<TextCodec> codec;
+  std::vector<std::int64_t> ends{};  ///< tokens at which the model ends a text by itself
+
+  bool ends_at(std::int64_t token) const { return std::find(ends.begin(), ends.end(), token) != ends.end(); }
 };
 
 /// Reads a run's best model, of characters or of byte pairs; it is on the CPU and in evaluation mode.

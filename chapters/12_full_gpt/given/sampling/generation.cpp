@@ -53,9 +53,12 @@ std::pair<torch::Tensor, torch::Tensor> BlockCache::append(const torch::Tensor& 
 }
 //! [block-cache]
 
-std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& model, std::int64_t batch) {
+std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& model, std::int64_t batch,
+                                                          std::int64_t positions) {
   const ModelShape shape = model.shape();
-  const auto block = torch::zeros({shape.layers, 2, batch, shape.heads, shape.context, shape.width / shape.heads},
+  const CacheShape kept = model.cache_shape();
+  if (positions == 0) positions = shape.context;
+  const auto block = torch::zeros({shape.layers, 2, batch, kept.heads, positions, kept.head_width},
                                   model.token_embedding.options().requires_grad(false));
   std::vector<std::shared_ptr<BlockCache>> cache;
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
@@ -64,16 +67,16 @@ std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& mod
   return cache;
 }
 
-Decoder::Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> same_each_time)
+Decoder::Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> same_each_time, std::int64_t positions)
     : model_(std::move(model)) {
   const c10::InferenceMode no_gradients;
   const torch::Device device = model_->token_embedding.device();
   same_each_time_ = same_each_time.value_or(device.is_cuda());
   token_ = torch::zeros({batch}, torch::dtype(torch::kInt64).device(device));
   place_ = torch::zeros({1}, token_.options());
-  places_ = torch::arange(model_->context(), token_.options());
+  places_ = torch::arange(positions == 0 ? model_->context() : positions, token_.options());
   logits_ = torch::zeros({batch, model_->vocabulary()}, model_->token_embedding.options());
-  blocks_ = make_block_cache(*model_, batch);
+  blocks_ = make_block_cache(*model_, batch, positions);
   forget();
   const LanguageModelImpl& given = *model_;
   if (typeid(given) != typeid(GPTImpl)) return;
@@ -188,7 +191,10 @@ std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
   const EvaluationMode evaluating(*model);
   const auto context = static_cast<std::size_t>(model->context());
   const auto device = model->token_embedding.device();
-  Decoder decoder(model, static_cast<std::int64_t>(batch));
+  // No more positions are ever kept than the context has, nor than there will be.
+  const auto positions =
+      static_cast<std::int64_t>(std::min(context, prompts.front().size() + static_cast<std::size_t>(count)));
+  Decoder decoder(model, static_cast<std::int64_t>(batch), {}, positions);
   const auto pack = [&device](const std::vector<std::vector<std::int64_t>>& texts) {
     std::vector<torch::Tensor> rows;
     for (const auto& text : texts) rows.push_back(torch::tensor(text, torch::kInt64));
@@ -231,7 +237,7 @@ std::vector<std::vector<std::int64_t>> generate_together(LanguageModel model,
 void choose_threads(LanguageModel model, std::int64_t batch, int most) {
   if (most <= 1) return torch::set_num_threads(1);
   constexpr int kTokens = 4, kRounds = 3;
-  Decoder decoder(model, batch);
+  Decoder decoder(model, batch, {}, std::min<std::int64_t>(kTokens, model->context()));
   const auto token = torch::zeros({batch, 1}, torch::dtype(torch::kInt64).device(model->token_embedding.device()));
   const auto seconds = [&](int threads) {
     torch::set_num_threads(threads);

@@ -24,7 +24,7 @@ namespace verse {
 /// view: nothing that was kept is copied again.
 class BlockCache : public LayerCache {
  public:
-  /// @param keys, values [batch, heads, context, head_width]; what is in them does not matter
+  /// @param keys, values [batch, heads, positions, head_width]; what is in them does not matter
   BlockCache(torch::Tensor keys, torch::Tensor values);
 
   std::int64_t length() const override { return length_; }
@@ -47,7 +47,9 @@ class BlockCache : public LayerCache {
 };
 
 /// One block cache a layer, all in one block of memory beside the model's weights, at first 0.
-std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& model, std::int64_t batch);
+/// @param positions that it has room for; 0 for the whole context
+std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& model, std::int64_t batch,
+                                                          std::int64_t positions = 0);
 
 /// Reads texts of one length through a cache, and answers with what may come next.
 ///
@@ -60,7 +62,9 @@ std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& mod
 class Decoder {
  public:
   /// @param same_each_time whether a single token is read in the form that can be recorded; by itself, on a GPU
-  Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> same_each_time = {});
+  /// @param positions that will be read at most, so that a long context takes no memory before it is there; 0 for the
+  /// whole context
+  Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> same_each_time = {}, std::int64_t positions = 0);
 
   /// The logits after the last of the new tokens, which stand after all that were read before. They may be overwritten
   /// by the next ones.
@@ -95,7 +99,7 @@ class Decoder {
 
   bool same_each_time_;
   torch::Tensor token_, place_;   ///< [batch] and [1], int64: what the next step is about
-  torch::Tensor places_;          ///< [context]: 0, 1, 2, ...
+  torch::Tensor places_;          ///< [positions]: 0, 1, 2, ...
   torch::Tensor logits_;          ///< [batch, vocabulary]: its outcome
   std::int64_t steps_taken_ = 0;  ///< before one is recorded
   std::unique_ptr<Recording> recording_;

@@ -100,7 +100,7 @@ void each_number(AnyRecipe& recipe, const Visit& visit) {
 
 /// @throws UsageError for numbers that only together make no sense.
 void check_together(const Recipe& recipe) {
-  if (recipe.model.width % recipe.model.heads != 0) {
+  if (!recipe.llama && recipe.model.width % recipe.model.heads != 0) {
     throw UsageError(fmt::format("--heads must divide --width: {} heads cannot share a width of {}", recipe.model.heads,
                                  recipe.model.width));
   }
@@ -221,6 +221,7 @@ Json to_json(const Recipe& recipe) {
     for (const Part part : recipe.without) json["without"].push_back(name_of(part));
     json["falling"] = recipe.falling;
   }
+  if (recipe.llama) json["llama"] = llama_config(*recipe.llama);
   if (recipe.stop_at_loss) json["stop-at-loss"] = *recipe.stop_at_loss;
   return json;
 }
@@ -254,6 +255,16 @@ Recipe recipe_from_json(const JsonEntry& json) {
     recipe.modern = json.at("modern").flag();
     for (const JsonEntry& name : json.at("without").list()) recipe.without.insert(part_named(name.text()));
     recipe.falling = json.at("falling").number(0, 1);
+  }
+  if (json.has("llama")) {
+    recipe.llama = read_llama_config(json.at("llama"));
+    const LlamaOptions& llama = *recipe.llama;
+    const GPTOptions& model = recipe.model;
+    if (llama.vocab_size != model.vocabulary_size || llama.num_hidden_layers != model.layers ||
+        llama.num_attention_heads != model.heads || llama.hidden_size != model.width ||
+        llama.max_position_embeddings < model.context) {
+      json.at("llama").refuse("a model of the recipe's sizes");
+    }
   }
   if (json.has("stop-at-loss")) recipe.stop_at_loss = json.at("stop-at-loss").number(0, 1e6);
   recipe.model.fused = true;

@@ -11,6 +11,7 @@
 
 #include "04_blocks/blocks.h"
 #include "05_training/training.h"
+#include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/json.h"
 #include "common/program.h"
@@ -32,6 +33,9 @@ struct Recipe {
   std::uint64_t seed = 1;
   bool modern = false;     ///< ModernGPT and its optimizer, instead of chapter 4's and AdamW
   std::set<Part> without;  ///< parts of ModernGPT that are left out
+  /// The model that a run goes on with, where that is a LlamaGPT; `model` then holds its shape, and the context of the
+  /// windows that it is trained on.
+  std::optional<LlamaOptions> llama;
   double falling = 0;  ///< share of the steps in which the learning rate falls in a straight line; 0 is a half cosine
   bool deterministic = false;  ///< on a GPU, the same bits each time, and slower
   bool recorded =

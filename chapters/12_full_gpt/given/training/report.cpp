@@ -36,8 +36,9 @@ void Training::show_plan() const {
   fmt::print("{}: {} {}s train, {} validate, {} different ones\n", corpus_.name, with_commas(train_.size(0)),
              codec_->unit(), with_commas(validation_.size(0)), codec_->size());
   fmt::print("the recipe {}: {}, run by chapter 12\n", recipe().preset,
-             recipe().modern ? "the model and the optimizer of chapter 11"
-                             : "the model of chapter 4, trained as in chapter 5");
+             recipe().llama    ? "a model of chapter 11, trained as in chapter 5"
+             : recipe().modern ? "the model and the optimizer of chapter 11"
+                               : "the model of chapter 4, trained as in chapter 5");
   fmt::print("a GPT of {} layers, {} heads, {} wide, context {}: {} parameters, on {}, {}\n", recipe().model.layers,
              recipe().model.heads, recipe().model.width, recipe().model.context, with_commas(model_->parameter_count()),
              device_.str(), precision());
@@ -56,7 +57,9 @@ std::string Training::precision() const {
 }
 
 void Training::show_use(double tokens_per_second) const {
-  const double operations = training_operations_per_token(recipe().model.shape()) * tokens_per_second;
+  const double operations = (recipe().llama ? llama_training_operations(*recipe().llama, recipe().model.context)
+                                            : training_operations_per_token(recipe().model.shape())) *
+                            tokens_per_second;
   fmt::print(", {:.1f} GFLOP/s\n", 1e-9 * operations);
   if (device_.is_cuda()) {
     const DevicePeak peak = device_peak(device_, bfloat16_);

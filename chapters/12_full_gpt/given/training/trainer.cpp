@@ -81,7 +81,11 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
   }
 
   need_memory_for(recipe(), device_);
-  if (recipe().modern) {
+  if (recipe().llama) {
+    LlamaGPT llama(*recipe().llama);
+    llama->read_at_most(recipe().model.context);
+    model_ = llama;
+  } else if (recipe().modern) {
     model_ = ModernGPT(recipe().model, recipe().without);
   } else {
     model_ = fast_gpt(recipe().model);
@@ -94,8 +98,13 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
   }
 }
 
-void Training::take_weights(GPTImpl& model) {
-  load_gpt2_tensors(dynamic_cast<GPTImpl&>(*model_), gpt2_tensors(model));
+void Training::take_weights(LanguageModelImpl& model) {
+  if (auto* gpt = dynamic_cast<GPTImpl*>(&model)) {
+    return load_gpt2_tensors(dynamic_cast<GPTImpl&>(*model_), gpt2_tensors(*gpt));
+  }
+  const torch::NoGradGuard no_gradients;
+  const auto given = model.named_parameters();
+  for (auto& parameter : model_->named_parameters()) parameter.value().copy_(given[parameter.key()]);
 }
 
 void Training::begin(const std::filesystem::path& path) {

@@ -35,7 +35,7 @@ class Training {
   const RunIdentity& identity() const { return identity_; }
 
   /// Begins with another model's weights instead of random ones.
-  void take_weights(GPTImpl& model);
+  void take_weights(LanguageModelImpl& model);
 
   /// Takes a new folder, and saves the beginning there. Of a team, rank 0 has the folder, and the others its state.
   void begin(const std::filesystem::path& path);

@@ -1,0 +1,33 @@
+#pragma once
+
+/// @file
+/// What lies in a folder of Hugging Face's, whatever model it is.
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "common/base/json.h"
+
+namespace verse {
+
+/// The folder's config.json. @throws UsageError for what is no folder, or has none
+JsonEntry hugging_face_config(const std::filesystem::path& folder);
+
+/// The text of the folder's tokenizer.json, or of what says the same.
+/// @param vocabulary rows of the model's table: there may be fewer tokens, and never more
+/// @throws UsageError for what is missing, damaged or not supported
+std::string hugging_face_tokenizer(const std::filesystem::path& folder, std::int64_t vocabulary);
+
+/// All tensors, where they lie in their files (see map_tensors()): of one model.safetensors, or of several files with
+/// their index.
+/// @param name_of what a tensor is called here; nothing for one that is left out
+/// @throws UsageError for what is missing, damaged, there twice, or not of floating-point numbers
+std::map<std::string, torch::Tensor> hugging_face_tensors(
+    const std::filesystem::path& folder, const std::function<std::string(const std::string&)>& name_of);
+
+}  // namespace verse
