@@ -60,25 +60,13 @@ void add_tensors(const fs::path& path, std::map<std::string, torch::Tensor>& ten
   }
 }
 
-/// The files that an index names. @throws UsageError where one would lie elsewhere.
-std::set<std::string> shards_of(const fs::path& index) {
-  std::set<std::string> files;
-  for (const auto& [tensor, file] : load_json(index).at("weight_map").table()) {
-    const auto name = file.text();
-    if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name)
-      file.refuse("the name of a file beside it");
-    files.insert(name);
-  }
-  return files;
-}
-
 /// All tensors by their plain names, the head's among them where it is there.
 std::map<std::string, torch::Tensor> tensors_of(const fs::path& folder) {
   std::map<std::string, torch::Tensor> tensors;
   if (fs::exists(folder / kWeights)) {
     add_tensors(folder / kWeights, tensors);
   } else if (fs::exists(folder / kIndex)) {
-    for (const auto& file : shards_of(folder / kIndex)) add_tensors(folder / file, tensors);
+    for (const auto& file : shards_of(load_json(folder / kIndex))) add_tensors(folder / file, tensors);
     for (const auto& [full_name, file] : load_json(folder / kIndex).at("weight_map").table()) {
       const auto name = plain_name(full_name);
       if (!is_mask(name) && tensors.count(name) == 0) {
@@ -109,6 +97,17 @@ void drop_head(std::map<std::string, torch::Tensor>& tensors) {
 }
 
 }  // namespace
+
+std::set<std::string> shards_of(const JsonEntry& index) {
+  std::set<std::string> files;
+  for (const auto& [tensor, file] : index.at("weight_map").table()) {
+    const auto name = file.text();
+    if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name)
+      file.refuse("the name of a file beside it");
+    files.insert(name);
+  }
+  return files;
+}
 
 GPTOptions read_gpt2_config(const JsonEntry& config, std::vector<std::string>& left_out) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;

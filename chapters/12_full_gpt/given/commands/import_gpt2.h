@@ -4,6 +4,7 @@
 /// `import-gpt2`: from a GPT-2 as Hugging Face keeps it to a run folder.
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ void import_gpt2(const std::filesystem::path& folder, const std::filesystem::pat
 /// @param left_out receives the sizes that are given under no name, so that GPT-2's are meant
 /// @throws UsageError for what chapter 4's GPT does not compute
 GPTOptions read_gpt2_config(const JsonEntry& config, std::vector<std::string>& left_out);
+
+/// The files that model.safetensors.index.json names. @throws UsageError where one would not lie beside it
+std::set<std::string> shards_of(const JsonEntry& index);
 
 /// The command. @return the exit status
 int import_gpt2_command(int argc, char** argv);
