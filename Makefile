@@ -52,6 +52,7 @@ help:
 	@echo "  make test              every test of the reference and of the course; never judges your files"
 	@echo "  make test-sanitized    tests under address and undefined-behaviour sanitizers (a build of its own)"
 	@echo "  make fuzz              fuzzes readers of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
+	@echo "  make test-long         500 hostile command lines, every cut and 200 kills of a training, 20,000 steps, 2 GB of text"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
 	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
 	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
@@ -179,6 +180,17 @@ test-sanitized: setup
 	@$(sanitize)
 	@cmake/build --build-dir build/sanitize test_common harness_test verse gpt
 	@tests/sanitized build/sanitize
+
+# What takes long of the tests that draw, cut and wait; `make test` takes a share of each.
+.PHONY: test-long
+test-long: configure
+	@$(call build_targets,gpt cut_short)
+	@export OMP_NUM_THREADS=1; failed=0; \
+	VERSE_LINES=500 /usr/bin/python3 tests/12_full_gpt/hostile_test.py $(BUILD)/gpt || failed=1; \
+	VERSE_CUTS=1 VERSE_FIRST=1 VERSE_KILLS=200 /usr/bin/python3 tests/12_full_gpt/cut_short_test.py $(BUILD)/gpt || failed=1; \
+	VERSE_STEPS=20000 /usr/bin/python3 tests/12_full_gpt/long_run_test.py $(BUILD)/gpt || failed=1; \
+	VERSE_LARGE=2000 VERSE_PROMPTS=100000 /usr/bin/python3 tests/12_full_gpt/strangers_test.py $(BUILD)/gpt \
+	  Strangers.test_a_large_text_takes_a_few_times_its_bytes Strangers.test_many_prompts || failed=1; exit $$failed
 
 NANOGPT ?=
 PYTHON ?= python3

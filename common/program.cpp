@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "common/base/error.h"
+#include "common/base/guarded_output.h"
 #include "common/base/memory.h"
 #include "common/base/shown.h"
 #include "common/results.h"
@@ -38,6 +39,7 @@ std::string out_of_memory_on_cpu(const std::string& message) {
 }
 
 int report(const std::string& message, int status) {
+  end_guarded_output();
   std::cout.flush();
   fmt::print(stderr, "{}: {}\n", program_invocation_short_name, one_line(message, kLongestMessage));
   return status;
@@ -48,6 +50,7 @@ int report(const std::string& message, int status) {
 int run_program(const std::function<int()>& body) {
   wait_shortly();
   int status = 1;
+  guard_standard_output();
   try {
     status = body();
     if (status == 0) write_results();
@@ -75,6 +78,7 @@ int run_program(const std::function<int()>& body) {
   }
 
   // Results that did not reach their file are a failure too.
+  end_guarded_output();
   std::cout.flush();
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout)
     return report("cannot write the results to standard output", 1);

@@ -59,6 +59,16 @@ class CommandLine(unittest.TestCase):
             with open(self.page, encoding="utf-8") as file:
                 self.assertIn("<svg", file.read())
 
+    def test_a_report_touches_no_other_file(self):
+        beside = self.page + ".svg"
+        with open(beside, "w", encoding="utf-8") as file:
+            file.write("mine")
+        done = run(os.path.join(RUNS, "play-healthy-1"), "--report", self.page)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.folder.name)), ["page.html", "page.html.svg"])
+        with open(beside, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "mine")
+
     def test_a_run_that_blew_up_is_told_so(self):
         place = os.path.join(self.folder.name, "blown")
         done = run("--fault", "none", "--learning-rate", 1000, "--steps", 60, "--layers", 2, "--width", 32, "--threads", 1,

@@ -6,9 +6,11 @@ usage: command_line_test.py PROGRAM [unittest arguments]
 The model here has learned for one step and knows nothing.
 """
 import os
+import pty
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM = None
@@ -35,6 +37,39 @@ class CommandLine(unittest.TestCase):
         _, error = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, error)
         self.assertTrue(error.endswith("stopped\n"), error)
+
+    def test_a_terminal_has_nothing_to_obey(self):
+        # What every program writes goes through one place; this one writes what an untrained model says of such a text.
+        with tempfile.TemporaryDirectory() as folder:
+            text = os.path.join(folder, "text.txt")
+            with open(text, "w", encoding="utf-8") as file:
+                file.write("\x1b]0;owned\x07 \x9b2J \u202e caf\u00e9 \u4e2d\u6587 \x1b[2J and more\n" * 100)
+            arguments = [PROGRAM, *QUICK, "--count", "60", "--data", text]
+            piped = subprocess.run(arguments, capture_output=True, timeout=300).stdout
+            self.assertIn(b"\x1b", piped)
+            main, other = pty.openpty()
+            with subprocess.Popen(arguments, stdout=other, stderr=subprocess.DEVNULL) as process:
+                os.close(other)
+                shown = b""
+                try:
+                    while piece := os.read(main, 65536):
+                        shown += piece
+                except OSError:
+                    pass
+                self.assertEqual(process.wait(300), 0)
+            os.close(main)
+        shown = shown.decode("utf-8").replace("\r\n", "\n")
+        self.assertEqual([c for c in shown if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 or c == "\u202e"], [])
+        self.assertIn("\\x1b", shown)
+        # Nothing else is different, up to where times are told.
+        end = "characters with a cache"
+        whole = piped.decode("utf-8").split(end)[0]
+        for character in whole:
+            if ord(character) < 32 and character != "\n":
+                whole = whole.replace(character, f"\\x{ord(character):02x}")
+            elif 127 <= ord(character) < 160 or character == "\u202e":
+                whole = whole.replace(character, f"\\u{ord(character):04x}")
+        self.assertEqual(shown.split(end)[0], whole)
 
     def test_mistakes_end_with_one_clear_line(self):
         for arguments, words in (

@@ -278,6 +278,29 @@ TEST(Grammar, MistakesAreNamedWithTheirLine) {
   EXPECT_EQ(complaint("root \"a\""), "g:1: ::= was expected here, not '\"'");
   EXPECT_EQ(complaint("root ::= \"a\" % \"b\""),
             "g:1: a text, a class, a group or a rule's name was expected here, not '%'");
+  // What nobody writes, and what would take all stack, memory or time.
+  EXPECT_EQ(complaint("root ::= " + std::string(300'000, '(')),
+            "g:1: no parenthesis inside of 100 others was expected here, not '('");
+  EXPECT_EQ(complaint(std::string(2'000'000, '#')), "g: a grammar of at most 1000000 bytes is read, not of 2000000");
+  std::string chain = "root ::= a0\n";
+  for (int i = 0; i < 1900; ++i) chain += fmt::format("a{} ::= a{}\n", i, i + 1);
+  EXPECT_EQ(complaint(chain + "a1900 ::= \"z\""), "nothing");
+  EXPECT_EQ(complaint(chain + "a1900 ::= root"), "g: a rule begins with itself: root");
+  for (int i = 1900; i < 2000; ++i) chain += fmt::format("a{} ::= a{}\n", i, i + 1);
+  EXPECT_NE(complaint(chain).find("no rule, group or repetition after 2000"), std::string::npos) << complaint(chain);
+}
+
+TEST(Grammar, WaysThatDoubleFromRuleToRuleAreRefused) {
+  std::string rules = "root ::= a0\n";
+  for (int i = 0; i < 30; ++i) rules += fmt::format("a{0} ::= a{1} \"x\" | a{1} \"y\"\n", i, i + 1);
+  const auto grammar = TextGrammar::parse(rules + "a30 ::= \"z\"", "g");
+  EXPECT_THROW(GrammarState{grammar}, UsageError);
+  // Many that lead to the same are one.
+  rules = "root ::= ";
+  for (int i = 0; i < 5000; ++i) rules += fmt::format("\"{}\" | ", i);
+  GrammarState state(TextGrammar::parse(rules + "\"x\"", "g"));
+  EXPECT_TRUE(state.take('4'));
+  EXPECT_EQ(state.missing(), 0);
 }
 
 TEST(Steering, EndsWhereTheGrammarOrTheEndTokenSays) {

@@ -10,8 +10,10 @@
 #include "common/base/shown.h"
 #include "common/base/text.h"
 #include "tests/fuzz/target.h"
+#include "tests/harness/answer_list.h"
 #include "tests/harness/learner_state.h"
 #include "tests/harness/manifest.h"
+#include "tests/harness/source_marks.h"
 
 namespace verse {
 namespace {
@@ -70,6 +72,27 @@ void manifest(std::string_view bytes) {
   }
 }
 
+/// The marks in a file of exercises; they are the same ones after a body was put back.
+void marks(std::string_view bytes) {
+  try {
+    const auto parts = find_marks(bytes);
+    std::size_t last = 0;
+    for (const MarkedPart& part : parts) {
+      expect(part.begin >= last && part.begin <= part.end && part.end <= bytes.size());
+      last = part.end;
+    }
+    if (!parts.empty()) {
+      const std::string again = splice(bytes, parts.back(), body_of(bytes, parts.back()));
+      expect(find_marks(again).size() == parts.size());
+    }
+  } catch (const MarkError&) {
+  }
+}
+
+void answers(std::string_view bytes) {
+  for (const ListedAnswer& answer : read_answers(bytes, "answers.cpp")) expect(!answer.exercise.empty());
+}
+
 void progress(std::string_view bytes) {
   parse_state(bytes, "progress.json");
 }
@@ -83,9 +106,9 @@ void wav(std::string_view bytes) {
 }  // namespace
 
 const std::map<std::string, FuzzTarget>& fuzz_targets() {
-  static const std::map<std::string, FuzzTarget> targets = {{"json", json},         {"metrics", metrics},
-                                                            {"text", text},         {"manifest", manifest},
-                                                            {"progress", progress}, {"wav", wav}};
+  static const std::map<std::string, FuzzTarget> targets = {
+      {"json", json},         {"metrics", metrics}, {"text", text},   {"manifest", manifest},
+      {"progress", progress}, {"wav", wav},         {"marks", marks}, {"answers", answers}};
   return targets;
 }
 

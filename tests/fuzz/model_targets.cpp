@@ -1,13 +1,18 @@
 /// @file
 /// Readers of a run's files.
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
 #include "05_training/given/checkpoint.h"
 #include "06_loss_stages/given/recording.h"
+#include "07_sampling/given/grammar.h"
+#include "09_multimodal/given/png.h"
 #include "10_subwords/given/text_codec.h"
+#include "10_subwords/given/tokenizer_file.h"
 #include "11_modern/given/llama.h"
+#include "12_full_gpt/given/commands/hugging_face.h"
 #include "12_full_gpt/given/commands/import_gpt2.h"
 #include "12_full_gpt/given/training/run_folder.h"
 #include "common/base/error.h"
@@ -98,12 +103,47 @@ void evidence(std::string_view bytes) {
   read_evidence(parse_json(bytes, "evidence.json"), run);
 }
 
+/// The index of weights that lie in several files.
+void shards(std::string_view bytes) {
+  for (const std::string& name : shards_of(parse_json(bytes, "model.safetensors.index.json")))
+    expect(!name.empty() && name != ".." && name.find('/') == std::string::npos);
+}
+
+/// vocab.json, a byte of nothing, merges.txt.
+void merges(std::string_view bytes) {
+  const std::size_t end = std::min(bytes.find('\0'), bytes.size());
+  const JsonEntry vocabulary = parse_json(bytes.substr(0, end), "vocab.json");
+  tokenizer(tokenizer_of_two(vocabulary, bytes.substr(std::min(end + 1, bytes.size())), "merges.txt"));
+}
+
+void png(std::string_view bytes) {
+  const torch::Tensor picture = parse_png(bytes, "a.png");
+  expect(picture.dim() == 3 && picture.size(0) == 3 && picture.min().item<float>() >= 0 &&
+         picture.max().item<float>() <= 1);
+}
+
+/// A grammar, and whether what it allows first can be completed.
+void grammar(std::string_view bytes) {
+  GrammarState state(TextGrammar::parse(bytes, "grammar.txt"));
+  for (int taken = 0; taken < 20 && state.goes_on(); ++taken) {
+    const auto missing = state.missing();
+    bool found = false;
+    for (int byte = 0; byte < 256 && !found; ++byte) {
+      GrammarState next = state;
+      found = next.take(static_cast<char>(byte)) && next.missing() >= missing - 1;
+      if (found) state = next;
+    }
+    expect(found);
+  }
+}
+
 }  // namespace
 
 const std::map<std::string, FuzzTarget>& fuzz_targets() {
   static const std::map<std::string, FuzzTarget> targets = {
       {"weights", weights},     {"config", config}, {"gpt2-config", gpt2_config}, {"llama-config", llama_config_target},
-      {"tokenizer", tokenizer}, {"state", state},   {"evidence", evidence}};
+      {"tokenizer", tokenizer}, {"state", state},   {"evidence", evidence},       {"shards", shards},
+      {"merges", merges},       {"png", png},       {"grammar", grammar}};
   return targets;
 }
 

@@ -9,6 +9,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def tensor_file(header, data=b""):
@@ -20,6 +23,15 @@ def wav(channels=1, bits=16, rate=8000, data=b"\0\x01\xff\x7f\0\x80"):
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * bits // 8, channels * bits // 8, bits)
     body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def png(width, height, kind, rows, palette=None, level=9):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
+    colours = chunk(b"PLTE", palette) if palette else b""
+    return b"\x89PNG\r\n\x1a\n" + head + colours + chunk(b"IDAT", zlib.compress(rows, level)) + chunk(b"IEND", b"")
 
 
 def main():
@@ -114,6 +126,24 @@ def main():
     add("manifest", "stray-letter", "\u00e9 = 1")
     add("manifest", "stray-in-a-string", 'a = """b \\\n \u00e9"""')
     add("manifest", "deep", "a = " + "[" * 300)
+    add("marks", "whole", "int f() {\n  //! [3.1]\n  return 1;\n  //! [3.1]\n}\n//! [a picture]\nint g() {\r\n\t//! [3.2]\r\n//! [3.2]\r\n}\n")
+    add("marks", "crossed", "//! [3.1]\n//! [3.2]\n//! [3.1]\n//! [3.2]\n")
+    add("answers", "whole", "// A list.\n//! [3.1] wrong no_scaling: forgot the root\nreturn 1;\n\n//! [3.1] right: einsum\n  return 2;\n")
+    add("shards", "whole", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"wte.weight": "model-1.safetensors"}}))
+    for name in ("..", "/etc/passwd", "a/b", ""):
+        add("shards", "name-" + str(len(name)), json.dumps({"weight_map": {"a": name}}))
+    vocabulary = {"a": 0, "b": 1, "\u0120": 2, "ab": 3, "\u0120ab": 4, "<|endoftext|>": 5}
+    add("merges", "whole", json.dumps(vocabulary) + "\0#version: 0.2\na b\n\u0120 ab\n")
+    add("merges", "unknown", json.dumps(vocabulary) + "\0a c\n")
+    add("png", "coloured", png(3, 2, 2, bytes([0, *range(9), 4, *range(9)])))
+    add("png", "palette", png(2, 1, 3, bytes([0, 0, 1]), palette=bytes(6)))
+    add("png", "stored", png(1, 1, 0, b"\0\x80", level=0))
+    add("png", "large", png(8192, 8192, 6, b""))
+    with open(os.path.join(HERE, "../../chapters/07_sampling/given/grammars/json.txt"), encoding="utf-8") as file:
+        add("grammar", "json", file.read())
+    add("grammar", "nested", "root ::= " + "(" * 3000 + '"a"' + ")" * 3000)
+    add("grammar", "ways", 'root ::= a0\n' + "".join(f'a{i} ::= a{i + 1} "x" | a{i + 1} "y"\n' for i in range(30)) + 'a30 ::= "z"')
+    add("grammar", "chain", "root ::= a0\n" + "".join(f"a{i} ::= a{i + 1}\n" for i in range(1500)) + 'a1500 ::= "z"')
     for (target, name), content in seeds.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         with open(os.path.join(folder, target, name), "wb") as file:

@@ -11,12 +11,23 @@
 
 namespace verse {
 
+namespace {
+
+// A grammar may be a stranger's: what it takes to read and to follow it has bounds.
+constexpr std::size_t kMostBytes = 1'000'000, kMostRules = 2000, kMostWays = 100'000;
+constexpr int kDeepest = 100;
+
+}  // namespace
+
 /// Reads the notation, from the first character to the last.
 class TextGrammarReader {
  public:
   TextGrammarReader(std::string_view text, const std::string& place) : text_(text) { grammar_.place_ = place; }
 
   TextGrammar read() {
+    if (text_.size() > kMostBytes)
+      throw UsageError(fmt::format("{}: a grammar of at most {} bytes is read, not of {}", grammar_.place_, kMostBytes,
+                                   text_.size()));
     rule_of("root");
     for (skip(); at_ < text_.size(); skip()) read_rule();
     for (const auto& [name, rule] : names_) {
@@ -67,11 +78,12 @@ class TextGrammarReader {
 
   int rule_of(const std::string& name) {
     const auto [found, is_new] = names_.emplace(name, static_cast<int>(grammar_.rules_.size()));
-    if (is_new) grammar_.rules_.emplace_back();
+    if (is_new) add_rule({});
     return found->second;
   }
 
   int add_rule(std::vector<TextGrammar::Sequence> alternatives) {
+    if (grammar_.rules_.size() == kMostRules) refuse(fmt::format("no rule, group or repetition after {}", kMostRules));
     grammar_.rules_.push_back(std::move(alternatives));
     return static_cast<int>(grammar_.rules_.size()) - 1;
   }
@@ -118,10 +130,13 @@ class TextGrammarReader {
     } else if (next_is("[")) {
       sequence.push_back(read_class());
     } else if (next_is("(")) {
+      if (depth_ == kDeepest) refuse(fmt::format("no parenthesis inside of {} others", kDeepest));
+      ++depth_;
       ++at_;
       auto inside = read_alternatives();
       if (!next_is(")")) refuse(")");
       ++at_;
+      --depth_;
       sequence.push_back({{}, add_rule(std::move(inside))});
     } else if (in_name(text_[at_])) {
       sequence.push_back({{}, rule_of(read_name())});
@@ -188,20 +203,39 @@ class TextGrammarReader {
       }
     }
     std::vector<int> state(count, 0);  // 1: being looked at, 2: done
-    const auto look = [&](const auto& self, int rule) -> void {
+    // A rule is done when all that it can begin with is; until then it stands in a list of its own, not on the stack.
+    struct Look {
+      int rule;
+      std::vector<int> beginnings;
+    };
+    std::vector<Look> looks;
+    const auto look_at = [&](int rule) {
       auto& here = state[static_cast<std::size_t>(rule)];
       if (here == 2) return;
       if (here == 1) throw UsageError(fmt::format("{}: a rule begins with itself{}", grammar_.place_, named(rule)));
       here = 1;
+      looks.push_back({rule, {}});
       for (const auto& sequence : grammar_.rules_[static_cast<std::size_t>(rule)]) {
         for (const auto& symbol : sequence) {
-          if (symbol.rule >= 0) self(self, symbol.rule);
+          if (symbol.rule >= 0) looks.back().beginnings.push_back(symbol.rule);
           if (!vanishes(symbol)) break;
         }
       }
-      here = 2;
     };
-    for (std::size_t rule = 0; rule < count; ++rule) look(look, static_cast<int>(rule));
+    for (std::size_t rule = 0; rule < count; ++rule) {
+      look_at(static_cast<int>(rule));
+      while (!looks.empty()) {
+        Look& last = looks.back();
+        if (last.beginnings.empty()) {
+          state[static_cast<std::size_t>(last.rule)] = 2;
+          looks.pop_back();
+        } else {
+          const int next = last.beginnings.back();
+          last.beginnings.pop_back();
+          look_at(next);
+        }
+      }
+    }
   }
 
   std::string named(int rule) const {
@@ -213,6 +247,7 @@ class TextGrammarReader {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  int depth_ = 0;  ///< parentheses that are open
   TextGrammar grammar_;
   std::map<std::string, int> names_;
 };
@@ -260,36 +295,50 @@ void TextGrammar::measure() {
 }
 
 GrammarState::GrammarState(std::shared_ptr<const TextGrammar> grammar) : grammar_(std::move(grammar)) {
-  for (const auto& sequence : grammar_->alternatives(0)) add({{&sequence, 0}}, stacks_);
+  std::vector<Stack> roots;
+  for (const auto& sequence : grammar_->alternatives(0)) roots.push_back({{&sequence, 0}});
+  stacks_ = opened(std::move(roots));
 }
 
-void GrammarState::add(Stack stack, std::vector<Stack>& to) const {
-  // What is done is left, so that a repetition does not make the stack deeper.
-  while (!stack.empty() && stack.back().next == stack.back().sequence->size()) stack.pop_back();
-  if (missing(stack) >= TextGrammar::kImpossible) return;
-  if (stack.empty() || (*stack.back().sequence)[stack.back().next].rule < 0) {
-    if (std::find(to.begin(), to.end(), stack) == to.end()) to.push_back(std::move(stack));
-    return;
+/// Opens the rules at the stacks' tops until a byte stands at each.
+std::vector<GrammarState::Stack> GrammarState::opened(std::vector<Stack> stacks) const {
+  std::vector<Stack> to;
+  for (std::size_t ways = 0; !stacks.empty(); ++ways) {
+    if (ways == kMostWays)
+      throw UsageError(fmt::format("{}: its rules can be opened in more than {} ways at one place of a text",
+                                   grammar_->place(), kMostWays));
+    Stack stack = std::move(stacks.back());
+    stacks.pop_back();
+    // What is done is left, so that a repetition does not make the stack deeper.
+    while (!stack.empty() && stack.back().next == stack.back().sequence->size()) stack.pop_back();
+    if (missing(stack) >= TextGrammar::kImpossible) continue;
+    if (stack.empty() || (*stack.back().sequence)[stack.back().next].rule < 0) {
+      to.push_back(std::move(stack));
+      continue;
+    }
+    const int rule = (*stack.back().sequence)[stack.back().next++].rule;
+    if (stack.back().next == stack.back().sequence->size()) stack.pop_back();
+    for (const auto& sequence : grammar_->alternatives(rule)) {
+      stacks.push_back(stack);
+      stacks.back().push_back({&sequence, 0});
+    }
   }
-  const int rule = (*stack.back().sequence)[stack.back().next++].rule;
-  if (stack.back().next == stack.back().sequence->size()) stack.pop_back();
-  for (const auto& sequence : grammar_->alternatives(rule)) {
-    Stack opened = stack;
-    opened.push_back({&sequence, 0});
-    add(std::move(opened), to);
-  }
+  std::sort(to.begin(), to.end());
+  to.erase(std::unique(to.begin(), to.end()), to.end());
+  return to;
 }
 
 bool GrammarState::take(char byte) {
-  std::vector<Stack> after;
+  std::vector<Stack> moved;
   for (const Stack& stack : stacks_) {
     if (stack.empty()) continue;
     const Place& top = stack.back();
     if (!(*top.sequence)[top.next].bytes.test(static_cast<unsigned char>(byte))) continue;
-    Stack moved = stack;
-    ++moved.back().next;
-    add(std::move(moved), after);
+    moved.push_back(stack);
+    ++moved.back().back().next;
   }
+  if (moved.empty()) return false;
+  std::vector<Stack> after = opened(std::move(moved));
   if (after.empty()) return false;
   stacks_ = std::move(after);
   return true;

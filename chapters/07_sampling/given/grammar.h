@@ -28,8 +28,9 @@ namespace verse {
 class TextGrammar {
  public:
   /// @param place the file's name, for messages
-  /// @throws UsageError with place and line for what is no such grammar, for a rule that is not defined, and for one
-  /// that begins with itself.
+  /// @throws UsageError with place and line for what is no such grammar, for a rule that is not defined, for one that
+  /// begins with itself, and for what is larger than anybody writes: a million bytes, 2,000 rules (each group and each
+  /// repetition counts as one), 100 parentheses in one another.
   static std::shared_ptr<const TextGrammar> parse(std::string_view rules, const std::string& place);
 
   /// The same grammar for a vocabulary: what is not in the alphabet is never allowed, and neither is a beginning that
@@ -42,6 +43,8 @@ class TextGrammar {
     int rule = -1;  ///< -1: a byte
   };
   using Sequence = std::vector<Symbol>;
+
+  const std::string& place() const { return place_; }
 
   const std::vector<Sequence>& alternatives(int rule) const { return rules_[static_cast<std::size_t>(rule)]; }
 
@@ -65,6 +68,7 @@ class GrammarState {
   explicit GrammarState(std::shared_ptr<const TextGrammar> grammar);
 
   /// Goes on by one byte. @return whether the grammar allows it here; where it does not, nothing changes
+  /// @throws UsageError where the rules that may come next can be opened in more than 100,000 ways
   bool take(char byte);
 
   /// The fewest bytes with which the text is complete; 0 where it is.
@@ -82,11 +86,11 @@ class GrammarState {
   };
   using Stack = std::vector<Place>;  ///< the innermost rule last; empty where the text is complete
 
-  void add(Stack stack, std::vector<Stack>& to) const;
+  std::vector<Stack> opened(std::vector<Stack> stacks) const;
   std::int64_t missing(const Stack& stack) const;
 
   std::shared_ptr<const TextGrammar> grammar_;
-  std::vector<Stack> stacks_;  ///< each with a byte at its top, or empty
+  std::vector<Stack> stacks_;  ///< each with a byte at its top, or empty; in order, each once
 };
 
 /// What a speech of a play is, in letters that tiny Shakespeare has; the same stands in grammars/speech.txt.

@@ -249,11 +249,14 @@ std::string inflate(std::string_view stream, std::size_t most) {
 }
 
 torch::Tensor read_png(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
+  return parse_png(read_file(path), path.string());
+}
+
+torch::Tensor parse_png(std::string_view bytes, const std::string& place) {
   try {
     return decode(bytes);
   } catch (const UsageError& error) {
-    throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
+    throw UsageError(fmt::format("{}: {}", place, error.what()));
   }
 }
 

@@ -17,6 +17,9 @@ namespace verse {
 /// @throws UsageError, in one line, for a file that is missing, damaged, cut short, or of another kind.
 torch::Tensor read_png(const std::filesystem::path& path);
 
+/// The same from the bytes of such a file. @param place the file's name, for messages
+torch::Tensor parse_png(std::string_view bytes, const std::string& place);
+
 /// What a stream in zlib's format stands for (RFC 1950 and 1951); its checksum is not looked at.
 /// @param most bytes that it may become @throws UsageError for what is no such stream, or longer
 std::string inflate(std::string_view stream, std::size_t most);

@@ -59,28 +59,6 @@ Json file_of(Json added, const Json& cutter, Json vocabulary, Json merges) {
             {"merges", std::move(merges)}}}};
 }
 
-/// GPT-2's tokenizer from its first two files, as GPT2Tokenizer makes it: <|endoftext|> is special.
-std::string from_two_files(const fs::path& folder) {
-  const JsonEntry vocabulary = load_json(folder / "vocab.json");
-  Json added = Json::array();
-  if (vocabulary.has(kEnd)) added.push_back(added_token(vocabulary.at(kEnd).whole(0), kEnd));
-  const fs::path place = folder / "merges.txt";
-  const std::string text = read_file(place);
-  Json merges = Json::array();
-  std::size_t number = 0;
-  for (const std::string_view line : lines_of(text)) {
-    ++number;
-    if (line.empty() || line.starts_with("#version")) continue;
-    const auto both = split(line, ' ');
-    if (both.size() != 2 || both[0].empty() || both[1].empty()) {
-      throw UsageError(
-          fmt::format("{}:{}: a merge should be two tokens with a space between them", place.string(), number));
-    }
-    merges.push_back({both[0], both[1]});
-  }
-  return json_text(file_of(std::move(added), byte_level(false, true), vocabulary.json(), std::move(merges)));
-}
-
 /// Whether a step of the file puts a space before a text.
 bool adds_space(const JsonEntry& step) {
   if (step.has("pretokenizers")) {
@@ -139,6 +117,22 @@ std::string tokenizer_text(const LearnedPairs& learned, Cutting cutting) {
   return json_text(file_of(std::move(added), cutting_step(cutting), std::move(vocabulary), std::move(merges))) + "\n";
 }
 
+std::string tokenizer_of_two(const JsonEntry& vocabulary, std::string_view merges_text, const std::string& place) {
+  Json added = Json::array();
+  if (vocabulary.has(kEnd)) added.push_back(added_token(vocabulary.at(kEnd).whole(0), kEnd));
+  Json merges = Json::array();
+  std::size_t number = 0;
+  for (const std::string_view line : lines_of(merges_text)) {
+    ++number;
+    if (line.empty() || line.starts_with("#version")) continue;
+    const auto both = split(line, ' ');
+    if (both.size() != 2 || both[0].empty() || both[1].empty())
+      throw UsageError(fmt::format("{}:{}: a merge should be two tokens with a space between them", place, number));
+    merges.push_back({both[0], both[1]});
+  }
+  return json_text(file_of(std::move(added), byte_level(false, true), vocabulary.json(), std::move(merges)));
+}
+
 std::string tokenizer_of_folder(const fs::path& folder) {
   const fs::path place = folder / "tokenizer.json";
   if (!fs::exists(place) && fs::exists(folder / "vocab.json") && fs::exists(folder / "merges.txt")) {
@@ -149,7 +143,8 @@ std::string tokenizer_of_folder(const fs::path& folder) {
                       "save_pretrained() writes one",
                       folder.string(), more));
     }
-    return from_two_files(folder);
+    const fs::path merges = folder / "merges.txt";
+    return tokenizer_of_two(load_json(folder / "vocab.json"), read_file(merges), merges.string());
   }
   std::string text = read_file(place);
   check_beside(folder, parse_json(text, place.string()));

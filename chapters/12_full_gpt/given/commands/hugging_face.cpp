@@ -38,10 +38,11 @@ void add_tensors(const fs::path& path, const Naming& name_of, std::map<std::stri
   }
 }
 
-/// The files that an index names. @throws UsageError where one would lie elsewhere.
-std::set<std::string> shards_of(const fs::path& index) {
+}  // namespace
+
+std::set<std::string> shards_of(const JsonEntry& index) {
   std::set<std::string> files;
-  for (const auto& [tensor, file] : load_json(index).at("weight_map").table()) {
+  for (const auto& [tensor, file] : index.at("weight_map").table()) {
     const auto name = file.text();
     if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name)
       file.refuse("the name of a file beside it");
@@ -49,8 +50,6 @@ std::set<std::string> shards_of(const fs::path& index) {
   }
   return files;
 }
-
-}  // namespace
 
 JsonEntry hugging_face_config(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
@@ -80,7 +79,7 @@ std::map<std::string, torch::Tensor> hugging_face_tensors(const fs::path& folder
   if (fs::exists(folder / kWeights)) {
     add_tensors(folder / kWeights, name_of, tensors);
   } else if (fs::exists(folder / kIndex)) {
-    for (const auto& file : shards_of(folder / kIndex)) add_tensors(folder / file, name_of, tensors);
+    for (const auto& file : shards_of(load_json(folder / kIndex))) add_tensors(folder / file, name_of, tensors);
     for (const auto& [full_name, file] : load_json(folder / kIndex).at("weight_map").table()) {
       const auto name = name_of(full_name);
       if (!name.empty() && tensors.count(name) == 0) {

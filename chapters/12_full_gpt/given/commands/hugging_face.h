@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include "common/base/json.h"
@@ -22,6 +23,9 @@ JsonEntry hugging_face_config(const std::filesystem::path& folder);
 /// @param vocabulary rows of the model's table: there may be fewer tokens, and never more
 /// @throws UsageError for what is missing, damaged or not supported
 std::string hugging_face_tokenizer(const std::filesystem::path& folder, std::int64_t vocabulary);
+
+/// The files that model.safetensors.index.json names. @throws UsageError where one would not lie beside it
+std::set<std::string> shards_of(const JsonEntry& index);
 
 /// All tensors, where they lie in their files (see map_tensors()): of one model.safetensors, or of several files with
 /// their index.
