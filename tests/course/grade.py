@@ -28,7 +28,7 @@ LARGEST_PACK = 20 << 20  # bytes
 LARGEST_FILE = 1 << 20
 LARGEST_ANSWER = 8 << 20  # bytes that a sandbox may print
 
-# What runs inside, with the pack in /given and room in /work. Status 10: it does not compile, 11: it does not link; 12: it is ours.
+# What runs inside, with the pack in $GIVEN and room in $WORK. Status 10: it does not compile, 11: it does not link; 12: it is ours.
 INSIDE = r"""
 pack=$WORK/pack
 mkdir "$pack" && cp -r "$GIVEN/." "$pack" && cd "$BUILD" || exit 12
@@ -185,7 +185,7 @@ class Course:
         """What a sandbox shows of this machine: the compiler's system, the course without its history and anybody's work, LibTorch."""
         paths = [self.root / name for name in ("common", "cmake", "tests", "chapters") if (self.root / name).exists()]
         paths.append(self.build)
-        link = re.search(r"(\S+)/lib/libtorch_cpu\.so", self.link_command(chapter, "/work"))
+        link = re.search(r"(\S+)/lib/libtorch_cpu\.so", self.link_command(chapter, "/verse-room"))
         libtorch = pathlib.Path(link[1]) if link else None
         venv = self.root / ".venv"
         if libtorch and not libtorch.is_relative_to(venv):
@@ -215,8 +215,8 @@ class Course:
 
 def run_inside(box, course, stage, chapter, seconds):
     """Builds and checks one chapter inside. Gives (status, what was printed, why it was stopped or None)."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/work", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "NO_COLOR": "1", "OMP_NUM_THREADS": "1",
-                   "CCACHE_DISABLE": "1", "WORK": "/work", "GIVEN": "/given", "BUILD": str(course.build), "CHAPTER": str(chapter)}
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": box.work, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "NO_COLOR": "1", "OMP_NUM_THREADS": "1",
+                   "CCACHE_DISABLE": "1", "WORK": box.work, "GIVEN": "/verse-given", "BUILD": str(course.build), "CHAPTER": str(chapter)}
     process = subprocess.Popen(box.command(INSIDE, course.visible(chapter), stage), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, env=environment, start_new_session=True)
     printed = bytearray()
@@ -235,7 +235,7 @@ def run_inside(box, course, stage, chapter, seconds):
             if time.monotonic() - began > seconds:
                 stopped = f"stopped: it took longer than {seconds:g} s"
             elif memory > box.memory:
-                stopped = f"stopped: it took more than {box.memory >> 30} GiB of memory"
+                stopped = f"stopped: it took more than {box.memory >> 30} GiB of memory, in {processes} processes"
             elif processes > 2 * box.processes:
                 stopped = f"stopped: it had more than {2 * box.processes} processes"
             elif len(printed) > LARGEST_ANSWER:

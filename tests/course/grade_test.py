@@ -100,7 +100,7 @@ class Grading(unittest.TestCase):
         out = self.folder / "grades.csv"
         done = subprocess.run([self.build / "verse", "grade", *(places or [self.packs]), "--build-dir", self.build, "--chapters", "0",
                                "--out", out, *arguments], capture_output=True, text=True, timeout=1500)
-        rows = list(csv.DictReader(out.open())) if out.exists() else []
+        rows = list(csv.DictReader(out.read_text().splitlines())) if out.exists() else []
         return done, {row["pack"]: row for row in rows}
 
     def need_sandbox(self, kind=None):
@@ -125,7 +125,7 @@ class Grading(unittest.TestCase):
         left = []
         for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                if b"/work/pack/" in entry.read_bytes():
+                if b"/verse-room/pack/" in entry.read_bytes():
                     left.append(entry.parent.name)
             except OSError:
                 pass

@@ -1,6 +1,6 @@
 """Sandboxes for a stranger's code: bubblewrap, or namespaces by unshare(1), or none where that is asked for.
 
-Inside, a program sees /usr read-only, the paths that are named read-only, /given (what is handed to it, read-only), and /work and /tmp
+Inside, a program sees /usr read-only, the paths that are named read-only, /verse-given (what is handed to it, read-only), and /verse-room and /tmp
 (empty, bounded, gone afterwards). It has no network, sees no other process, and has no rights: started by root, it runs as a user of
 its own that owns nothing.
 """
@@ -38,7 +38,7 @@ def without_rights(user):
 
 
 class Sandbox:
-    work = "/work"  # where the room is, as seen from inside
+    work = "/verse-room"  # where the room is, as seen from inside
     processes = 128  # of which threads are one each
     memory = 4 << 30
 
@@ -71,12 +71,18 @@ class Bubblewrap(Sandbox):
                 words += ["--ro-bind", path, path]
         for path in OF_ETC:
             words += ["--ro-bind-try", path, path]
-        for path in visible:
-            words += ["--ro-bind", os.path.realpath(path), str(path)]
-        words += ["--ro-bind", str(given), "/given", "--proc", "/proc", "--dev", "/dev"]
-        for path, size in (("/work", WORK_BYTES), ("/tmp", WORK_BYTES // 4), ("/dev/shm", 1 << 24)):
+        words += ["--proc", "/proc", "--dev", "/dev"]
+        for path, size in ((self.work, WORK_BYTES), ("/tmp", WORK_BYTES // 4), ("/dev/shm", 1 << 24)):
             words += ["--perms", "1777", "--size", str(size), "--tmpfs", path]
-        return words + ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/work", *self.program(script)]
+        made = {"/", "/tmp", "/usr"}
+        for path in visible:  # after /tmp, under which a course may lie
+            for parent in reversed(pathlib.Path(path).parents):
+                if str(parent) not in made:  # else they may be root's alone
+                    words += ["--perms", "0755", "--dir", str(parent)]
+                    made.add(str(parent))
+            words += ["--ro-bind", os.path.realpath(path), str(path)]
+        words += ["--ro-bind", str(given), "/verse-given"]
+        return words + ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", self.work, *self.program(script)]
 
 
 class Namespaces(Sandbox):
@@ -85,8 +91,8 @@ class Namespaces(Sandbox):
     def command(self, script, visible, given):
         q = shlex.quote
         setup = ["set -e", f"mount -t tmpfs -o size=4m,mode=755 root {q(str(given.parent / 'root'))}; cd {q(str(given.parent / 'root'))}",
-                 "show() { local to=.$2; if [ -d \"$1\" ]; then mkdir -p $to; else mkdir -p \"$(dirname $to)\"; : >$to; fi; "
-                 "mount --bind \"$1\" $to; mount -o remount,bind,ro,nosuid \"$to\" || mount -o remount,bind,ro \"$to\"; }"]
+                 "show() { local to=.$2; if [ -d \"$1\" ]; then mkdir -p \"$to\"; else mkdir -p \"$(dirname \"$to\")\"; : >\"$to\"; fi; "
+                 "mount --bind \"$1\" \"$to\"; mount -o remount,bind,ro,nosuid \"$to\" || mount -o remount,bind,ro \"$to\"; }"]
         setup.append("show /usr /usr")
         for path in SYSTEM:
             if os.path.islink(path):
@@ -94,13 +100,13 @@ class Namespaces(Sandbox):
             elif os.path.isdir(path):
                 setup.append(f"show {path} {path}")
         setup += [f"show {path} {path}" for path in OF_ETC if os.path.exists(path)]
-        setup += [f"show {q(os.path.realpath(path))} {q(str(path))}" for path in visible]
-        setup.append(f"show {q(str(given))} /given")
-        setup.append("mkdir -p dev proc work tmp; mount -t proc -o nosuid,nodev,noexec proc proc")
+        setup.append("mkdir -p dev proc verse-room tmp; mount -t proc -o nosuid,nodev,noexec proc proc")
         setup += [f": >dev/{name}; mount --bind /dev/{name} dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-        for path, size in (("work", WORK_BYTES), ("tmp", WORK_BYTES // 4)):
+        for path, size in (("verse-room", WORK_BYTES), ("tmp", WORK_BYTES // 4)):
             setup.append(f"mount -t tmpfs -o size={size},mode=1777,nosuid,nodev {path} {path}")
-        setup.append("mkdir old; pivot_root . old; cd /work; umount -l /old; rmdir /old; mount -o remount,bind,ro /")
+        setup += [f"show {q(os.path.realpath(path))} {q(str(path))}" for path in visible]
+        setup.append(f"show {q(str(given))} /verse-given")
+        setup.append("mkdir old; pivot_root . old; cd /verse-room; umount -l /old; rmdir /old; mount -o remount,bind,ro /")
         # The first process stays what it is: when unshare is killed, it is too, and with it everything inside.
         setup.append(shlex.join(self.program(script)) + " & wait $!")
         words = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child=KILL"]
@@ -137,7 +143,7 @@ class Nothing(Sandbox):
 def works(box, tried):
     """Whether a sandbox can be had here: one is made, and looked at from inside."""
     check = ('[ ! -e /etc/passwd ] && [ ! -e /home ] && [ "$(ls /sys/class/net 2>/dev/null)" = "" ] && ! touch /usr/x 2>/dev/null && '
-             'touch /work/x && [ -r /given ] && echo fine')
+             'touch /verse-room/x && [ -r /verse-given ] && echo fine')
     try:
         with room() as given:
             done = subprocess.run(box.command(check, [], given), stdin=subprocess.DEVNULL, capture_output=True, text=True,
