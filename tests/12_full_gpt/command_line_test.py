@@ -299,7 +299,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(run(*base, "--steps", 16, "--out", whole).returncode, 0)
         done = run("train", "--out", longer, "--resume", "--steps", 16)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("planned for 8 steps until now", done.stderr)
+        self.assertIn(b"planned for 8 steps until now", done.stderr)
 
         def rates(folder):
             with open(os.path.join(folder, "metrics.csv"), encoding="utf-8") as file:

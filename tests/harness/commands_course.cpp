@@ -104,7 +104,7 @@ int run_update(const Course& course, const Arguments& arguments) {
     status = 1;
   }
   if (files.empty()) {
-    fmt::print("every file is as the course gives it now\n");
+    fmt::print("every file has what the course gives now\n");
   } else if (status == 0) {
     fmt::print("{} brought to the course of today; what you wrote is where it was\n", counted(files.size(), "file"));
   }
