@@ -106,7 +106,10 @@ int run_update(const Course& course, const Arguments& arguments) {
   if (files.empty()) {
     fmt::print("every file has what the course gives now\n");
   } else if (status == 0) {
-    fmt::print("{} brought to the course of today; what you wrote is where it was\n", counted(files.size(), "file"));
+    fmt::print("{} brought to the course of today; nothing that you wrote is lost\n", counted(files.size(), "file"));
+  }
+  for (const std::string& path : files_left_behind(course)) {
+    fmt::print("{}: the course has no such file any more; yours stays, for what you want to take from it\n", path);
   }
   for (const int number : chapters_to_check_again(course)) {
     fmt::print("chapter {} has changed since it passed: make test-chapter-{}\n", number, number);

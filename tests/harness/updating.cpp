@@ -87,12 +87,15 @@ std::vector<std::string> changes_of(const MergedFile& merged, const std::string&
   return changes;
 }
 
-// What is remembered of exercises whose numbers have changed goes with them.
-void renumber_records(const fs::path& root, const std::map<std::string, std::string>& numbers) {
-  if (numbers.empty()) return;
+// What is remembered of exercises whose numbers have changed goes with them; what is gone leaves nothing to the one
+// that has its number now.
+void renumber_records(const fs::path& root, const std::map<std::string, std::string>& numbers,
+                      const std::set<std::string>& gone) {
+  if (numbers.empty() && gone.empty()) return;
   update_state(root, [&](LearnerState& state) {
     std::map<std::string, ExerciseRecord> records;
     for (const auto& [id, record] : state.exercises) {
+      if (gone.count(id) > 0) continue;
       const auto now = numbers.find(id);
       records.insert_or_assign(now == numbers.end() ? id : now->second, record);
     }
@@ -110,7 +113,7 @@ void leave_alone(const Course& course, UpdatedFile& file, const std::string& why
 }
 
 std::optional<UpdatedFile> update_one(const Course& course, const StubFile& stub,
-                                      std::map<std::string, std::string>& renumbered) {
+                                      std::map<std::string, std::string>& renumbered, std::set<std::string>& gone) {
   UpdatedFile file;
   file.path = stub.path;
   const auto learner = read_file_if_there(course.root() / stub.path);
@@ -137,6 +140,7 @@ std::optional<UpdatedFile> update_one(const Course& course, const StubFile& stub
     file.backup = back_up(course.root(), stub.path, *learner, "update");
     write_file_atomically(course.root() / stub.path, merged.text);
     renumbered.insert(merged.renumbered.begin(), merged.renumbered.end());
+    gone.insert(merged.gone.begin(), merged.gone.end());
   } catch (const MarkError& error) {
     leave_alone(course, file, fmt::format("line {}: {}", error.line(), error.what()), stub.text);
   }
@@ -187,16 +191,34 @@ std::vector<UpdatedFile> update_files(const Course& course) {
   put_back_kept(course.root(), stubs);
   std::vector<UpdatedFile> files;
   std::map<std::string, std::string> renumbered;
+  std::set<std::string> gone;
   std::vector<StubFile> settled;
   for (const StubFile& stub : stubs) {
-    auto file = update_one(course, stub, renumbered);
+    auto file = update_one(course, stub, renumbered, gone);
     if (!file || file->left_alone.empty()) settled.push_back(stub);
     if (file) files.push_back(*std::move(file));
   }
-  renumber_records(course.root(), renumbered);
+  renumber_records(course.root(), renumbered, gone);
   remember_stubs(course.root(), settled);
   write_learner_chapters(course, learner_chapters(course, load_state(course.root())));
   return files;
+}
+
+std::vector<std::string> files_left_behind(const Course& course) {
+  std::set<std::string> known;
+  for (const StubFile& stub : make_stubs(course)) known.insert(stub.path);
+  std::vector<std::string> behind;
+  for (const fs::directory_entry& chapter : fs::directory_iterator(course.root() / "chapters")) {
+    if (!chapter.is_directory()) continue;
+    for (const fs::directory_entry& file : fs::directory_iterator(chapter.path())) {
+      const std::string path = file.path().lexically_relative(course.root()).string();
+      if (file.path().extension() != ".cpp" || file.path().filename() == "main.cpp") continue;
+      if (!file.is_regular_file() || known.count(path) > 0) continue;
+      if (read_file(file.path()).find("//! [") != std::string::npos) behind.push_back(path);
+    }
+  }
+  std::sort(behind.begin(), behind.end());
+  return behind;
 }
 
 FetchResult fetch_course(const Course& course) {
@@ -212,9 +234,10 @@ FetchResult fetch_course(const Course& course) {
   if (!count || trimmed(*count) == "0") return {"nothing new has come", {}};
 
   // What the learner has changed and the course too: their own files are kept aside, anything else stops the update.
-  const std::vector<std::string> changed = lines_from_git(root, {"diff", "--name-only", "--relative", "HEAD"});
+  const std::vector<std::string> changed =
+      lines_from_git(root, {"diff", "--name-only", "--no-renames", "--relative", "HEAD"});
   const std::vector<std::string> coming =
-      lines_from_git(root, {"diff", "--name-only", "--relative", "HEAD...@{upstream}"});
+      lines_from_git(root, {"diff", "--name-only", "--no-renames", "--relative", "HEAD...@{upstream}"});
   FetchResult result;
   std::vector<std::string> aside;
   for (const std::string& path : changed) {

@@ -44,6 +44,10 @@ struct UpdatedFile {
 /// Brings every learner's file to the stubs of today. Files that need nothing are not in the answer.
 std::vector<UpdatedFile> update_files(const Course& course);
 
+/// Files with exercises in chapters/ that the course of today does not have: it has renamed or dropped them, and
+/// somebody's work in them stays.
+std::vector<std::string> files_left_behind(const Course& course);
+
 /// What fetching the course did.
 struct FetchResult {
   std::string said;                     ///< one line

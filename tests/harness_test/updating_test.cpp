@@ -211,6 +211,46 @@ TEST_F(Updating, WorkThatTheLearnerHasCommittedIsMergedToo) {
   EXPECT_EQ(after.find("<<<<"), std::string::npos);
 }
 
+TEST_F(Updating, WhatIsKnownOfAnExerciseGoesWithItsNumber) {
+  work(learner_file, "3.1", "return 1;");
+  work(learner_file, "3.3", "return 3;");
+  update_state(root(), [](LearnerState& state) {
+    state.exercises["3.1"].hints_shown = 1;
+    state.exercises["3.3"].hints_shown = 3;
+  });
+  // The first is gone, and the third has its number now.
+  std::string solution = authors.read("solutions/03_attention/attention.cpp");
+  solution.erase(solution.find("int scores"), solution.find("int heads") - solution.find("int scores"));
+  for (int mark = 0; mark < 2; ++mark) solution = with_replaced(solution, "[3.3]", "[3.1]");
+  authors.write("solutions/03_attention/attention.cpp", solution);
+  authors.write("chapters/03_attention/exercises.toml",
+                "chapter = 3\nfolder = \"03_attention\"\ntitle = \"Attention\"\n" +
+                    exercise_entry("3.1", "Heads", "ch03-heads") +
+                    exercise_entry("3.2", "Causal mask", "ch03-mask", true, "mask.cpp"));
+  fs::remove(authors.path() / learner_file);
+  write_stubs(Course(authors.path()), authors.path());
+  git(authors.path(), "commit -q -a -m renumber");
+  fetch_course(course());
+  update_files(course());
+  EXPECT_EQ(load_state(root()).exercises.at("3.1").hints_shown, 3);
+  EXPECT_EQ(load_state(root()).exercises.count("3.3"), 0u);
+  EXPECT_NE(read(learner_file).find("return 3;"), std::string::npos);
+}
+
+TEST_F(Updating, AFileThatTheCourseRenamesStaysWithItsWork) {
+  work(other_file, "3.2", "return row == column;");
+  const std::string before = read(other_file);
+  authors.write("chapters/03_attention/exercises.toml",
+                with_replaced(authors.read("chapters/03_attention/exercises.toml"), "mask.cpp", "masks.cpp"));
+  git(authors.path(), "mv solutions/03_attention/mask.cpp solutions/03_attention/masks.cpp && git mv " + other_file +
+                          " chapters/03_attention/masks.cpp && git commit -q -a -m rename");
+  EXPECT_EQ(fetch_course(course()).said, "1 change of the course has come");
+  update_files(course());
+  EXPECT_EQ(read(other_file), before);
+  EXPECT_EQ(files_left_behind(course()), std::vector<std::string>{other_file});
+  EXPECT_NE(read("chapters/03_attention/masks.cpp").find("NotImplemented"), std::string::npos);
+}
+
 TEST_F(Updating, NothingNewChangesNothing) {
   work(learner_file, "3.3", "return 17;");
   const std::string before = read(learner_file);
