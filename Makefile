@@ -19,12 +19,15 @@ numbers := $(foreach folder,$(notdir $(wildcard chapters/[0-9][0-9]_*)),$(firstw
 plain_numbers := $(patsubst 0%,%,$(numbers))
 two = $(firstword $(filter $(1) 0$(1),$(numbers)))
 
+comma := ,
+space := $(subst ,, )
+
 # What is no chapter, or no exercise of one, is answered before anything is built.
 asked = $(patsubst $(1)-%,%,$(filter $(1)-%,$(MAKECMDGOALS)))
 check_chapter = $(if $(call two,$(1)),,$(error there is no chapter '$(1)'; there are: $(plain_numbers)))
 check_exercise = $(if $(and $(filter 2,$(words $(subst ., ,$(1)))),$(call two,$(firstword $(subst ., ,$(patsubst P%,%,$(1)))))),,$(error \
   there is no exercise '$(1)'; a chapter's number, a point and a number name one, as in 3.2; the chapters are: $(plain_numbers)))
-$(foreach kind,chapter test-chapter solution test-solution watch,$(foreach one,$(call asked,$(kind)),$(call check_chapter,$(one))))
+$(foreach kind,chapter test-chapter solution test-solution watch start,$(foreach one,$(call asked,$(kind)),$(call check_chapter,$(one))))
 $(foreach kind,hint solve reset restore predict,$(foreach one,$(call asked,$(kind)),$(call check_exercise,$(one))))
 
 .PHONY: help
@@ -44,7 +47,15 @@ help:
 	@echo "  make progress          what is done and what is next"
 	@echo "  make solve-N.M         put the reference's solution into your file (yours is kept in .verse/backup)"
 	@echo "  make reset-N.M         put the stub back (likewise)"
+	@echo "  make start-N           begin with chapter N: the reference's answers to what comes before (what you began stays)"
+	@echo "  make reset             put back everything as it was given (yours, all of it, is kept in .verse/backup)"
+	@echo "  make update            get the course's newest state, and bring your files to it with what you wrote"
 	@echo "  make restore-N.M       put back what was given around an exercise: its marks, its function's first lines"
+	@echo
+	@echo "A class"
+	@echo "  make report            what is done, by exercise, with times and hints: a page and JSON (build/report)"
+	@echo "  make handin            pack your files and the report into one file (build/handin; NAME=\"Ada\")"
+	@echo "  make grade PACKS=DIR   check packs, each in a sandbox, and write a table (CHAPTERS=\"3 4\"; build/grades.csv)"
 	@echo
 	@echo "The reference"
 	@echo "  make solution-N        build and run chapter N as the reference has it"
@@ -143,12 +154,38 @@ reset-%: verse-built
 restore-%: verse-built
 	@$(VERSE) restore $*
 
+start-%: verse-built
+	@$(VERSE) start $*
+
+.PHONY: reset update
+reset: verse-built
+	@$(VERSE) reset --all
+
+# The course of today brings its own `verse`, which then merges.
+update: verse-built
+	@$(VERSE) update --fetch
+	@$(MAKE) verse-built
+	@$(VERSE) update
+
 ANSWER :=
 predict-%: verse-built
 	@$(VERSE) predict $* $(ANSWER)
 
 watch-%: configure
 	@ls chapters/$(call two,$*)_*/*.cpp | entr -c $(MAKE) test-chapter-$*
+
+# A class: what one learner has done and hands in, and what a teacher does with it.
+NAME :=
+PACKS :=
+CHAPTERS := $(plain_numbers)
+.PHONY: report handin grade
+report handin: verse-built
+	@$(VERSE) $@ $(if $(NAME),--name "$(NAME)") $(ARGS)
+
+grade: configure
+	@[ -n "$(PACKS)" ] || { echo 'PACKS=... says which packs: a folder of them, or several' >&2; exit 2; }
+	@$(call build_targets,verse $(foreach n,$(CHAPTERS),test_chapter_$(call two,$(n))))
+	@$(VERSE) grade $(PACKS) --build-dir $(BUILD) --chapters $(subst $(space),$(comma),$(strip $(CHAPTERS))) $(ARGS)
 
 .PHONY: progress stubs
 progress: verse-built

@@ -33,7 +33,7 @@ FONTS = [("/usr/share/fonts-sil-charis/woff2", ["CharisSIL-Regular.woff2", "Char
                                               "InterDisplay-Bold.otf"]),
          ("/usr/share/fonts/truetype/jetbrains-mono", ["JetBrainsMono-Regular.ttf", "JetBrainsMono-Italic.ttf",
                                                        "JetBrainsMono-Bold.ttf"])]
-EXTRA = ["how-this-project-works", "figures-the-talk-got-wrong", "glossary", "bibliography", "authors"]
+EXTRA = ["how-this-project-works", "teaching", "figures-the-talk-got-wrong", "glossary", "bibliography", "authors"]
 LIMIT = 16 * 2**20
 
 

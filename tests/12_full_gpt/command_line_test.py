@@ -297,7 +297,7 @@ class CommandLine(unittest.TestCase):
         run_folder = self.copy(self.stopped)
         before = snapshot(run_folder)
         resume = ["train", "--out", run_folder, "--resume"]
-        for flag, value in (("--width", "32"), ("--steps", "50"), ("--learning-rate", "0.5"), ("--seed", "2"),
+        for flag, value in (("--width", "32"), ("--steps", "39"), ("--learning-rate", "0.5"), ("--seed", "2"),
                             ("--preset", "demo")):
             self.refused([*resume, flag, value], flag)
         self.refused([*resume, "--data", self.write("other", TEXT.replace("OTTO", "OTTA").encode())], "not the text")
@@ -307,6 +307,29 @@ class CommandLine(unittest.TestCase):
         finally:
             os.rename(self.text + ".away", self.text)
         self.assertEqual(snapshot(run_folder), before)
+
+    def test_a_finished_run_goes_on_where_more_steps_are_asked_for(self):
+        base = ["train", "--data", self.text, *TINY, "--warmup", 2, "--learning-rate", 1e-3, "--min-learning-rate", 1e-4,
+                "--eval-every", 4]
+        longer, whole = self.place("longer"), self.place("longer-whole")
+        self.assertEqual(run(*base, "--steps", 8, "--out", longer).returncode, 0)
+        self.assertEqual(run(*base, "--steps", 16, "--out", whole).returncode, 0)
+        done = run("train", "--out", longer, "--resume", "--steps", 16)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"planned for 8 steps until now", done.stderr)
+
+        def rates(folder):
+            with open(os.path.join(folder, "metrics.csv"), encoding="utf-8") as file:
+                rows = [line.split(",") for line in file.read().splitlines()[1:]]
+            return {int(row[0]): row[3] for row in rows}
+        there, wanted = rates(longer), rates(whole)
+        self.assertEqual(max(there), 16)
+        self.assertEqual({step: rate for step, rate in there.items() if step > 8},
+                         {step: rate for step, rate in wanted.items() if step > 8})
+        self.assertNotEqual(there[8], wanted[8])  # it was at its end there
+        done = run("train", "--out", longer, "--resume")  # and the new end is the run's own
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.refused(["train", "--out", longer, "--resume", "--steps", "8"], "--steps 16")
 
     def test_another_architecture_is_trained_cut_off_and_speaks(self):
         base = ["train", "--preset", "speedrun", *TINY[:-2], "--data", self.text, "--steps", 6, "--eval-every", 3]

@@ -32,10 +32,12 @@ const std::vector<Command>& all_commands() {
        ".verse/backup/.\n",
        run_solve},
       {"reset",
-       {"N.M", 1, 1, {}, {}},
-       "put the stub of exercise N.M back",
-       "Only what stands between the two lines `//! [N.M]` is replaced; the file as it was is kept in "
-       ".verse/backup/.\n",
+       {"N.M | --all", 0, 1, {"--all"}, {}},
+       "put the stub of exercise N.M back, or every stub",
+       "Only what stands between the two lines `//! [N.M]` is replaced; the file as it was is kept in .verse/backup/.\n"
+       "  --all              every learner's file as it was given, and nothing known of what was done; all of it as "
+       "it\n"
+       "                     was is kept in a folder of .verse/backup/\n",
        run_reset},
       {"restore",
        {"N.M", 1, 1, {}, {}},
@@ -44,11 +46,57 @@ const std::vector<Command>& all_commands() {
        "stub:\n"
        "whatever is missing. What stands between the marks stays; the file as it was is kept in .verse/backup/.\n",
        run_restore},
+      {"start",
+       {"N", 1, 1, {}, {}},
+       "begin with chapter N: the reference's answers to all exercises before it",
+       "Only stubs are replaced; what you have begun stays. The files as they were are kept in .verse/backup/.\n",
+       run_start},
+      {"update",
+       {"", 0, 0, {"--fetch"}, {}},
+       "bring the learner's files to the stubs of today, with all that was written into them",
+       "Says what has changed in each stub. What stands between an exercise's marks stays; the lines around are "
+       "merged\n"
+       "as git merges them. The file as it was is kept in .verse/backup/. Where both sides changed the same lines, "
+       "the\n"
+       "file is left alone and .verse/new/ holds the merged one, with both. Exit status: 1 for such a file.\n"
+       "  --fetch            only get the course's newest state by git, as `git pull` does; the learner's files stay "
+       "as\n"
+       "                     they are (make update does both, and builds this program in between)\n",
+       run_update},
       {"progress",
        {"", 0, 0, {"--json"}, {}},
        "what is done and what is next, across all chapters",
        "  --json             the same for programs\n",
        run_progress},
+      {"report",
+       {"", 0, 0, {}, {"--out", "--name"}},
+       "write what is done, exercise by exercise, as a page and as JSON",
+       "  --out DIR          where report.html and report.json go (default: build/report in the repository)\n"
+       "  --name NAME        whose report it is (default: git's user.name)\n"
+       "For each exercise: how it stands, when it was begun and passed, checks, hints taken. Nothing leaves the "
+       "machine.\n",
+       run_report},
+      {"handin",
+       {"", 0, 0, {}, {"--out", "--name"}},
+       "pack the learner's files and the report into one file, to be handed in",
+       "  --out FILE         the pack (default: build/handin/NAME.pack.json in the repository)\n"
+       "  --name NAME        whose work it is (default: git's user.name)\n"
+       "The pack is text: every file of chapters/ that holds work, and the report. Nothing leaves the machine.\n",
+       run_handin},
+      {"grade",
+       {"FOLDER...", 1, 10000, {"--without-sandbox"}, {"--chapters", "--out", "--build-dir", "--seconds", "--with"}},
+       "check packs that were handed in, each in a sandbox, and write a table",
+       "A FOLDER holds packs (NAME.pack.json), or is a learner's copy of the course; a pack itself may be named too.\n"
+       "  --chapters N,M     only these chapters (default: all in which a pack holds work)\n"
+       "  --out FILE         the table as CSV (default: build/grades.csv in the repository)\n"
+       "  --build-dir DIR    where the course is built (default: build in the repository)\n"
+       "  --seconds X        time for one chapter of one pack, building it included (default 300)\n"
+       "  --with WHAT        bwrap (bubblewrap) or unshare; without it, the first that works here\n"
+       "  --without-sandbox  build and run the packs as they are: for a machine that is thrown away afterwards\n"
+       "A pack's code sees no network and no file but the course and its own, and has limits of time, memory, "
+       "processes\n"
+       "and disk. Exit status: 0 when every pack was graded, whatever its grade.\n",
+       run_grade},
       {"predict",
        {"PN.M [ANSWER]", 1, 2, {}, {}},
        "answer a prediction; without an answer, ask it",

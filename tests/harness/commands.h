@@ -36,6 +36,13 @@ int run_swap(const Course& course, const Arguments& arguments);
 int run_list(const Course& course, const Arguments& arguments);
 int run_lint(const Course& course, const Arguments& arguments);
 
+// The course as a whole: where to begin, its updates, what is handed in (commands_course.cpp).
+int run_start(const Course& course, const Arguments& arguments);
+int run_update(const Course& course, const Arguments& arguments);
+int run_report(const Course& course, const Arguments& arguments);
+int run_handin(const Course& course, const Arguments& arguments);
+int run_grade(const Course& course, const Arguments& arguments);
+
 // Answers side by side with the reference's (commands_try.cpp).
 int run_try(const Course& course, const Arguments& arguments);
 int run_beside(const Course& course, const Arguments& arguments);

@@ -8,6 +8,7 @@
 #include "tests/harness/commands.h"
 #include "tests/harness/given_parts.h"
 #include "tests/harness/learner_state.h"
+#include "tests/harness/updating.h"
 #include "tests/harness/workbench.h"
 
 namespace verse {
@@ -62,7 +63,9 @@ int run_hint(const Course& course, const Arguments& arguments) {
   const int count = static_cast<int>(exercise.hints.size());
   int shown_before = 0;
   update_state(course.root(), [&](LearnerState& state) {
-    int& shown = state.exercises[exercise.id].hints_shown;
+    ExerciseRecord& record = state.exercises[exercise.id];
+    if (record.begun_at.empty()) record.begun_at = time_stamp();
+    int& shown = record.hints_shown;
     if (arguments.on("--from-start")) shown = 0;
     shown_before = std::clamp(shown, 0, count);
     shown = std::min(shown_before + 1, count);
@@ -97,6 +100,16 @@ int run_solve(const Course& course, const Arguments& arguments) {
 }
 
 int run_reset(const Course& course, const Arguments& arguments) {
+  if (arguments.on("--all") != arguments.words().empty()) {
+    throw UsageError("use: verse reset N.M, or verse reset --all");
+  }
+  if (arguments.on("--all")) {
+    const SweepResult result = reset_everything(course);
+    fmt::print("every exercise is a stub again ({} changed), and nothing is known of what was done\n",
+               counted(result.changed.size(), "file"));
+    fmt::print("as it was: {0}; `cp -r {0}/. .` puts that back\n", result.backup);
+    return 0;
+  }
   const Exercise& exercise = course.exercise(arguments.words()[0]);
   show_change(reset_exercise(course, exercise), fmt::format("exercise {} is a stub again", exercise.id),
               fmt::format("exercise {} is a stub already", exercise.id));

@@ -50,6 +50,9 @@ Json to_json(const LearnerState& state) {
                      {"checked_at", record.checked_at},
                      {"body", record.body},
                      {"hints_shown", record.hints_shown},
+                     {"checks", record.checks},
+                     {"begun_at", record.begun_at},
+                     {"passed_at", record.passed_at},
                      {"solution_shown_at", record.solution_shown_at}};
   }
   Json predictions = Json::object();
@@ -117,6 +120,9 @@ LearnerState from_json(const JsonEntry& json) {
     reader.take("checked_at", record.checked_at);
     reader.take("body", record.body);
     reader.take("hints_shown", record.hints_shown);
+    reader.take("checks", record.checks);
+    reader.take("begun_at", record.begun_at);
+    reader.take("passed_at", record.passed_at);
     reader.take("solution_shown_at", record.solution_shown_at);
   }
   for (const auto& [id, entry] : file.section("predictions")) {

@@ -18,6 +18,9 @@ struct ExerciseRecord {
   std::string body;        ///< code_digest of the body that was checked
   int hints_shown = 0;
   std::string solution_shown_at;  ///< when `solve` last put the reference's body in
+  int checks = 0;                 ///< how often it was checked with more than a stub in it
+  std::string begun_at;           ///< the first hint, or the first check with more than a stub
+  std::string passed_at;          ///< when a check first passed it
 };
 
 /// What is kept of one prediction.

@@ -21,22 +21,6 @@ Record record_of(const std::map<std::string, Record>& records, const std::string
   return found == records.end() ? Record() : found->second;
 }
 
-std::string name_of(Progress progress) {
-  switch (progress) {
-    case Progress::not_started:
-      return "not_started";
-    case Progress::started:
-      return "started";
-    case Progress::failed:
-      return "failed";
-    case Progress::passed:
-      return "passed";
-    case Progress::changed_since_passed:
-      break;
-  }
-  return "changed_since_passed";
-}
-
 // "4 of 6", or a dash where there is nothing to count.
 std::string fraction(std::size_t done, std::size_t total) {
   return total == 0 ? "-" : fmt::format("{} of {}", done, total);
@@ -57,6 +41,22 @@ std::string listed(const std::vector<ChapterProgress>& chapters, const std::stri
 }
 
 }  // namespace
+
+std::string name_of(Progress progress) {
+  switch (progress) {
+    case Progress::not_started:
+      return "not_started";
+    case Progress::started:
+      return "started";
+    case Progress::failed:
+      return "failed";
+    case Progress::passed:
+      return "passed";
+    case Progress::changed_since_passed:
+      break;
+  }
+  return "changed_since_passed";
+}
 
 std::size_t ChapterProgress::passed(bool core) const {
   return static_cast<std::size_t>(std::count_if(exercises.begin(), exercises.end(), [&](const ExerciseProgress& one) {
@@ -188,6 +188,11 @@ void remember(const ChapterVerdict& verdict, const std::vector<std::string>& bod
     record.standing = one.state == ExerciseState::passed        ? Standing::passed
                       : one.state == ExerciseState::not_started ? Standing::not_started
                                                                 : Standing::failed;
+    if (one.state != ExerciseState::not_started) {
+      ++record.checks;
+      if (record.begun_at.empty()) record.begun_at = now;
+    }
+    if (one.state == ExerciseState::passed && record.passed_at.empty()) record.passed_at = now;
     record.checked_at = now;
     record.body = bodies.at(i);
   }

@@ -14,6 +14,9 @@ namespace verse {
 /// How an exercise stands by what was last checked and what the file holds now.
 enum class Progress { not_started, started, failed, passed, changed_since_passed };
 
+/// "not_started", "changed_since_passed": as in JSON.
+std::string name_of(Progress progress);
+
 struct ExerciseProgress {
   const Exercise* exercise = nullptr;
   Progress progress = Progress::not_started;

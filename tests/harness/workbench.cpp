@@ -62,17 +62,6 @@ std::string make_stub_file(const Course& course, const Chapter& chapter, const f
   return text;
 }
 
-// Whether a file's marks are in order and every body is a stub.
-bool all_bodies_are_stubs(std::string_view text) {
-  try {
-    const std::vector<MarkedPart> parts = find_marks(text);
-    return std::all_of(parts.begin(), parts.end(),
-                       [&](const MarkedPart& part) { return is_stub(body_of(text, part), part.id); });
-  } catch (const MarkError&) {
-    return false;
-  }
-}
-
 // Which exercises in a file are more than a stub.
 std::vector<std::string> written_exercises(std::string_view text) {
   std::vector<std::string> ids;
@@ -118,7 +107,8 @@ std::size_t first_different_line(std::string_view left, std::string_view right) 
 
 // What `solve` and `reset` share: one body replaced, everything else kept. `new_body` sees the learner's marks.
 template <typename NewBody>
-BodyChange replace_body(const Course& course, const Exercise& exercise, std::string_view occasion, NewBody new_body) {
+BodyChange replace_body(const Course& course, const Exercise& exercise, std::string_view occasion, NewBody new_body,
+                        Backup backup = Backup::make) {
   BodyChange change;
   change.file = course.learner_file(course.chapter(chapter_of(exercise.id)), exercise.file);
   const auto text = read_file_if_there(course.root() / change.file);
@@ -128,7 +118,9 @@ BodyChange replace_body(const Course& course, const Exercise& exercise, std::str
     change.line = part.first_line;
     const std::string result = splice(*text, part, new_body(part));
     if (result == *text) return change;
-    change.backup = back_up(course.root(), change.file, *text, fmt::format("{}-{}", occasion, exercise.id));
+    if (backup == Backup::make) {
+      change.backup = back_up(course.root(), change.file, *text, fmt::format("{}-{}", occasion, exercise.id));
+    }
     write_file_atomically(course.root() / change.file, result);
     change.changed = true;
     return change;
@@ -138,7 +130,18 @@ BodyChange replace_body(const Course& course, const Exercise& exercise, std::str
   }
 }
 
-// The reference's body of an exercise.
+}  // namespace
+
+bool all_bodies_are_stubs(std::string_view text) {
+  try {
+    const std::vector<MarkedPart> parts = find_marks(text);
+    return std::all_of(parts.begin(), parts.end(),
+                       [&](const MarkedPart& part) { return is_stub(body_of(text, part), part.id); });
+  } catch (const MarkError&) {
+    return false;
+  }
+}
+
 std::string reference_body(const Course& course, const Exercise& exercise) {
   const std::string file = course.solution_file(course.chapter(chapter_of(exercise.id)), exercise.file);
   const std::string text = read_file(course.root() / file);
@@ -148,8 +151,6 @@ std::string reference_body(const Course& course, const Exercise& exercise) {
     throw UsageError(fmt::format("{}: {}", at(file, error.line()), error.what()));
   }
 }
-
-}  // namespace
 
 std::vector<StubFile> make_stubs(const Course& course) {
   std::vector<StubFile> stubs;
@@ -161,6 +162,22 @@ std::vector<StubFile> make_stubs(const Course& course) {
     }
   }
   return stubs;
+}
+
+void remember_stubs(const fs::path& target, const std::vector<StubFile>& stubs) {
+  for (const StubFile& stub : stubs) {
+    const fs::path copy = learner_folder(target) / "given" / stub.path;
+    if (read_file_if_there(copy) == stub.text) continue;
+    fs::create_directories(copy.parent_path());
+    write_file_atomically(copy, stub.text);
+  }
+  update_state(target, [&](LearnerState& changing) {
+    for (const StubFile& stub : stubs) {
+      std::vector<std::string>& digests = changing.stubs_written[stub.path];
+      const std::string current = text_digest(stub.text);
+      if (std::find(digests.begin(), digests.end(), current) == digests.end()) digests.push_back(current);
+    }
+  });
 }
 
 StubsResult write_stubs(const Course& course, const fs::path& target) {
@@ -188,14 +205,7 @@ StubsResult write_stubs(const Course& course, const fs::path& target) {
     result.written.push_back(stub->path);
   }
 
-  // What stands there now is known to be nobody's work.
-  update_state(target, [&](LearnerState& changing) {
-    for (const StubFile& stub : stubs) {
-      std::vector<std::string>& digests = changing.stubs_written[stub.path];
-      const std::string current = text_digest(stub.text);
-      if (std::find(digests.begin(), digests.end(), current) == digests.end()) digests.push_back(current);
-    }
-  });
+  remember_stubs(target, stubs);
   return result;
 }
 
@@ -213,9 +223,10 @@ std::vector<std::string> find_drift(const Course& course, const fs::path& target
   return drift;
 }
 
-BodyChange solve_exercise(const Course& course, const Exercise& exercise) {
+BodyChange solve_exercise(const Course& course, const Exercise& exercise, Backup backup) {
   const std::string body = reference_body(course, exercise);
-  const BodyChange change = replace_body(course, exercise, "solve", [&](const MarkedPart&) { return body; });
+  const BodyChange change = replace_body(
+      course, exercise, "solve", [&](const MarkedPart&) { return body; }, backup);
   update_state(course.root(), [&](LearnerState& state) {
     // The reference's body passes; nobody needs to check that.
     ExerciseRecord& record = state.exercises[exercise.id];
@@ -233,7 +244,9 @@ BodyChange reset_exercise(const Course& course, const Exercise& exercise) {
   // Begun anew: what was known of the body before is known of it no more.
   update_state(course.root(), [&](LearnerState& state) {
     const auto record = state.exercises.find(exercise.id);
-    if (record != state.exercises.end()) record->second.standing = Standing::never_checked;
+    if (record == state.exercises.end()) return;
+    record->second.standing = Standing::never_checked;
+    record->second.passed_at.clear();
   });
   return change;
 }

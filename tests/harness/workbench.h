@@ -22,6 +22,12 @@ struct StubFile {
 /// @throws UsageError for marks that are broken or that the manifest does not know.
 std::vector<StubFile> make_stubs(const Course& course);
 
+/// Whether a file's marks are in order and every body is a stub.
+bool all_bodies_are_stubs(std::string_view text);
+
+/// Remembers that these stubs are nobody's work, and keeps their texts in .verse/given/, for a later merge.
+void remember_stubs(const std::filesystem::path& target, const std::vector<StubFile>& stubs);
+
 /// What `stubs` did, or why it did nothing.
 struct StubsResult {
   std::vector<std::string> written;  ///< files that were written
@@ -47,10 +53,16 @@ struct BodyChange {
   std::string backup;    ///< where the file as it was is kept
 };
 
+/// Whether the file as it was is still to be kept.
+enum class Backup { make, made_already };
+
 /// Puts the reference's body, or the stub, between the exercise's marks in the learner's file.
 /// @throws UsageError, with nothing changed, for a missing file or marks that are not one pair.
-BodyChange solve_exercise(const Course& course, const Exercise& exercise);
+BodyChange solve_exercise(const Course& course, const Exercise& exercise, Backup backup = Backup::make);
 BodyChange reset_exercise(const Course& course, const Exercise& exercise);
+
+/// The reference's body of an exercise. @throws UsageError where the solution's marks are broken.
+std::string reference_body(const Course& course, const Exercise& exercise);
 
 /// Where an exercise stands in a file, and what is written there now.
 struct BodyInFile {

@@ -11,7 +11,8 @@ namespace {
 TEST(LearnerState, ComesBackAsItWasWritten) {
   const TemporaryFolder folder;
   update_state(folder.path(), [](LearnerState& state) {
-    state.exercises["3.2"] = {Standing::passed, "2026-01-01T00:00:00Z", "abc", 2, "2026-01-02T00:00:00Z"};
+    state.exercises["3.2"] = {Standing::passed,       "2026-01-01T00:00:00Z", "abc", 2, "2026-01-02T00:00:00Z", 4,
+                              "2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z"};
     state.predictions["P3.1"] = {true, false, {"1", "32896"}, "2026-01-03T00:00:00Z"};
     state.chapters[3] = {"digest", "2026-01-04T00:00:00Z"};
     state.stubs_written["a.cpp"] = {"one", "two"};
@@ -23,6 +24,9 @@ TEST(LearnerState, ComesBackAsItWasWritten) {
   EXPECT_EQ(exercise.body, "abc");
   EXPECT_EQ(exercise.hints_shown, 2);
   EXPECT_EQ(exercise.solution_shown_at, "2026-01-02T00:00:00Z");
+  EXPECT_EQ(exercise.checks, 4);
+  EXPECT_EQ(exercise.begun_at, "2026-01-05T00:00:00Z");
+  EXPECT_EQ(exercise.passed_at, "2026-01-06T00:00:00Z");
   EXPECT_TRUE(state.predictions.at("P3.1").right);
   EXPECT_EQ(state.predictions.at("P3.1").answers, (std::vector<std::string>{"1", "32896"}));
   EXPECT_EQ(state.chapters.at(3).passed_with, "digest");

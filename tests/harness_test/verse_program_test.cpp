@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <regex>
 
+#include "common/base/json.h"
 #include "tests/harness_test/temporary_course.h"
 
 namespace verse {
@@ -63,6 +65,10 @@ TEST_F(VerseProgram, MisuseEndsInStatusTwoAndOneLine) {
   expect_misuse("frobnicate", "no command `frobnicate`");
   expect_misuse("hint", "use: verse hint N.M");
   expect_misuse("hint 3.9", "no exercise 3.9");
+  expect_misuse("reset", "use: verse reset N.M");
+  expect_misuse("reset 3.1 --all", "use: verse reset N.M");
+  expect_misuse("start 9", "no chapter 9");
+  expect_misuse("handin", "nothing to hand in");
   expect_misuse("hint three", "not the number of an exercise");
   expect_misuse("solve 3.1 --force", "does not know --force");
   expect_misuse("check three", "not the number of a chapter");
@@ -79,12 +85,42 @@ TEST_F(VerseProgram, EveryCommandHasHelp) {
   const ProgramResult all = verse("--help");
   EXPECT_EQ(all.status, 0);
   for (const std::string name : {"check", "hint", "solve", "reset", "restore", "progress", "predict", "list", "swap",
-                                 "compile-error", "stubs", "lint"}) {
+                                 "compile-error", "stubs", "lint", "start", "update", "report", "handin", "grade"}) {
     expect_part(all, "  " + name + " ");
     const ProgramResult one = verse(name + " --help");
     EXPECT_EQ(one.status, 0) << name;
     EXPECT_TRUE(one.output.starts_with("verse " + name)) << one.output;
   }
+}
+
+TEST_F(VerseProgram, ReportAndPackSayWhatWasDoneAndHow) {
+  verse("hint 3.1");
+  files.write(learner_file, std::regex_replace(files.read(learner_file), std::regex("throw NotImplemented.\"3.1\".;"),
+                                               "return 1 < 2;  // \xE2\x82\xAC"));
+  use_tests("status Exercise_3_1 passed\n");
+  verse("check 3");
+  const std::string out = files.path().string();
+  EXPECT_EQ(verse("report --name 'Ada <b>' --out " + out + "/report").status, 0);
+  const Json report = Json::parse(files.read("report/report.json"));
+  EXPECT_EQ(report["learner"], "Ada <b>");
+  EXPECT_EQ(report["passed"], 1);
+  const Json& one = report["chapters"][0]["exercises"][0];
+  EXPECT_EQ(one["progress"], "passed");
+  EXPECT_EQ(one["hints_shown"], 1);
+  EXPECT_EQ(one["checks"], 1);
+  EXPECT_EQ(one["begun_at"].get<std::string>().size(), 20u);
+  EXPECT_EQ(one["passed_at"].get<std::string>().size(), 20u);
+  EXPECT_EQ(report["chapters"][0]["exercises"][1]["begun_at"], "");
+  const std::string page = files.read("report/report.html");
+  EXPECT_NE(page.find("Ada &lt;b&gt;"), std::string::npos);
+  EXPECT_EQ(page.find("<b>"), std::string::npos);
+  EXPECT_EQ(page.find("http"), std::string::npos);  // it asks nobody for anything
+
+  expect_part(verse("handin --name Ada --out " + out + "/ada.pack.json"), "packed 1 file of Ada");
+  const Json pack = Json::parse(files.read("ada.pack.json"));
+  EXPECT_EQ(pack["files"].size(), 1u);
+  EXPECT_EQ(pack["files"][learner_file], files.read(learner_file));
+  EXPECT_EQ(pack["report"]["passed"], 1);
 }
 
 TEST_F(VerseProgram, ThreeHintsDifferAndTheFourthIsTheThird) {

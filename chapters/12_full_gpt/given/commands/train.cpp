@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -209,10 +210,13 @@ std::unique_ptr<Training> resumed_training(const TrainRequest& request, const Co
   RunIdentity identity = state.identity;
   if (!team.alone()) identity = described_run(team.broadcast(describe_run(identity, state.progress))).identity;
 
-  // A flag may say again what the run is, and nothing else.
+  // A flag may say again what the run is. Only the end may be put off: the schedule is then that of the longer run,
+  // from the step that has been reached.
   Recipe asked = identity.recipe;
   line.take("preset", asked.preset);
   apply_recipe(line, asked);
+  const std::int64_t planned = identity.recipe.schedule.steps;
+  identity.recipe.schedule.steps = std::max(planned, asked.schedule.steps);
   refuse_changes(identity.recipe, asked);
   identity.recipe = asked;
 
@@ -259,6 +263,12 @@ std::unique_ptr<Training> resumed_training(const TrainRequest& request, const Co
   if (!team.leads()) return training;
   fmt::print(stderr, "{}; threads: {}; going on after step {} of {}\n", device.reason, training->identity().threads,
              state.progress.step, training->recipe().schedule.steps);
+  if (const Schedule& schedule = training->recipe().schedule; schedule.steps > planned) {
+    fmt::print(stderr,
+               "planned for {} steps until now: from here on the learning rate is that of a run of {}, and reaches its "
+               "minimum there\n",
+               planned, schedule.steps);
+  }
   return training;
 }
 
@@ -280,7 +290,8 @@ int train_command(int argc, char** argv) {
   CommandLine line("Trains a GPT on a text.", "train");
   line.group("Run");
   line.option("out", request.out, "the run's folder; without it, runs/ and the preset's name", "RUN");
-  line.flag("resume", request.resume, "go on with the run in --out; needs no other option");
+  line.flag("resume", request.resume,
+            "go on with the run in --out; needs no other option, --steps for more than were planned");
   line.option("from", request.from, "begin a new run with the best model of that one, its tokenizer and its shape",
               "RUN");
   line.option("tokenizer", request.tokenizer,
