@@ -218,14 +218,14 @@ test-sanitized: setup
 	@cmake/build --build-dir build/sanitize test_common harness_test verse gpt
 	@tests/sanitized build/sanitize
 
-# What takes long of the tests that draw, cut and wait; `make test` takes a share of each.
+# What takes long of the tests that draw, cut and wait; `make test` takes a share of most.
 .PHONY: test-long
 test-long: configure
 	@$(call build_targets,gpt cut_short)
 	@export OMP_NUM_THREADS=1; failed=0; \
 	VERSE_LINES=500 /usr/bin/python3 tests/12_full_gpt/hostile_test.py $(BUILD)/gpt || failed=1; \
 	VERSE_CUTS=1 VERSE_FIRST=1 VERSE_KILLS=200 /usr/bin/python3 tests/12_full_gpt/cut_short_test.py $(BUILD)/gpt || failed=1; \
-	VERSE_STEPS=20000 /usr/bin/python3 tests/12_full_gpt/long_run_test.py $(BUILD)/gpt || failed=1; \
+	VERSE_STEPS=20000 /usr/bin/python3 tests/12_full_gpt/long_run.py $(BUILD)/gpt || failed=1; \
 	VERSE_LARGE=2000 VERSE_PROMPTS=100000 /usr/bin/python3 tests/12_full_gpt/strangers_test.py $(BUILD)/gpt \
 	  Strangers.test_a_large_text_takes_a_few_times_its_bytes Strangers.test_many_prompts || failed=1; exit $$failed
 

@@ -2,9 +2,9 @@
 """Trains a tiny model for many steps: memory and open files stay level, metrics.csv is right line for line, and the last
 steps are as fast as the first.
 
-usage: long_run_test.py PROGRAM [unittest arguments]
+usage: long_run.py PROGRAM [unittest arguments]
 
-VERSE_STEPS=N takes that many steps (20,000 for the real thing) instead of a share that takes seconds.
+VERSE_STEPS=N takes that many steps; `make test-long` takes 20,000. It measures speed and memory, so the machine should be quiet.
 """
 import csv
 import math
@@ -73,15 +73,20 @@ class LongRun(unittest.TestCase):
         whole = [entry for entry in seen if entry[1] is not None and entry[0] >= len(table) // 10]
         self.assertGreater(len(whole), 5, "it was looked at too seldom")
         early, late = (statistics.median(entry[1] for entry in part) for part in (whole[:5], whole[-5:]))
-        files = {entry[2] for entry in whole}
+        # One that is being written, and the pipes of a drawing program, are open for a moment.
+        first_files, last_files = (statistics.median(entry[2] for entry in part) for part in
+                                   (whole[:len(whole) // 2], whole[len(whole) // 2:]))
+        quarters = [statistics.median(entry[1] for entry in whole[len(whole) * i // 4:len(whole) * (i + 1) // 4])
+                    for i in range(4)]
         speeds = [1 / (after - before) for before, after in zip(seconds, seconds[1:]) if after > before]
         fifth = len(speeds) // 5
         first, last = statistics.median(speeds[fifth:2 * fifth]), statistics.median(speeds[-fifth:])
-        print(f"{STEPS} steps: {early:.1f} MB at a tenth, {late:.1f} MB at the end, at most {max(files)} open files "
-              f"(at least {min(files)}); {first * EVERY:.0f} steps a second in the second fifth, {last * EVERY:.0f} in the last",
+        print(f"{STEPS} steps: {early:.1f} MB at a tenth, {late:.1f} MB at the end (quarters: "
+              f"{', '.join(f'{quarter:.1f}' for quarter in quarters)}); {first_files:.0f} open files, later "
+              f"{last_files:.0f}; {first * EVERY:.0f} steps a second in the second fifth, {last * EVERY:.0f} in the last",
               file=sys.stderr)
         self.assertLess(late - early, MOST_GROWTH)
-        self.assertLessEqual(max(files) - min(files), 2, "a file that is being written is open")
+        self.assertLessEqual(last_files, first_files)
         self.assertGreater(last, first / 2)
 
 
