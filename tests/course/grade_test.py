@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Packs that are graded, one of them hostile: the others' grades stand, and nothing outside its sandbox is touched.
 
-Where no sandbox can be had, its tests are skipped and say why. Chapter 0's test program has to be built: ninja test_chapter_00.
+Where no sandbox can be had, its tests are skipped and say why. Chapter 0's test program is built first.
 
 usage: tests/course/grade_test.py BUILD_FOLDER [unittest's arguments]
 """
@@ -219,6 +219,7 @@ if __name__ == "__main__":
         print(f"usage: {sys.argv[0]} BUILD_FOLDER [unittest's arguments]", file=sys.stderr)
         sys.exit(2)
     Grading.build = pathlib.Path(sys.argv.pop(1)).resolve()
+    subprocess.run(["ninja", "-C", Grading.build, "--quiet", "verse", "test_chapter_00"], check=True)
     ran = unittest.main(exit=False, verbosity=2).result
     failed = len({test.id() for test, _ in ran.failures + ran.errors})
     print(f"{ran.testsRun - failed - len(ran.skipped)} passed, {failed} failed")
