@@ -17,16 +17,13 @@
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "tests/common/largest_difference.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {
 namespace {
 
-double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
-}
-
-LlamaOptions tiny_options(LlamaFamily family = LlamaFamily::llama) {
+LlamaOptions tiny_llama_options(LlamaFamily family = LlamaFamily::llama) {
   LlamaOptions options;
   options.family = family;
   options.vocab_size = 11;
@@ -41,7 +38,7 @@ LlamaOptions tiny_options(LlamaFamily family = LlamaFamily::llama) {
 }
 
 /// A model none of whose parameters is what it begins with, so that everything takes part.
-LlamaGPT tiny_llama(const LlamaOptions& options = tiny_options()) {
+LlamaGPT tiny_llama(const LlamaOptions& options = tiny_llama_options()) {
   torch::manual_seed(4);
   LlamaGPT model(options);
   const torch::NoGradGuard no_gradients;
@@ -59,7 +56,7 @@ torch::Tensor some_tokens(std::int64_t batch = 2, std::int64_t time = 12) {
 std::vector<LlamaOptions> every_kind() {
   std::vector<LlamaOptions> all;
   for (const auto family : {LlamaFamily::llama, LlamaFamily::mistral, LlamaFamily::qwen2, LlamaFamily::qwen3}) {
-    all.push_back(tiny_options(family));
+    all.push_back(tiny_llama_options(family));
   }
   all[0].num_key_value_heads = 1;
   all[0].rope_scaling = {RotaryScaling::Kind::llama3, 8, 1, 4, 8};
@@ -88,7 +85,7 @@ TEST(LlamaGPT, HasTheParametersThatItsShapesName) {
   }
   // By hand, of the plain one: the table and the head, and of each layer four projections, the MLP and two norms.
   const std::int64_t layer = 24 * 32 + 2 * 24 * 16 + 32 * 24 + 3 * 24 * 40 + 2 * 24;
-  EXPECT_EQ(llama_parameters(tiny_options()), 2 * 11 * 24 + 3 * layer + 24);
+  EXPECT_EQ(llama_parameters(tiny_llama_options()), 2 * 11 * 24 + 3 * layer + 24);
   EXPECT_EQ(tiny_llama()->cache_shape().heads, 2);
   EXPECT_EQ(tiny_llama()->cache_shape().head_width, 8);
 }
@@ -182,7 +179,7 @@ TEST(LlamaConfig, ComesBackAsItWasWritten) {
 }
 
 TEST(LlamaConfig, RefusesByName) {
-  const Json good = llama_config(tiny_options());
+  const Json good = llama_config(tiny_llama_options());
   const auto message = [&](const std::string& entry, const Json& value) -> std::string {
     Json config = good;
     config[entry] = value;
@@ -213,7 +210,7 @@ TEST(LlamaConfig, RefusesByName) {
 }
 
 TEST(LlamaConfig, AnyShapeIsComparedBeforeAModelIsBuilt) {
-  LlamaOptions options = tiny_options();
+  LlamaOptions options = tiny_llama_options();
   const LlamaGPT model = tiny_llama(options);
   NamedTensors tensors;
   for (const auto& parameter : model->named_parameters()) tensors.emplace_back(parameter.key(), parameter.value());

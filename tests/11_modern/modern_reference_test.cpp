@@ -17,14 +17,11 @@
 #include "11_modern/given/modern_training.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "tests/common/largest_difference.h"
 #include "tests/common/temporary_folder.h"
 
 namespace verse {
 namespace {
-
-double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
-}
 
 GPTOptions tiny_options(bool fused = true) {
   GPTOptions options;

@@ -11,15 +11,12 @@
 #include "11_modern/modern.h"
 #include "11_modern/parts.h"
 #include "common/base/error.h"
+#include "tests/common/largest_difference.h"
 
 namespace verse {
 namespace {
 
 using Kind = RotaryScaling::Kind;
-
-double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
-}
 
 TEST(RmsNorm, IsLibTorchs) {
   torch::manual_seed(1);

@@ -79,10 +79,6 @@ std::string show_shape(torch::IntArrayRef sizes) {
   return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
 }
 
-/// Kept with the tensors: the digest of both files that tell how they are to be read, so that a configuration from
-/// elsewhere, or a tokenizer with one character altered, is noticed.
-constexpr const char* kCompanions = "verse.companions";
-
 /// What GPT2Config of Hugging Face's transformers reads.
 Json config_json(const GPTOptions& options) {
   return {

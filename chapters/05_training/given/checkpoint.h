@@ -15,6 +15,10 @@
 
 namespace verse {
 
+/// The name under which a file of weights keeps the digest of both files that tell how they are to be read, so that a
+/// configuration from elsewhere, or a tokenizer with one character altered, is noticed.
+inline constexpr const char* kCompanions = "verse.companions";
+
 /// A model with the tokenizer that it was trained with.
 struct TrainedModel {
   GPT model{nullptr};

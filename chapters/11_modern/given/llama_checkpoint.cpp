@@ -10,12 +10,6 @@
 
 namespace verse {
 
-namespace {
-
-constexpr const char* kCompanions = "verse.companions";
-
-}  // namespace
-
 void save_llama(const std::filesystem::path& folder, LlamaGPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes) {
   NamedTensors tensors;

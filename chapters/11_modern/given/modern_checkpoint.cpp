@@ -20,7 +20,6 @@ namespace verse {
 namespace {
 
 constexpr const char* kModelType = "chapter-and-verse";
-constexpr const char* kCompanions = "verse.companions";
 
 Json config_of(const ModernGPTImpl& model) {
   const GPTOptions& options = model.options;
@@ -80,13 +79,13 @@ void check_shapes(const GPTOptions& options, const std::set<Part>& without, cons
 }
 
 ModernGPT build(const JsonEntry& config, bool fused, const NamedTensors& tensors) {
-  constexpr std::int64_t kMost = 1'000'000;  // a damaged file may ask for more memory than there is
+  constexpr std::int64_t kMostOfAny = 1'000'000;  // a damaged file may ask for more memory than there is
   GPTOptions options;
-  options.vocabulary_size = config.at("vocab_size").whole(1, kMost);
-  options.context = config.at("n_positions").whole(1, kMost);
-  options.width = config.at("n_embd").whole(1, kMost);
-  options.layers = config.at("n_layer").whole(1, kMost);
-  options.heads = config.at("n_head").whole(1, kMost);
+  options.vocabulary_size = config.at("vocab_size").whole(1, kMostOfAny);
+  options.context = config.at("n_positions").whole(1, kMostOfAny);
+  options.width = config.at("n_embd").whole(1, kMostOfAny);
+  options.layers = config.at("n_layer").whole(1, kMostOfAny);
+  options.heads = config.at("n_head").whole(1, kMostOfAny);
   options.dropout = config.at("dropout").number(0, 1);
   options.fused = fused;
   std::set<Part> without;

@@ -88,7 +88,7 @@ std::vector<Prompt> read_prompts(const GenerateRequest& request) {
 }
 
 /// Makes questions of prompts, where they are meant for a model that answers.
-void ask(const Request& request, LoadedRun& run, std::vector<Prompt>& prompts) {
+void ask(const GenerateRequest& request, LoadedRun& run, std::vector<Prompt>& prompts) {
   if (!request.chat) return;
   for (Prompt& prompt : prompts) {
     ChatText chat = chat_text(*run.codec, prompt.text, request.system);

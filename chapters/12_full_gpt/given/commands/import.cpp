@@ -20,24 +20,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kTokenTable = "model.embed_tokens.weight", *kHead = "lm_head.weight";
+constexpr const char *kLlamaTable = "model.embed_tokens.weight", *kLlamaHead = "lm_head.weight";
 
 /// The name as it is; older files keep rotary frequencies with the weights, which are computed here.
-std::string kept_name(const std::string& name) {
+std::string kept_llama_name(const std::string& name) {
   return name.ends_with(".rotary_emb.inv_freq") ? "" : name;
 }
 
 /// A head that is the token table may be in the file too, or stand for it.
 void tie_head(std::map<std::string, torch::Tensor>& tensors) {
-  const auto head = tensors.find(kHead), table = tensors.find(kTokenTable);
+  const auto head = tensors.find(kLlamaHead), table = tensors.find(kLlamaTable);
   if (head == tensors.end()) return;
   if (table == tensors.end()) {
-    tensors[kTokenTable] = head->second;
+    tensors[kLlamaTable] = head->second;
   } else if (!torch::equal(head->second.to(table->second.scalar_type()), table->second)) {
     throw UsageError(
         "config.json says tie_word_embeddings, but lm_head.weight is not the token table model.embed_tokens.weight");
   }
-  tensors.erase(kHead);
+  tensors.erase(kLlamaHead);
 }
 
 /// What ends a text may stand in a file of its own, which then holds.
@@ -59,7 +59,7 @@ void import_llama(const fs::path& folder, const fs::path& out) {
   const std::string tokenizer = hugging_face_tokenizer(folder, options.vocab_size);
   read_ends(folder, options);
   try {
-    auto tensors = hugging_face_tensors(folder, kept_name);
+    auto tensors = hugging_face_tensors(folder, kept_llama_name);
     if (options.tie_word_embeddings) tie_head(tensors);
     const NamedTensors in_order(tensors.begin(), tensors.end());
     check_llama_shapes(options, in_order);
