@@ -61,8 +61,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-// This program's environment without what steers GoogleTest from outside, and with the descriptor to report on. Idle threads
-// of LibTorch's pool are to sleep soon (common/short_wait.h): a learner's machine has other work.
+// This program's environment without what steers GoogleTest from outside, and with the descriptor to report on. Idle
+// threads of LibTorch's pool are to sleep soon (common/short_wait.h): a learner's machine has other work.
 std::vector<std::string> environment_of_child(const std::string& report_variable, int descriptor) {
   std::vector<std::string> result;
   bool waits = false;  // as somebody chose
