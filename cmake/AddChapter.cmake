@@ -7,7 +7,7 @@
 # Makes: solution_NN, test_solution_NN (part of `all`), chapter_NN, test_chapter_NN (built when asked for: a learner's file may not
 # compile). PROGRAM name gives the files of the two programs names of their own, name and my-name; the course's names are links to
 # them. WITHOUT NN ... leaves chapters out that this one does not stand on. JOIN folder ... names folders of given code whose files are
-# compiled together. Otherwise a chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
+# compiled together, JOIN_TESTS does the same to the exercises' tests. Otherwise a chapter stands on the given code and the bodies of all chapters before it: the learner's own for the chapters in
 # VERSE_LEARNER_CHAPTERS (those whose exercises all pass), the reference's for the rest.
 
 set(VERSE_CHAPTERS "" CACHE INTERNAL "chapters declared so far")
@@ -93,7 +93,7 @@ function(verse_program name)
 endfunction()
 
 function(add_chapter folder)
-  cmake_parse_arguments(PARSE_ARGV 1 chapter "" "PROGRAM" "WITHOUT;JOIN")
+  cmake_parse_arguments(PARSE_ARGV 1 chapter "JOIN_TESTS" "PROGRAM" "WITHOUT;JOIN")
   string(SUBSTRING ${folder} 0 2 number)
   set(chapter_dir "${PROJECT_SOURCE_DIR}/chapters/${folder}")
   file(GLOB bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/solutions/${folder}"
@@ -211,6 +211,9 @@ function(add_chapter folder)
   set(checks "")
   if(tests)
     verse_objects(checks_${number} TEST SOURCES ${tests})
+    if(chapter_JOIN_TESTS)
+      verse_join_by(checks_${number} checks_${number}_ 4 ${tests})
+    endif()
     target_link_libraries(checks_${number} PRIVATE verse_check)
     set(checks checks_${number})
     if(learner_there)

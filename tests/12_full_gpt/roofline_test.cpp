@@ -15,13 +15,13 @@ namespace {
 
 using Cost = std::function<ProductCost(const ProductShape&, const Limits&)>;
 
-struct Slips {
+struct RooflineSlips {
   double each = 2;
   bool factors_alone = false, numbers_for_bytes = false, adds = false, takes_the_shorter = false;
 };
 
 /// The right way, with what a mistake makes of it.
-Cost wrongly(const Slips& slips) {
+Cost wrongly(const RooflineSlips& slips) {
   return [slips](const ProductShape& p, const Limits& limits) {
     const auto rows = static_cast<double>(p.rows), inner = static_cast<double>(p.inner);
     const auto columns = static_cast<double>(p.columns);

@@ -1,4 +1,5 @@
 #include "tests/harness/check.h"
+#include "tests/harness/difference.h"
 
 #include <fmt/format.h>
 
@@ -12,13 +13,6 @@
 namespace verse {
 
 namespace {
-
-std::string shape_text(const torch::Tensor& tensor) {
-  if (tensor.dim() == 0) return "a single number";
-  std::ostringstream text;
-  text << "shape " << tensor.sizes();
-  return text.str();
-}
 
 std::string ordinal(std::size_t number) {
   static const char* const names[] = {"first", "second", "third", "fourth", "fifth"};

@@ -13,13 +13,6 @@
 namespace verse {
 namespace {
 
-std::string shape_text(const torch::Tensor& tensor) {
-  if (tensor.dim() == 0) return "a single number";
-  std::ostringstream text;
-  text << "shape " << tensor.sizes();
-  return text.str();
-}
-
 /// A number with so many digits; whole ones whole, and no minus before a zero.
 std::string number_text(double number, int digits = 6) {
   if (number == 0) return "0";
@@ -147,6 +140,13 @@ Difference text_difference(const std::string& name, const std::string& expected,
 }
 
 }  // namespace
+
+std::string shape_text(const torch::Tensor& tensor) {
+  if (tensor.dim() == 0) return "a single number";
+  std::ostringstream text;
+  text << "shape " << tensor.sizes();
+  return text.str();
+}
 
 std::optional<Difference> find_difference(const Answers& expected, const Answers& got, double slack) {
   for (std::size_t i = 0; i < got.all().size(); ++i) {

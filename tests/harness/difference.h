@@ -22,4 +22,7 @@ std::optional<Difference> find_difference(const Answers& expected, const Answers
 /// What an error of LibTorch's means to somebody who has just written a function, before its own first line.
 std::string explain_libtorch_error(const std::string& message);
 
+/// "shape [2, 3]", or "a single number".
+std::string shape_text(const torch::Tensor& tensor);
+
 }  // namespace verse
