@@ -68,6 +68,7 @@ def main():
     if wanted.rounds < 1:
         parser.error("--rounds must be at least 1")
 
+    os.environ["CCACHE_DISABLE"] = "1"  # a change of a comment would find the object of before in its cache
     Desk.build_folder = wanted.build_folder.resolve()
     Desk.setUpClass()
     slow = []
