@@ -178,6 +178,7 @@ watch-%: configure
 NAME :=
 PACKS :=
 CHAPTERS := $(plain_numbers)
+$(if $(filter grade,$(MAKECMDGOALS)),$(foreach one,$(CHAPTERS),$(call check_chapter,$(one))))
 .PHONY: report handin grade
 report handin: verse-built
 	@$(VERSE) $@ $(if $(NAME),--name "$(NAME)") $(ARGS)

@@ -11,28 +11,18 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
-import tempfile
-import unittest
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
+import interop_common  # before transformers, which it tells to fetch nothing
+from interop_common import PLAY, output, run
 
 import safetensors.torch
 import torch
-import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-PROGRAM = None
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHAKESPEARE = os.path.join(HERE, "..", "..", "data", "tinyshakespeare.txt")
-
-# float32 through a few small layers, sums in another order; logits here are between 1 and 100.
-TOLERANCE = 1e-4
-
-PLAY = "".join(f"{name}:\nLine {i} of the café, naïve — and  {i * i} more, isn't it?\n\n" for i in range(60)
-               for name in ("ANNA", "OTTO"))
 
 # Scripts with and without cases, digits of several kinds, joined and decorated characters, all kinds of white space, line ends.
 WORLD = """Größenwahn, ça va? Ελλάδα και η γλώσσα. Привет, как дела? 你好，世界！今天是２０２４年。こんにちは、元気ですか。안녕하세요 여러분.
@@ -42,17 +32,6 @@ tabs\t\tand\r\nline\rends\x0b\x0c\x85\u2028\u2029 \u00a0\u3000\u2003wide  spaces
 I'll we've they're it's 'tis don't I'D CAN'T ''s 's' 1's ’s rock'n'roll'd   's  'll\n're\t've
 C++20; f(x)=3.14e-10!!! ###---### "quoted" <html/> ~/path\\to\\file $5.00 100% @user #tag a_b_c __init__ \x00\x01\x7f\x1c\x1f
 """
-
-
-def run(*arguments, **options):
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=300, **options)
-
-
-def output(*arguments, **options):
-    done = run(*arguments, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{arguments}: {done.stderr.decode()}")
-    return done.stdout.decode()
 
 
 def byte_pair_tokenizer(texts, **options):
@@ -70,10 +49,7 @@ def random_model(vocabulary, **options):
     torch.manual_seed(7)
     settings = {"vocab_size": vocabulary, "n_positions": 32, "n_embd": 48, "n_layer": 3, "n_head": 4, **options}
     model = GPT2LMHeadModel(GPT2Config(**settings, bos_token_id=0, eos_token_id=0)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # biases and gains too, so that a mix-up would show
-            parameter.add_(torch.randn_like(parameter) * 0.15)
-    return model
+    return interop_common.shifted(model)
 
 
 def random_text(source, characters):
@@ -93,13 +69,12 @@ def random_text(source, characters):
     return "".join(pieces)
 
 
-class Interop(unittest.TestCase):
+class Interop(interop_common.InteropTest):
+    importing = "import-gpt2"
+
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="verse_interop_")
-        cls.text = os.path.join(cls.folder, "play.txt")
-        with open(cls.text, "w", encoding="utf-8", newline="") as file:
-            file.write(PLAY)
+        super().setUpClass()
         cls.ours = os.path.join(cls.folder, "ours")
         output("train", "--data", cls.text, "--out", cls.ours, "--steps", 20, "--eval-every", 10, "--layers", 2, "--heads", 2,
                "--width", 32, "--context", 64, "--batch-size", 8, "--threads", 1, "--learning-rate", 0.02, "--warmup", 2)
@@ -113,27 +88,6 @@ class Interop(unittest.TestCase):
         cls.theirs = cls.save(cls.model, "theirs")
         cls.imported = os.path.join(cls.folder, "imported")
         output("import-gpt2", cls.theirs, "--out", cls.imported)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
-
-    @classmethod
-    def save(cls, model, name, tokenizer=None, **options):
-        """A folder as Hugging Face writes it."""
-        place = os.path.join(cls.folder, name)
-        model.save_pretrained(place, **options)
-        PreTrainedTokenizerFast(tokenizer_object=tokenizer or cls.tokenizer).save_pretrained(place)
-        return place
-
-    def place(self, name):
-        return os.path.join(self.folder, self.id().split(".")[-1] + "_" + name)
-
-    def write(self, name, text):
-        path = self.place(name)
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        return path
 
     def tokens(self, text, run_folder=None):
         """Our tokens of a text."""
@@ -151,9 +105,7 @@ class Interop(unittest.TestCase):
                              for line in output("logits", "--run", run_folder, "--prompt", text).splitlines()])
         with torch.no_grad():
             theirs = model(torch.tensor([numbers])).logits[0]
-        self.assertEqual(ours.shape, theirs.shape)
-        self.assertGreater(theirs.abs().max().item(), 0.5, "too flat to show a difference")
-        self.assertLessEqual((ours - theirs).abs().max().item(), TOLERANCE)  # fails on NaN
+        self.expect_close(ours, theirs)
 
     # --- Ours, read there ---------------------------------------------------------------------------------------------
 
@@ -396,19 +348,10 @@ class Interop(unittest.TestCase):
         printed = output("train", "--from", self.imported, "--out", out, "--steps", 30, "--learning-rate", 0.003, "--warmup", 3,
                          *training)
         self.assertIn("tokens train", printed)
-        with open(os.path.join(out, "metrics.csv"), encoding="utf-8") as file:
-            losses = [float(line.split(",")[5]) for line in file.readlines()[1:] if line.split(",")[5]]
+        losses = interop_common.losses_of(out)
         self.assertLess(losses[-1], 0.8 * losses[0])
-
         # It began where the imported model stands: the loss before the first step is theirs.
-        numbers = torch.tensor(self.tokenizer.encode(PLAY[int(len(PLAY) * 0.9):]).ids)
-        pieces = []
-        with torch.no_grad():
-            for start in range(0, len(numbers) - 1, 32):
-                piece = numbers[start:start + 33]
-                logits = self.model(piece[None, :-1]).logits[0]
-                pieces.append(torch.nn.functional.cross_entropy(logits, piece[1:], reduction="none"))
-        self.assertAlmostEqual(losses[0], torch.cat(pieces).mean().item(), delta=1e-3)
+        self.assertAlmostEqual(losses[0], interop_common.held_out_loss(self.model, self.tokenizer), delta=1e-3)
 
         # What came out is theirs too, and goes on as a run does.
         model = GPT2LMHeadModel.from_pretrained(out).eval()
@@ -418,9 +361,7 @@ class Interop(unittest.TestCase):
         output("train", "--out", stopped, "--resume", "--stop-at-loss", 0)
         whole = self.place("whole")
         output("train", "--from", out, "--out", whole, "--steps", 20, *training)
-        for name in ("model.safetensors", "sample.txt", "tokenizer.json"):
-            with open(os.path.join(stopped, name), "rb") as one, open(os.path.join(whole, name), "rb") as other:
-                self.assertEqual(one.read(), other.read(), name)
+        self.expect_equal_files(stopped, whole, ("model.safetensors", "sample.txt", "tokenizer.json"))
 
     def test_training_goes_on_from_a_run_of_characters(self):
         out = self.place("run")
@@ -429,19 +370,6 @@ class Interop(unittest.TestCase):
             self.assertEqual(one.read(), other.read())
 
     # --- Mistakes -----------------------------------------------------------------------------------------------------
-
-    def refused(self, arguments, *words):
-        done = run(*arguments)
-        error = done.stderr.decode()
-        self.assertEqual(done.returncode, 2, error)
-        self.assertEqual(error.count("\n"), 1, error)
-        for word in words:
-            self.assertIn(word, error)
-
-    def refused_import(self, folder, *words):
-        out = self.place("never")
-        self.refused(["import-gpt2", folder, "--out", out], *words)
-        self.assertFalse(os.path.exists(out), "a folder was left")
 
     def broken(self, name, file, change):
         """A copy of their folder in which a JSON file was changed."""
@@ -506,14 +434,6 @@ class Interop(unittest.TestCase):
                 self.refused_import(self.broken(name, "tokenizer.json", change), "tokenizer.json", word)
 
     def test_bad_weights(self):
-        def altered(name, change):
-            folder = shutil.copytree(self.theirs, self.place(name))
-            path = os.path.join(folder, "model.safetensors")
-            tensors = safetensors.torch.load_file(path)
-            change(tensors)
-            safetensors.torch.save_file(tensors, path)
-            return folder
-
         for name, change, word in (
                 ("missing", lambda t: t.pop("transformer.h.1.mlp.c_fc.bias"), "h.1.mlp.c_fc.bias"),
                 ("superfluous", lambda t: t.update({"transformer.h.0.extra": torch.ones(2)}), "h.0.extra"),
@@ -522,7 +442,7 @@ class Interop(unittest.TestCase):
                 ("twice", lambda t: t.update({"ln_f.bias": torch.ones(48)}), "twice"),
                 ("head", lambda t: t.update({"lm_head.weight": t["transformer.wte.weight"] + 1}), "lm_head.weight")):
             with self.subTest(name):
-                self.refused_import(altered(name, change), word)
+                self.refused_import(self.altered(name, change), word)
 
         cut = shutil.copytree(self.theirs, self.place("cut"))
         with open(os.path.join(cut, "model.safetensors"), "r+b") as file:
@@ -570,19 +490,5 @@ class Interop(unittest.TestCase):
         self.assertFalse(os.path.exists(out))
 
 
-def main():
-    global PROGRAM
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    PROGRAM = os.path.abspath(sys.argv.pop(1))
-    torch.set_num_threads(1)
-    transformers.logging.disable_progress_bar()
-    print(f"transformers {transformers.__version__}, torch {torch.__version__}", file=sys.stderr)
-    result = unittest.main(verbosity=1, exit=False).result
-    failed = len({str(test).split(" [")[0] for test, _ in result.failures + result.errors})  # a test's parts count as one
-    print(f"{max(result.testsRun - failed - len(result.skipped), 0)} passed, {failed} failed")
-    return 1 if failed or result.testsRun == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interop_common.main(__doc__))

@@ -10,13 +10,11 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
-import tempfile
 import unicodedata
-import unittest
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
+import interop_common  # before transformers, which it tells to fetch nothing
+from interop_common import PLAY, TOLERANCE, output
 
 import safetensors.torch
 import torch
@@ -25,15 +23,9 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import (AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
-PROGRAM = None
-
-# float32 through a few layers, sums in another order; logits here are between 1 and 100.
-TOLERANCE = 1e-4
-
 # They scale frequencies in float32 and we in float64; the last digit of one shows in the angles of some thousand radians.
 SCALED_TOLERANCE = 3e-4
 
-PLAY = "".join(f"{name}:\nLine {i} of the café, naïve — and  {i * i} more, isn't it?\n\n" for i in range(60) for name in ("ANNA", "OTTO"))
 PROMPT = "ANNA:\nLine 7 of the café,  naïve — and 2049 more"
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 LLAMA3 = QWEN.replace(r"\p{N}|", r"\p{N}{1,3}|", 1)
@@ -63,17 +55,6 @@ SHAPES = {
 }
 
 
-def run(*arguments, **options):
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=300, **options)
-
-
-def output(*arguments, **options):
-    done = run(*arguments, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{arguments}: {done.stderr.decode()}")
-    return done.stdout.decode()
-
-
 def split_by(pattern):
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated", invert=False),
                                     pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
@@ -99,10 +80,7 @@ def byte_pair_tokenizer(cutter=None, special=("<|end|>",), before=None, normaliz
 def random_model(config_class, model_class, vocabulary, **options):
     torch.manual_seed(7)
     model = model_class(config_class(**{"vocab_size": vocabulary, **BASE, **options})).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # gains and biases too, so that a mix-up would show
-            parameter.add_(torch.randn_like(parameter) * 0.15)
-    return model
+    return interop_common.shifted(model)
 
 
 def written_by(model, numbers, count, **options):
@@ -112,40 +90,16 @@ def written_by(model, numbers, count, **options):
     return whole[0].tolist()[len(numbers):]
 
 
-class LlamaInterop(unittest.TestCase):
+class LlamaInterop(interop_common.InteropTest):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="verse_llama_interop_")
-        cls.text = os.path.join(cls.folder, "play.txt")
-        with open(cls.text, "w", encoding="utf-8", newline="") as file:
-            file.write(PLAY)
+        super().setUpClass()
         cls.tokenizer = byte_pair_tokenizer()
         cls.vocabulary = cls.tokenizer.get_vocab_size()
         cls.model = random_model(LlamaConfig, LlamaForCausalLM, cls.vocabulary)
         cls.theirs = cls.save(cls.model, "theirs")
         cls.imported = os.path.join(cls.folder, "imported")
         output("import", cls.theirs, "--out", cls.imported)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
-
-    @classmethod
-    def save(cls, model, name, tokenizer=None, **options):
-        """A folder as Hugging Face writes it."""
-        place = os.path.join(cls.folder, name)
-        model.save_pretrained(place, **options)
-        PreTrainedTokenizerFast(tokenizer_object=tokenizer or cls.tokenizer).save_pretrained(place)
-        return place
-
-    def place(self, name):
-        return os.path.join(self.folder, self.id().split(".")[-1] + "_" + name)
-
-    def write(self, name, text):
-        path = self.place(name)
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        return path
 
     def logits(self, run_folder, text):
         printed = output("logits", "--run", run_folder, "--data", self.write("text", text))
@@ -157,9 +111,7 @@ class LlamaInterop(unittest.TestCase):
         ours = self.logits(run_folder, text)
         with torch.no_grad():
             theirs = model(torch.tensor([numbers])).logits[0].float()
-        self.assertEqual(ours.shape, theirs.shape)
-        self.assertGreater(theirs.abs().max().item(), 0.5, "too flat to show a difference")
-        self.assertLessEqual((ours - theirs).abs().max().item(), tolerance)  # fails on NaN
+        self.expect_close(ours, theirs, tolerance)
         return numbers
 
     def expect_equal_text(self, model, run_folder, numbers, count, text=PROMPT, tokenizer=None):
@@ -385,19 +337,10 @@ class LlamaInterop(unittest.TestCase):
                 output("import", folder, "--out", start)
                 training = ["--data", self.text, "--batch-size", 8, "--threads", 1, "--eval-every", 10, "--context", 32]
                 output("train", "--from", start, "--out", out, "--steps", 30, "--learning-rate", 0.003, "--warmup", 3, *training)
-                with open(os.path.join(out, "metrics.csv"), encoding="utf-8") as file:
-                    losses = [float(line.split(",")[5]) for line in file.readlines()[1:] if line.split(",")[5]]
+                losses = interop_common.losses_of(out)
                 self.assertLess(losses[-1], 0.8 * losses[0])
-
                 # It began where the imported model stands: the loss before the first step is theirs.
-                numbers = torch.tensor(self.tokenizer.encode(PLAY[int(len(PLAY) * 0.9):]).ids)
-                pieces = []
-                with torch.no_grad():
-                    for first in range(0, len(numbers) - 1, 32):
-                        piece = numbers[first:first + 33]
-                        logits = model(piece[None, :-1]).logits[0]
-                        pieces.append(torch.nn.functional.cross_entropy(logits, piece[1:], reduction="none"))
-                self.assertAlmostEqual(losses[0], torch.cat(pieces).mean().item(), delta=1e-3)
+                self.assertAlmostEqual(losses[0], interop_common.held_out_loss(model, self.tokenizer), delta=1e-3)
 
                 # What came out is theirs too, for as many positions as before, and goes on as a run does.
                 after = AutoModelForCausalLM.from_pretrained(out).eval()
@@ -408,24 +351,9 @@ class LlamaInterop(unittest.TestCase):
                 output("train", "--from", out, "--out", stopped, "--steps", 12, "--stop-at-loss", 100, *training)
                 output("train", "--out", stopped, "--resume", "--stop-at-loss", 0)
                 output("train", "--from", out, "--out", whole, "--steps", 12, *training)
-                for file in ("model.safetensors", "sample.txt", "tokenizer.json", "config.json"):
-                    with open(os.path.join(stopped, file), "rb") as one, open(os.path.join(whole, file), "rb") as other:
-                        self.assertEqual(one.read(), other.read(), file)
+                self.expect_equal_files(stopped, whole, ("model.safetensors", "sample.txt", "tokenizer.json", "config.json"))
 
     # --- Mistakes -----------------------------------------------------------------------------------------------------
-
-    def refused(self, arguments, *words):
-        done = run(*arguments)
-        error = done.stderr.decode()
-        self.assertEqual(done.returncode, 2, error)
-        self.assertEqual(error.count("\n"), 1, error)
-        for word in words:
-            self.assertIn(word, error)
-
-    def refused_import(self, folder, *words):
-        out = self.place("never")
-        self.refused(["import", folder, "--out", out], *words)
-        self.assertFalse(os.path.exists(out), "a folder was left")
 
     def test_bad_commands(self):
         self.refused(["import"], "import DIR --out RUN")
@@ -460,14 +388,6 @@ class LlamaInterop(unittest.TestCase):
                                                                                      "layer_types": ["full_attention"] * 3})), "layer_types")
 
     def test_bad_weights(self):
-        def altered(name, change):
-            folder = shutil.copytree(self.theirs, self.place(name))
-            path = os.path.join(folder, "model.safetensors")
-            tensors = safetensors.torch.load_file(path)
-            change(tensors)
-            safetensors.torch.save_file(tensors, path)
-            return folder
-
         norm = "model.layers.1.input_layernorm.weight"
         for name, change, word in (
                 ("missing", lambda t: t.pop(norm), norm), ("superfluous", lambda t: t.update({"model.layers.0.extra": torch.ones(2)}), "extra"),
@@ -476,7 +396,7 @@ class LlamaInterop(unittest.TestCase):
                 ("bias", lambda t: t.update({"model.layers.0.self_attn.q_proj.bias": torch.ones(48)}), "q_proj.bias"),
                 ("numbers", lambda t: t[norm].fill_(float("nan")), norm)):
             with self.subTest(name):
-                self.refused_import(altered(name, change), word)
+                self.refused_import(self.altered(name, change), word)
 
     def test_bad_tokenizers(self):
         for name, change, word in (
@@ -494,20 +414,6 @@ class LlamaInterop(unittest.TestCase):
                 self.refused_import(folder, "tokenizer.json", word)
 
 
-def main():
-    global PROGRAM
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    PROGRAM = os.path.abspath(sys.argv.pop(1))
-    torch.set_num_threads(1)
-    transformers.logging.disable_progress_bar()
-    transformers.logging.set_verbosity_error()
-    print(f"transformers {transformers.__version__}, torch {torch.__version__}", file=sys.stderr)
-    result = unittest.main(verbosity=1, exit=False).result
-    failed = len({str(test).split(" [")[0] for test, _ in result.failures + result.errors})  # a test's parts count as one
-    print(f"{max(result.testsRun - failed - len(result.skipped), 0)} passed, {failed} failed")
-    return 1 if failed or result.testsRun == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    transformers.logging.set_verbosity_error()
+    sys.exit(interop_common.main(__doc__))

@@ -27,6 +27,8 @@ import sandbox
 LARGEST_PACK = 20 << 20  # bytes
 LARGEST_FILE = 1 << 20
 LARGEST_ANSWER = 8 << 20  # bytes that a sandbox may print
+LARGEST_LOG = 20000  # characters of a compiler's or linker's that are read, of each line no more than its beginning
+LONGEST_LINE = 500
 
 # What runs inside, with the pack in $GIVEN and room in $WORK. Status 10: it does not compile, 11: it does not link; 12: it is ours.
 INSIDE = r"""
@@ -123,11 +125,31 @@ def find_packs(places):
 
 
 def bodies(text):
-    """The exercises of a file and what stands between their marks, without blanks and blank lines around."""
-    found = {}
-    for match in re.finditer(r"^[ \t]*//! \[(\d+\.\d+)\]\r?\n(.*?)^[ \t]*//! \[\1\]", text, re.MULTILINE | re.DOTALL):
-        found[match[1]] = [line.strip() for line in match[2].splitlines() if line.strip()]
+    """The exercises of a file and what stands between their marks, without blanks and blank lines around.
+
+    It reads every line once: a stranger's file may hold a hundred thousand marks that nothing closes."""
+    found, id, lines = {}, None, []
+    for line in map(str.strip, text.split("\n")):
+        mark = re.fullmatch(r"//! \[(\d+\.\d+)\]", line)
+        if mark and id is None:
+            id, lines = mark[1], []
+        elif mark and mark[1] == id:
+            found[id], id = lines, None
+        elif id is not None and line:
+            lines.append(line)
     return found
+
+
+def first_error(printed):
+    """(place, message) of the first error in what a compiler or linker has said, the place "" where it names none; None without any.
+
+    Of each line only its beginning is looked at: the text may be a stranger's, made so that a search in it does not end."""
+    lines = [line[:LONGEST_LINE] for line in printed[:LARGEST_LOG].splitlines()]
+    for pattern in (r"(chapters/[^\s:]+:\d+):(?:\d+:)?.*?error: (.*)", r"()error: (.*)"):
+        for line in lines:
+            if match := re.search(pattern, line):
+                return match[1], match[2]
+    return None
 
 
 class Course:
@@ -227,7 +249,7 @@ def run_inside(box, course, stage, chapter, seconds):
 
     reader = threading.Thread(target=collect, daemon=True)
     reader.start()
-    began, stopped = time.monotonic(), None
+    began, in_files, stopped = time.monotonic(), sandbox.memory_in_files(), None
     try:
         while process.poll() is None and not stopped:
             time.sleep(0.1)
@@ -236,6 +258,8 @@ def run_inside(box, course, stage, chapter, seconds):
                 stopped = f"stopped: it took longer than {seconds:g} s"
             elif memory > box.memory:
                 stopped = f"stopped: it took more than {box.memory >> 30} GiB of memory, in {processes} processes"
+            elif sandbox.memory_in_files() - in_files > box.memory:
+                stopped = f"stopped: its files took more than {box.memory >> 30} GiB of memory"
             elif processes > 2 * box.processes:
                 stopped = f"stopped: it had more than {2 * box.processes} processes"
             elif len(printed) > LARGEST_ANSWER:
@@ -263,11 +287,11 @@ def grade_chapter(box, course, pack, chapter, seconds):
     if stopped:
         row["note"] = stopped
     elif status in (10, 11):
-        error = re.search(r"(chapters/\S+?:\d+):(?:\d+:)?.*?error: (.*)", printed) or re.search(r"()error: (.*)", printed)
-        row["note"] = printable(("does not compile" if status == 10 else "does not link") + (f": {error[1]} {error[2]}" if error else ""), 160)
+        error = first_error(printed)
+        row["note"] = printable(("does not compile" if status == 10 else "does not link") + (f": {error[0]} {error[1]}" if error else ""), 160)
     else:
         try:
-            states = {one["id"]: one["state"] for one in json.loads(printed)["exercises"] if one["id"] in core}
+            states = {one["id"]: one["state"] for one in json.loads(printed)["exercises"] if one["id"] in core and isinstance(one["state"], str)}
         except (ValueError, KeyError, TypeError, RecursionError):
             row["note"] = f"the check gave no verdict (status {status})"
     row["core"] = sum(states.get(id) == "passed" for id in core if core[id])
@@ -317,7 +341,7 @@ def main():
     course = Course(root, build)
     wanted = sorted(course.folders)
     if options.chapters:
-        wanted = [int(n) if n.isdigit() else -1 for n in options.chapters.split(",")]
+        wanted = [int(n) if n.isdecimal() else -1 for n in options.chapters.split(",")]
         if unknown := [n for n, number in zip(options.chapters.split(","), wanted) if number not in course.folders]:
             fail(f"there is no chapter '{unknown[0]}'; there are: {', '.join(map(str, sorted(course.folders)))}")
     getattr(options, "with") in (None, "bwrap", "unshare") or fail("--with wants bwrap or unshare")

@@ -10,12 +10,15 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
+from unittest import mock
 
 import grade
 import sandbox
@@ -181,6 +184,17 @@ class Grading(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 60)
         self.expect_nothing_touched("")
 
+    def test_memory_in_files_without_a_name_is_limited(self):
+        box = sandbox.choose(None, False)
+        if isinstance(box, str):
+            self.skipTest(box)
+        box.memory = 1 << 28
+        hoard = "import os, time\nfile = os.memfd_create('x')\nfor i in range(400): os.write(file, bytes(1 << 20))\ntime.sleep(60)\n"
+        course = types.SimpleNamespace(build=self.build, visible=lambda chapter: [])
+        with sandbox.room() as stage, mock.patch.object(grade, "INSIDE", f"exec python3 -c {shlex.quote(hoard)}"):
+            _, printed, stopped = grade.run_inside(box, course, stage, 0, 50)
+        self.assertIn("its files took more than", stopped or printed or "nothing")
+
     def test_what_does_not_compile_and_what_is_no_pack(self):
         self.need_sandbox()
         self.pack("Bo", with_bodies({"0.1": "  return thyme;\n"}))
@@ -201,6 +215,20 @@ class Grading(unittest.TestCase):
     def test_names_cannot_be_formulas_or_control_a_terminal(self):
         self.assertEqual(grade.printable("=1+1"), "'=1+1")
         self.assertEqual(grade.printable("a\x1b[2J\nb"), "a [2J b")
+
+    def test_bodies_stand_between_their_marks(self):
+        text = "x\n  //! [0.1]\n  a;\r\n\n  //! [0.2]\n    b;\n  //! [0.1]\n//! [0.2]\r\n//! [0.2]\nc\n//! [0.3]\nopen\n"
+        self.assertEqual(grade.bodies(text), {"0.1": ["a;", "//! [0.2]", "b;"], "0.2": []})
+        self.assertEqual(list(grade.bodies(SOLUTION)), EXERCISES)
+
+    def test_texts_made_to_take_long_to_read_do_not(self):
+        began = time.monotonic()
+        self.assertEqual(grade.bodies("".join(f"//! [0.{i}]\n" for i in range(80000))), {})
+        self.assertIsNone(grade.first_error("warning: " + "chapters/a:1:" * 600000))
+        self.assertIsNone(grade.first_error(("chapters/" + "a:1:" * 300 + "\n") * 1000))
+        self.assertEqual(grade.first_error("chapters/a.cpp:1: note\nchapters/b.cpp:2:3: fatal error: no x\n"), ("chapters/b.cpp:2", "no x"))
+        self.assertEqual(grade.first_error("ld: error: no symbol"), ("", "no symbol"))
+        self.assertLess(time.monotonic() - began, 20)  # not the square or the cube of their length
 
     def test_misuse_is_one_line(self):
         for arguments, says in ((["--chapters", "99"], "there is no chapter '99'"), (["--with", "hope"], "wants bwrap or unshare"),

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
+#include "common/base/shown.h"
 #include "common/base/terminal.h"
 #include "tests/harness/progress_report.h"
 #include "tests/harness/workbench.h"
@@ -13,29 +14,6 @@ namespace verse {
 namespace {
 
 constexpr int pack_version = 1;
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '&':
-        result += "&amp;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
 
 // "2026-01-31T12:03:04Z" for a reader: "2026-01-31 12:03".
 std::string short_time(const std::string& stamp) {
@@ -108,7 +86,7 @@ Json make_report(const Course& course, const LearnerState& state, const std::str
 }
 
 std::string report_as_page(const Json& report) {
-  const std::string name = escaped(report["learner"]);
+  const std::string name = escape_markup(report["learner"].get<std::string>());
   std::string page = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\">\n<title>Chapter and Verse: {0}</title><style>{1}</style>\n<h1>{0}</h1>\n"
@@ -118,10 +96,10 @@ std::string report_as_page(const Json& report) {
   for (const Json& chapter : report["chapters"]) {
     page += fmt::format(
         "<h2>{} {}</h2>\n<table><tr><th>Exercise<th><th>Stands<th>Begun<th>Passed<th>Checks<th>Hints</tr>\n",
-        chapter["chapter"].get<int>(), escaped(chapter["title"]));
+        chapter["chapter"].get<int>(), escape_markup(chapter["title"].get<std::string>()));
     for (const Json& one : chapter["exercises"]) {
       page += fmt::format("<tr><td>{}<td>{}{}<td class=\"{}\">{}<td>{}<td>{}<td class=n>{}<td class=n>{}</tr>\n",
-                          one["id"].get<std::string>(), escaped(one["title"]),
+                          one["id"].get<std::string>(), escape_markup(one["title"].get<std::string>()),
                           one["core"].get<bool>() ? "" : " (going further)", one["progress"].get<std::string>(),
                           words_for(one), short_time(one["begun_at"]), short_time(one["passed_at"]),
                           one["checks"].get<int>(), one["hints_shown"].get<int>());

@@ -38,17 +38,19 @@ std::vector<std::string> lines_from_git(const fs::path& root, const std::vector<
   return lines;
 }
 
-// How much of a stub's given lines a learner's file still has, less what it has not.
-std::ptrdiff_t likeness(const std::string& stub, const std::multiset<std::string_view>& learner) {
+// How many of a stub's given lines a learner's file has no more.
+std::size_t missing_lines(const std::string& stub, std::multiset<std::string_view> learner) {
   const std::string given = without_bodies(stub);
-  std::multiset<std::string_view> left = learner;
-  std::ptrdiff_t alike = 0;
+  std::size_t missing = 0;
   for (const std::string_view line : lines_of(given)) {
-    const auto found = left.find(line);
-    if (found != left.end()) left.erase(found);
-    alike += found != left.end() ? 1 : 0;
+    const auto found = learner.find(line);
+    if (found == learner.end()) {
+      ++missing;
+    } else {
+      learner.erase(found);
+    }
   }
-  return alike;
+  return missing;
 }
 
 // The stub from which a learner's file was begun: of all forms known, the one whose given lines it has most of.
@@ -62,12 +64,11 @@ std::optional<std::string> began_from(const fs::path& root, const std::string& p
   std::multiset<std::string_view> lines;
   for (const std::string_view line : lines_of(learner)) lines.insert(line);
   std::optional<std::string> best;
-  std::ptrdiff_t most = 0;
+  std::size_t fewest = 0;
   for (const std::string& form : forms) {
     if (!all_bodies_are_stubs(form)) continue;
-    const std::string given = without_bodies(form);
-    const std::ptrdiff_t missing = static_cast<std::ptrdiff_t>(lines_of(given).size()) - likeness(form, lines);
-    if (!best || missing < most) best = form, most = missing;
+    const std::size_t missing = missing_lines(form, lines);
+    if (!best || missing < fewest) best = form, fewest = missing;
   }
   return best;
 }
@@ -151,17 +152,21 @@ fs::path kept_folder(const fs::path& root) {
   return learner_folder(root) / "update";
 }
 
-// Puts the learner's files back from where an update keeps them.
-void put_back_kept(const fs::path& root, const std::vector<StubFile>& stubs) {
-  for (const StubFile& stub : stubs) {
-    const auto kept = read_file_if_there(kept_folder(root) / stub.path);
-    const auto text = read_file_if_there(root / stub.path);
-    if (!kept || text == kept) continue;
-    if (text && !all_bodies_are_stubs(*text)) back_up(root, stub.path, *text, "update");
-    fs::create_directories((root / stub.path).parent_path());
-    write_file_atomically(root / stub.path, *kept);
+// Puts the learner's files back from where an update keeps them, those too that the course of now does not have.
+void put_back_kept(const fs::path& root) {
+  const fs::path kept = kept_folder(root);
+  if (!fs::exists(kept)) return;
+  for (const fs::directory_entry& file : fs::recursive_directory_iterator(kept)) {
+    if (file.path().extension() != ".cpp") continue;  // a folder, or what was never written to its end
+    const std::string path = file.path().lexically_relative(kept).string();
+    const std::string before = read_file(file.path());
+    const auto text = read_file_if_there(root / path);
+    if (text == before) continue;
+    if (text && !all_bodies_are_stubs(*text)) back_up(root, path, *text, "update");
+    fs::create_directories((root / path).parent_path());
+    write_file_atomically(root / path, before);
   }
-  fs::remove_all(kept_folder(root));
+  fs::remove_all(kept);
 }
 
 // A folder in .verse/backup/ with every learner's file and what is known of the learner.
@@ -188,7 +193,7 @@ std::string back_up_everything(const Course& course, const std::vector<StubFile>
 
 std::vector<UpdatedFile> update_files(const Course& course) {
   const std::vector<StubFile> stubs = make_stubs(course);
-  put_back_kept(course.root(), stubs);
+  put_back_kept(course.root());
   std::vector<UpdatedFile> files;
   std::map<std::string, std::string> renumbered;
   std::set<std::string> gone;
@@ -224,7 +229,7 @@ std::vector<std::string> files_left_behind(const Course& course) {
 FetchResult fetch_course(const Course& course) {
   const fs::path& root = course.root();
   const std::vector<StubFile> stubs = make_stubs(course);
-  put_back_kept(root, stubs);
+  put_back_kept(root);
   const auto upstream = git(root, {"rev-parse", "--verify", "--quiet", "@{upstream}"});
   if (!upstream) return {"this branch follows no other (git branch --set-upstream-to=...), so nothing is fetched", {}};
   if (!git(root, {"fetch", "--quiet"})) {
@@ -269,7 +274,7 @@ FetchResult fetch_course(const Course& course) {
   }();
   const bool merged = cleared && git(root, {"merge", "--quiet", "--no-edit", "-X", "ours", "@{upstream}"}).has_value();
   if (!merged) git(root, {"merge", "--abort"});
-  put_back_kept(root, stubs);
+  put_back_kept(root);
   if (!merged) {
     throw UsageError("git cannot merge the course's new state; `git merge @{upstream}` says why; nothing was changed");
   }

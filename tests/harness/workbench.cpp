@@ -130,6 +130,17 @@ BodyChange replace_body(const Course& course, const Exercise& exercise, std::str
   }
 }
 
+// The reference's body of an exercise.
+std::string reference_body(const Course& course, const Exercise& exercise) {
+  const std::string file = course.solution_file(course.chapter(chapter_of(exercise.id)), exercise.file);
+  const std::string text = read_file(course.root() / file);
+  try {
+    return body_of(text, find_mark(text, exercise.id));
+  } catch (const MarkError& error) {
+    throw UsageError(fmt::format("{}: {}", at(file, error.line()), error.what()));
+  }
+}
+
 }  // namespace
 
 bool all_bodies_are_stubs(std::string_view text) {
@@ -139,16 +150,6 @@ bool all_bodies_are_stubs(std::string_view text) {
                        [&](const MarkedPart& part) { return is_stub(body_of(text, part), part.id); });
   } catch (const MarkError&) {
     return false;
-  }
-}
-
-std::string reference_body(const Course& course, const Exercise& exercise) {
-  const std::string file = course.solution_file(course.chapter(chapter_of(exercise.id)), exercise.file);
-  const std::string text = read_file(course.root() / file);
-  try {
-    return body_of(text, find_mark(text, exercise.id));
-  } catch (const MarkError& error) {
-    throw UsageError(fmt::format("{}: {}", at(file, error.line()), error.what()));
   }
 }
 

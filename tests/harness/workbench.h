@@ -61,9 +61,6 @@ enum class Backup { make, made_already };
 BodyChange solve_exercise(const Course& course, const Exercise& exercise, Backup backup = Backup::make);
 BodyChange reset_exercise(const Course& course, const Exercise& exercise);
 
-/// The reference's body of an exercise. @throws UsageError where the solution's marks are broken.
-std::string reference_body(const Course& course, const Exercise& exercise);
-
 /// Where an exercise stands in a file, and what is written there now.
 struct BodyInFile {
   std::string file;

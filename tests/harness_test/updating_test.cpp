@@ -281,6 +281,21 @@ TEST_F(Updating, AnUpdateThatWasCutShortIsPutRightByTheNext) {
   EXPECT_NE(read(learner_file).find("return 17;"), std::string::npos);
 }
 
+TEST_F(Updating, WhatWasKeptIsPutBackThoughTheCourseHasNoSuchFileAnyMore) {
+  work(other_file, "3.2", "return row == column;");
+  const std::string before = read(other_file);
+  authors.write("chapters/03_attention/exercises.toml",
+                with_replaced(authors.read("chapters/03_attention/exercises.toml"), "mask.cpp", "masks.cpp"));
+  git(authors.path(), "mv solutions/03_attention/mask.cpp solutions/03_attention/masks.cpp && git mv " + other_file +
+                          " chapters/03_attention/masks.cpp && git commit -q -a -m rename");
+  write(".verse/update/" + other_file, before);
+  git(root(), "checkout -q HEAD -- . && git pull -q");  // killed here
+  EXPECT_FALSE(fs::exists(root() / other_file));
+  update_files(course());
+  EXPECT_EQ(read(other_file), before);
+  EXPECT_FALSE(fs::exists(root() / ".verse/update"));
+}
+
 TEST_F(Updating, AConflictLeavesTheFileAndPutsBothBeside) {
   write(learner_file, with_replaced(read(learner_file), "namespace verse {\n", "namespace verse {\n\n// Mine.\n"));
   work(learner_file, "3.1", "return 5;");
