@@ -19,6 +19,22 @@ namespace verse {
 /// configuration from elsewhere, or a tokenizer with one character altered, is noticed.
 inline constexpr const char* kCompanions = "verse.companions";
 
+/// Writes a run folder, each file by rename and the weights last, in float32, with that digest among their metadata.
+/// @param config what config.json is to say @param tokenizer_file what tokenizer.json is to say
+/// @throws UsageError where there is no room
+void save_with_companions(const std::filesystem::path& folder, const std::string& config,
+                          const std::string& tokenizer_file,
+                          const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                          std::map<std::string, std::string> metadata);
+
+/// Whether weights may be without that digest: somebody else's are.
+enum class Companions { required, optional };
+
+/// Compares the digest in the metadata of weights with both files beside them. @param config what config.json says
+/// @throws UsageError where they differ
+void check_companions(const std::map<std::string, std::string>& metadata, const std::filesystem::path& folder,
+                      const std::string& config, Companions companions);
+
 /// A model with the tokenizer that it was trained with.
 struct TrainedModel {
   GPT model{nullptr};
