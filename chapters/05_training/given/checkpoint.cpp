@@ -79,6 +79,9 @@ std::string show_shape(torch::IntArrayRef sizes) {
   return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
 }
 
+/// The name under which a file of weights keeps the digest of both files that tell how they are to be read.
+constexpr const char* kCompanions = "verse.companions";
+
 /// What GPT2Config of Hugging Face's transformers reads.
 Json config_json(const GPTOptions& options) {
   return {

@@ -15,11 +15,9 @@
 
 namespace verse {
 
-/// The name under which a file of weights keeps the digest of both files that tell how they are to be read, so that a
-/// configuration from elsewhere, or a tokenizer with one character altered, is noticed.
-inline constexpr const char* kCompanions = "verse.companions";
-
-/// Writes a run folder, each file by rename and the weights last, in float32, with that digest among their metadata.
+/// Writes a run folder, each file by rename and the weights last, in float32. Their metadata keep a digest of both
+/// files that tell how they are to be read, so that a configuration from elsewhere, or a tokenizer with one character
+/// altered, is noticed.
 /// @param config what config.json is to say @param tokenizer_file what tokenizer.json is to say
 /// @throws UsageError where there is no room
 void save_with_companions(const std::filesystem::path& folder, const std::string& config,
