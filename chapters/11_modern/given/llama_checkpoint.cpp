@@ -6,8 +6,15 @@
 #include "11_modern/given/llama.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 
 namespace verse {
+
+namespace {
+
+constexpr std::size_t kLongestTensorName = 100;  ///< characters, in a message
+
+}  // namespace
 
 void save_llama(const std::filesystem::path& folder, LlamaGPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes) {
@@ -35,7 +42,11 @@ LlamaGPT load_llama(const std::filesystem::path& folder, bool fused) {
   try {
     check_companions(file.metadata, folder, text, Companions::optional);
     for (auto& [name, tensor] : file.tensors) {
-      if (torch::isFloatingType(tensor.scalar_type())) tensor = tensor.to(torch::kFloat32);
+      if (!torch::isFloatingType(tensor.scalar_type())) {
+        throw UsageError(fmt::format("the tensor {} is of type {}, not of floating-point numbers",
+                                     one_line(name, kLongestTensorName), torch::toString(tensor.scalar_type())));
+      }
+      tensor = tensor.to(torch::kFloat32);
     }
     refuse_non_numbers(file.tensors);
     LlamaGPT model(options, file.tensors);
