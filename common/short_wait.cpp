@@ -29,7 +29,7 @@ void wait_shortly() {
   for (std::size_t place = 0; place < line.size(); place = line.find('\0', place) + 1)
     arguments.push_back(&line[place]);
   arguments.push_back(nullptr);
-  ::setenv("GOMP_SPINCOUNT", "10000", /*replace=*/0);
+  if (::setenv("GOMP_SPINCOUNT", "10000", /*replace=*/0) != 0) return;  // it would start again and again
   ::execv(program, arguments.data());
 #endif
 }

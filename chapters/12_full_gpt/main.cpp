@@ -9,7 +9,6 @@
 #include "12_full_gpt/given/commands/bench.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/commands/import.h"
-#include "12_full_gpt/given/commands/import_gpt2.h"
 #include "12_full_gpt/given/commands/page.h"
 #include "12_full_gpt/given/commands/scale.h"
 #include "12_full_gpt/given/commands/tokenize.h"

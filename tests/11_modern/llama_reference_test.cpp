@@ -252,5 +252,23 @@ TEST(LlamaRun, IsSavedAndReadAndSpeaks) {
   }
 }
 
+TEST(LlamaRun, WeightsOfWholeNumbersAreRefusedByName) {
+  const TemporaryFolder folder;
+  save_llama(folder.path(), *tiny_llama(), "{}");
+  const auto place = folder.path() / "model.safetensors";
+  NamedTensors tensors = load_tensors(place).tensors;
+  for (auto& [name, tensor] : tensors) {
+    if (name == "model.norm.weight") tensor = tensor.to(torch::kInt64);
+  }
+  save_tensors(place, tensors);
+  std::string said = "accepted";
+  try {
+    load_llama(folder.path());
+  } catch (const UsageError& error) {
+    said = error.what();
+  }
+  EXPECT_NE(said.find("model.norm.weight is of type Long"), std::string::npos) << said;
+}
+
 }  // namespace
 }  // namespace verse

@@ -180,6 +180,17 @@ TEST(Decoder, ReadsAModelWithAWrappedProjectionByItsOwnForwardPass) {
   }
 }
 
+TEST(Decoder, SaysWhenItsRoomIsFull) {
+  GPT model = decided_model();
+  const auto tokens = some_tokens(1, 4);
+  for (const bool same_each_time : {false, true}) {
+    Decoder decoder(model, 1, same_each_time, 4);  // the context has 16
+    decoder.read(tokens.narrow(1, 0, 3));
+    decoder.read(tokens.narrow(1, 3, 1));
+    EXPECT_THROW(decoder.read(tokens.narrow(1, 0, 1)), UsageError);
+  }
+}
+
 /// What generate_together() makes of one prompt.
 Tokens alone(GPT& model, const Tokens& prompt, std::int64_t count, const SamplingOptions& options, std::uint64_t seed) {
   std::vector<Random> randoms{Random(seed)};

@@ -79,6 +79,9 @@ std::string show_shape(torch::IntArrayRef sizes) {
   return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
 }
 
+/// The name under which a file of weights keeps the digest of both files that tell how they are to be read.
+constexpr const char* kCompanions = "verse.companions";
+
 /// What GPT2Config of Hugging Face's transformers reads.
 Json config_json(const GPTOptions& options) {
   return {
@@ -293,6 +296,26 @@ void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, 
   }
 }
 
+void save_with_companions(const std::filesystem::path& folder, const std::string& config,
+                          const std::string& tokenizer_file,
+                          const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                          std::map<std::string, std::string> metadata) {
+  metadata[kCompanions] = text_digest(config + tokenizer_file);
+  make_folder(folder);
+  write_file_atomically(folder / "config.json", config, Links::replace);
+  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
+  save_tensors_as(torch::kFloat32, folder / "model.safetensors", tensors, metadata);
+}
+
+void check_companions(const std::map<std::string, std::string>& metadata, const std::filesystem::path& folder,
+                      const std::string& config, Companions companions) {
+  const auto digest = metadata.find(kCompanions);
+  if (digest == metadata.end() && companions == Companions::optional) return;
+  if (digest == metadata.end() || digest->second != text_digest(config + read_file(folder / "tokenizer.json"))) {
+    throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
+  }
+}
+
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer) {
   save_model(folder, model, tokenizer_text(tokenizer));
 }
@@ -303,11 +326,7 @@ void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::
   const auto config_text = json_text(config_json(model.options), 2) + "\n";
   std::map<std::string, std::string> metadata = notes;
   metadata["format"] = "pt";
-  metadata[kCompanions] = text_digest(config_text + tokenizer_file);
-  make_folder(folder);
-  write_file_atomically(folder / "config.json", config_text, Links::replace);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
-  save_tensors(folder / "model.safetensors", tensors, metadata);
+  save_with_companions(folder, config_text, tokenizer_file, tensors, std::move(metadata));
 }
 
 TrainedModel load_model(const std::filesystem::path& folder, bool fused) try {
@@ -331,10 +350,7 @@ GPT load_gpt(const std::filesystem::path& folder, bool fused) {
   const auto path = folder / "model.safetensors";
   const auto file = load_tensors(path);
   try {
-    const auto companions = file.metadata.find(kCompanions);
-    if (companions != file.metadata.end() &&
-        companions->second != text_digest(config_text + read_file(folder / "tokenizer.json")))
-      throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
+    check_companions(file.metadata, folder, config_text, Companions::optional);
     check_gpt2_shapes(options, file.tensors);
     refuse_non_numbers(file.tensors);
     // Every parameter comes from the file: first values would be drawn for nothing.

@@ -15,9 +15,23 @@
 
 namespace verse {
 
-/// The name under which a file of weights keeps the digest of both files that tell how they are to be read, so that a
-/// configuration from elsewhere, or a tokenizer with one character altered, is noticed.
-inline constexpr const char* kCompanions = "verse.companions";
+/// Writes a run folder, each file by rename and the weights last, in float32. Their metadata keep a digest of both
+/// files that tell how they are to be read, so that a configuration from elsewhere, or a tokenizer with one character
+/// altered, is noticed.
+/// @param config what config.json is to say @param tokenizer_file what tokenizer.json is to say
+/// @throws UsageError where there is no room
+void save_with_companions(const std::filesystem::path& folder, const std::string& config,
+                          const std::string& tokenizer_file,
+                          const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                          std::map<std::string, std::string> metadata);
+
+/// Whether weights may be without that digest: somebody else's are.
+enum class Companions { required, optional };
+
+/// Compares the digest in the metadata of weights with both files beside them. @param config what config.json says
+/// @throws UsageError where they differ
+void check_companions(const std::map<std::string, std::string>& metadata, const std::filesystem::path& folder,
+                      const std::string& config, Companions companions);
 
 /// A model with the tokenizer that it was trained with.
 struct TrainedModel {

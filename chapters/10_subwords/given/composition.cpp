@@ -150,9 +150,7 @@ std::string composed(std::string_view text) {
   std::u32string apart;
   for (const char32_t character : characters) take_apart(character, apart);
   order_accents(apart);
-  std::string result;
-  for (const char32_t character : joined(apart)) result += encode_utf8(character);
-  return result;
+  return encode_utf8(joined(apart));
 }
 
 }  // namespace verse

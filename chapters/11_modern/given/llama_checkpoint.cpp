@@ -4,11 +4,17 @@
 
 #include "05_training/given/checkpoint.h"
 #include "11_modern/given/llama.h"
-#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/shown.h"
 
 namespace verse {
+
+namespace {
+
+constexpr std::size_t kLongestTensorName = 100;  ///< characters, in a message
+
+}  // namespace
 
 void save_llama(const std::filesystem::path& folder, LlamaGPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes) {
@@ -22,11 +28,7 @@ void save_llama(const std::filesystem::path& folder, const LlamaOptions& options
   const std::string config = json_text(llama_config(options), 2) + "\n";
   std::map<std::string, std::string> metadata = notes;
   metadata["format"] = "pt";
-  metadata[kCompanions] = text_digest(config + tokenizer_file);
-  make_folder(folder);
-  write_file_atomically(folder / "config.json", config, Links::replace);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
-  save_tensors_as(torch::kFloat32, folder / "model.safetensors", tensors, metadata);
+  save_with_companions(folder, config, tokenizer_file, tensors, std::move(metadata));
 }
 
 LlamaGPT load_llama(const std::filesystem::path& folder, bool fused) {
@@ -38,13 +40,13 @@ LlamaGPT load_llama(const std::filesystem::path& folder, bool fused) {
   const auto path = folder / "model.safetensors";
   auto file = map_tensors(path);
   try {
-    const auto companions = file.metadata.find(kCompanions);
-    if (companions != file.metadata.end() &&
-        companions->second != text_digest(text + read_file(folder / "tokenizer.json"))) {
-      throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
-    }
+    check_companions(file.metadata, folder, text, Companions::optional);
     for (auto& [name, tensor] : file.tensors) {
-      if (torch::isFloatingType(tensor.scalar_type())) tensor = tensor.to(torch::kFloat32);
+      if (!torch::isFloatingType(tensor.scalar_type())) {
+        throw UsageError(fmt::format("the tensor {} is of type {}, not of floating-point numbers",
+                                     one_line(name, kLongestTensorName), torch::toString(tensor.scalar_type())));
+      }
+      tensor = tensor.to(torch::kFloat32);
     }
     refuse_non_numbers(file.tensors);
     LlamaGPT model(options, file.tensors);

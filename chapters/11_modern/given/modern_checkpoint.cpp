@@ -9,7 +9,6 @@
 #include "05_training/given/checkpoint.h"
 #include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
-#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
@@ -142,12 +141,7 @@ void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, cons
     tensors.emplace_back(parameter.key(), parameter.value().detach().to(torch::kCPU, torch::kFloat32).contiguous());
   }
   const std::string config = json_text(config_of(model), 2) + "\n";
-  std::map<std::string, std::string> metadata = notes;
-  metadata[kCompanions] = text_digest(config + tokenizer_file);
-  make_folder(folder);
-  write_file_atomically(folder / "config.json", config, Links::replace);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
-  save_tensors(folder / "model.safetensors", tensors, metadata);
+  save_with_companions(folder, config, tokenizer_file, tensors, notes);
 }
 
 void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file,
@@ -174,10 +168,7 @@ LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused) {
   const auto path = folder / "model.safetensors";
   const auto file = load_tensors(path);
   try {
-    const auto digest = file.metadata.find(kCompanions);
-    if (digest == file.metadata.end() || digest->second != text_digest(text + read_file(folder / "tokenizer.json"))) {
-      throw UsageError("config.json or tokenizer.json beside it is not the one it was written with");
-    }
+    check_companions(file.metadata, folder, text, Companions::required);
     ModernGPT model = build(config, fused, file.tensors);
     fill(*model, file.tensors);
     model->eval();

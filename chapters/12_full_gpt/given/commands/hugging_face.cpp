@@ -79,8 +79,9 @@ std::map<std::string, torch::Tensor> hugging_face_tensors(const fs::path& folder
   if (fs::exists(folder / kWeights)) {
     add_tensors(folder / kWeights, name_of, tensors);
   } else if (fs::exists(folder / kIndex)) {
-    for (const auto& file : shards_of(load_json(folder / kIndex))) add_tensors(folder / file, name_of, tensors);
-    for (const auto& [full_name, file] : load_json(folder / kIndex).at("weight_map").table()) {
+    const JsonEntry index = load_json(folder / kIndex);
+    for (const auto& file : shards_of(index)) add_tensors(folder / file, name_of, tensors);
+    for (const auto& [full_name, file] : index.at("weight_map").table()) {
       const auto name = name_of(full_name);
       if (!name.empty() && tensors.count(name) == 0) {
         throw UsageError(fmt::format("{}: {} has no such tensor", file.place(), file.text()));
@@ -95,6 +96,18 @@ std::map<std::string, torch::Tensor> hugging_face_tensors(const fs::path& folder
                                          : ""));
   }
   return tensors;
+}
+
+void drop_tied_head(std::map<std::string, torch::Tensor>& tensors, const std::string& table,
+                    const std::string& refusal) {
+  const auto head = tensors.find("lm_head.weight"), rows = tensors.find(table);
+  if (head == tensors.end()) return;
+  if (rows == tensors.end()) {
+    tensors[table] = head->second;
+  } else if (!torch::equal(head->second.to(rows->second.scalar_type()), rows->second)) {
+    throw UsageError(refusal);
+  }
+  tensors.erase(head);
 }
 
 }  // namespace verse

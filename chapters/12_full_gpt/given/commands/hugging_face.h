@@ -34,4 +34,11 @@ std::set<std::string> shards_of(const JsonEntry& index);
 std::map<std::string, torch::Tensor> hugging_face_tensors(
     const std::filesystem::path& folder, const std::function<std::string(const std::string&)>& name_of);
 
+/// Leaves out lm_head.weight, for a model whose head is its token table. Where a file has the head alone, it becomes
+/// the table.
+/// @param table the token table's name @param refusal what is said of a head with other values
+/// @throws UsageError that says so
+void drop_tied_head(std::map<std::string, torch::Tensor>& tensors, const std::string& table,
+                    const std::string& refusal);
+
 }  // namespace verse

@@ -20,24 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kLlamaTable = "model.embed_tokens.weight", *kLlamaHead = "lm_head.weight";
-
 /// The name as it is; older files keep rotary frequencies with the weights, which are computed here.
 std::string kept_llama_name(const std::string& name) {
   return name.ends_with(".rotary_emb.inv_freq") ? "" : name;
-}
-
-/// A head that is the token table may be in the file too, or stand for it.
-void tie_head(std::map<std::string, torch::Tensor>& tensors) {
-  const auto head = tensors.find(kLlamaHead), table = tensors.find(kLlamaTable);
-  if (head == tensors.end()) return;
-  if (table == tensors.end()) {
-    tensors[kLlamaTable] = head->second;
-  } else if (!torch::equal(head->second.to(table->second.scalar_type()), table->second)) {
-    throw UsageError(
-        "config.json says tie_word_embeddings, but lm_head.weight is not the token table model.embed_tokens.weight");
-  }
-  tensors.erase(kLlamaHead);
 }
 
 /// What ends a text may stand in a file of its own, which then holds.
@@ -60,7 +45,11 @@ void import_llama(const fs::path& folder, const fs::path& out) {
   read_ends(folder, options);
   try {
     auto tensors = hugging_face_tensors(folder, kept_llama_name);
-    if (options.tie_word_embeddings) tie_head(tensors);
+    if (options.tie_word_embeddings) {
+      drop_tied_head(
+          tensors, "model.embed_tokens.weight",
+          "config.json says tie_word_embeddings, but lm_head.weight is not the token table model.embed_tokens.weight");
+    }
     const NamedTensors in_order(tensors.begin(), tensors.end());
     check_llama_shapes(options, in_order);
     refuse_non_numbers(in_order);
@@ -76,6 +65,26 @@ void import_llama(const fs::path& folder, const fs::path& out) {
   }
 }
 
+/// What either command is told.
+struct ImportRequest {
+  fs::path folder, out;
+};
+
+/// @param what the model that is meant, for messages
+ImportRequest read_import(int argc, char** argv, const std::string& command, const std::string& what,
+                          const std::string& about) {
+  std::optional<fs::path> folder, out;
+  CommandLine line(about, command);
+  line.group("Import");
+  line.option("folder", folder, fmt::format("the {}'s folder", what), "DIR");
+  line.positional("folder");
+  line.option("out", out, "the run's folder, a new one", "RUN");
+  line.parse(argc, argv);
+  if (!folder) throw UsageError(fmt::format("{0} needs the folder of a {1}: {0} DIR --out RUN", command, what));
+  if (!out) throw UsageError(fmt::format("{} needs --out, the folder of the run that it is to make", command));
+  return {*folder, *out};
+}
+
 }  // namespace
 
 void import_model(const fs::path& folder, const fs::path& out) {
@@ -88,19 +97,19 @@ void import_model(const fs::path& folder, const fs::path& out) {
 }
 
 int import_command(int argc, char** argv) {
-  std::optional<fs::path> folder, out;
-  CommandLine line(
+  const ImportRequest request = read_import(
+      argc, argv, "import", "model",
       "Makes a run of a GPT-2, Llama, Mistral or Qwen in Hugging Face's layout: generate lets it speak, train --from "
-      "goes on.",
-      "import");
-  line.group("Import");
-  line.option("folder", folder, "the model's folder", "DIR");
-  line.positional("folder");
-  line.option("out", out, "the run's folder, a new one", "RUN");
-  line.parse(argc, argv);
-  if (!folder) throw UsageError("import needs the folder of a model: import DIR --out RUN");
-  if (!out) throw UsageError("import needs --out, the folder of the run that it is to make");
-  import_model(*folder, *out);
+      "goes on.");
+  import_model(request.folder, request.out);
+  return 0;
+}
+
+int import_gpt2_command(int argc, char** argv) {
+  const ImportRequest request =
+      read_import(argc, argv, "import-gpt2", "GPT-2",
+                  "Makes a run of a GPT-2 in Hugging Face's layout: generate lets it speak, train --from goes on.");
+  import_gpt2(request.folder, request.out);
   return 0;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// `import`: from a model as Hugging Face keeps it to a run folder.
+/// `import` and `import-gpt2`: from a model as Hugging Face keeps it to a run folder.
 
 #include <filesystem>
 
@@ -12,7 +12,8 @@ namespace verse {
 /// @throws UsageError for what is missing or damaged, and for a model that computes in some other way than ours.
 void import_model(const std::filesystem::path& folder, const std::filesystem::path& out);
 
-/// The command. @return the exit status
+/// The commands. @return the exit status
 int import_command(int argc, char** argv);
+int import_gpt2_command(int argc, char** argv);
 
 }  // namespace verse

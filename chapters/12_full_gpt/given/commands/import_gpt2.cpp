@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -17,7 +16,6 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/text.h"
-#include "common/program.h"
 #include "common/safetensors.h"
 
 namespace verse {
@@ -25,9 +23,6 @@ namespace verse {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kTokenTable = "wte.weight";
-constexpr const char* kHead = "lm_head.weight";
 
 /// A tensor's name as our run folders have it: without the model's own name before it.
 std::string plain_name(const std::string& name) {
@@ -40,18 +35,6 @@ std::string kept_name(const std::string& name) {
   static const std::regex mask(R"(h\.\d+\.attn\.(masked_)?bias)");
   const std::string plain = plain_name(name);
   return std::regex_match(plain, mask) ? "" : plain;
-}
-
-/// Our head is the token table, read the other way; one of its own has no place.
-void drop_head(std::map<std::string, torch::Tensor>& tensors) {
-  const auto head = tensors.find(kHead), table = tensors.find(kTokenTable);
-  if (head == tensors.end()) return;
-  if (table == tensors.end()) {
-    tensors[kTokenTable] = head->second;
-  } else if (!torch::equal(head->second.to(table->second.scalar_type()), table->second)) {
-    throw UsageError("lm_head.weight is not the token table wte.weight; a head of its own is not supported");
-  }
-  tensors.erase(kHead);
 }
 
 }  // namespace
@@ -112,7 +95,8 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
 
   try {
     auto tensors = hugging_face_tensors(folder, kept_name);
-    drop_head(tensors);
+    drop_tied_head(tensors, "wte.weight",
+                   "lm_head.weight is not the token table wte.weight; a head of its own is not supported");
     const NamedTensors in_order(tensors.begin(), tensors.end());
     check_gpt2_shapes(options, in_order);
     refuse_non_numbers(in_order);
@@ -131,21 +115,6 @@ void import_gpt2(const fs::path& folder, const fs::path& out) {
         (named ? message : fmt::format("{}: {}", folder.string(), message)) +
         (by_default ? fmt::format(" (it does not say {}, which are GPT-2's)", fmt::join(left_out, ", ")) : ""));
   }
-}
-
-int import_gpt2_command(int argc, char** argv) {
-  std::optional<fs::path> folder, out;
-  CommandLine line("Makes a run of a GPT-2 in Hugging Face's layout: generate lets it speak, train --from goes on.",
-                   "import-gpt2");
-  line.group("Import");
-  line.option("folder", folder, "the GPT-2's folder", "DIR");
-  line.positional("folder");
-  line.option("out", out, "the run's folder, a new one", "RUN");
-  line.parse(argc, argv);
-  if (!folder) throw UsageError("import-gpt2 needs the folder of a GPT-2: import-gpt2 DIR --out RUN");
-  if (!out) throw UsageError("import-gpt2 needs --out, the folder of the run that it is to make");
-  import_gpt2(*folder, *out);
-  return 0;
 }
 
 }  // namespace verse

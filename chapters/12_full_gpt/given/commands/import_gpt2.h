@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// `import-gpt2`: from a GPT-2 as Hugging Face keeps it to a run folder.
+/// From a GPT-2 as Hugging Face keeps it to a run folder.
 
 #include <filesystem>
 #include <string>
@@ -23,8 +23,5 @@ void import_gpt2(const std::filesystem::path& folder, const std::filesystem::pat
 /// @param left_out receives the sizes that are given under no name, so that GPT-2's are meant
 /// @throws UsageError for what chapter 4's GPT does not compute
 GPTOptions read_gpt2_config(const JsonEntry& config, std::vector<std::string>& left_out);
-
-/// The command. @return the exit status
-int import_gpt2_command(int argc, char** argv);
 
 }  // namespace verse

@@ -102,9 +102,8 @@ void Decoder::forget() {
 torch::Tensor Decoder::read(const torch::Tensor& tokens) {
   const c10::InferenceMode no_gradients;
   if (tokens.size(1) == 1 && gpt_ != nullptr) {
-    const std::int64_t context = gpt_->context();
-    if (blocks_.front()->length() >= context)
-      throw UsageError(fmt::format("the context of {} positions is full", context));
+    const std::int64_t room = places_.size(0);
+    if (blocks_.front()->length() >= room) throw UsageError(fmt::format("the context of {} positions is full", room));
     return same_each_time_ ? read_one_as_recorded(tokens) : read_one(tokens);
   }
   ForwardExtras extras;
@@ -144,7 +143,7 @@ torch::Tensor Decoder::read_one(const torch::Tensor& tokens) {
 /// read_one() in a form that is the same each time: attention sees the whole cache, of which a mask hides what is not
 /// there yet, and new keys go to the place that a tensor names.
 void Decoder::work() {
-  const auto seen = (places_ <= place_).view({1, 1, 1, -1});  // [1, 1, 1, context]
+  const auto seen = (places_ <= place_).view({1, 1, 1, -1});  // [1, 1, 1, positions]
   const auto x = gpt_->token_embedding.index_select(0, token_) + gpt_->position_embedding.index_select(0, place_);
   logits_.copy_(through_blocks(x, [&](std::size_t layer, const torch::Tensor& parts) {
     auto keys = blocks_[layer]->keys(), values = blocks_[layer]->values();
