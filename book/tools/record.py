@@ -332,6 +332,8 @@ def main():
         programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play"}
         runs = table.of(arguments.chapters)
         runs += [n for r in runs for n in table.before(r)]
+        compared = {p.name: "solution_12" for p in (table.root / "tests/benchmarks").glob("*.py")} | {"python": "solution_12"}
+        programs = compared | programs
         print(" ".join(sorted({programs.get(p, p) for r in runs if "report" not in r
                                for p in [shlex.split(r["command"])[0].split("/")[-1]]})))
         return 0

@@ -116,8 +116,15 @@ class Results:
         return known[0], getattr(known[0], kind)[short]
 
     def cell(self, name, row, column, chapter):
-        """(run, value) of a recorded table's cell, the row by its first cells: 'rank 8', or 'rank 8, rate 0.01'."""
-        run, table = self.find("tables", name, chapter)
+        """(run, value) of a recorded table's cell, the row by its first cells: 'rank 8', or 'rank 8, rate 0.01'.
+
+        A curve is a table of two columns, named after its axes: validation["240"].nats.
+        """
+        try:
+            run, curve = self.find("curves", name, chapter)
+            table = {"columns": [curve["x"], curve["y"]], "rows": [[f"{x:g}", y] for x, y in curve["points"]]}
+        except Wrong:
+            run, table = self.find("tables", name, chapter)
         if column not in table["columns"]:
             raise Wrong(f"the table {name} has no column {column}: it has {', '.join(table['columns'])}")
         cells = [[str(c) for c in r if c != ""] for r in table["rows"]]

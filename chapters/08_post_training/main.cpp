@@ -249,7 +249,7 @@ int run(int argc, char** argv) {
   for (const auto& kind : all_studies()) {
     if (!request.experiment || (*request.experiment != "all" && *request.experiment != kind.name)) continue;
     StudyOptions options{shared.seed,  request.seeds,       500,   request.kept,
-                         request.part, request.only_report, quick, shared.device.device};
+                         request.part, request.only_report, quick, shared.device.device, plots};
     options.problems = request.problems.value_or(quick ? 8 : options.problems);
     if (quick) options.seeds = std::min<std::int64_t>(options.seeds, 2);
     Study study(kind.name, corpus, options);

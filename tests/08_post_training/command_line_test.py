@@ -43,7 +43,9 @@ class CommandLine(unittest.TestCase):
     def test_experiments_run_and_draw(self):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
             base = os.path.join(folder, "base")
-            done = run("--quick", "--threads", 1, "--experiment", "quality", "--plots", folder, "--save", base)
+            done = run("--quick", "--threads", 1, "--experiment", "tasks", "--save", base)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            done = run("--quick", "--threads", 1, "--experiment", "quality", "--seeds", 1, "--plots", folder)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             self.assertIn("50 % bad", done.stdout.decode())
             self.assertTrue(os.path.getsize(os.path.join(folder, "ch08-quality.svg")) > 0)
@@ -84,7 +86,7 @@ class CommandLine(unittest.TestCase):
                 self.assertIn(title, done.stdout.decode())
             with open(record, encoding="utf-8") as file:
                 tables = json.load(file)["tables"]
-            self.assertLessEqual({"tokens", "said", "quality", "altered", "tasks", "lora_trainings"}, set(tables))
+            self.assertLessEqual({"tokens", "said", "quality_trainings", "altered", "tasks", "lora_trainings"}, set(tables))
             self.assertEqual(tables["altered"]["columns"], ["answer", "share", "share_low", "share_high"])
             self.assertEqual([row[0] for row in tables["altered"]["rows"]], ["follows", "stays right"])
             trained = [row[:3] for row in tables["lora_trainings"]["rows"]]

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """A training beside other work: its time alone, and with one busy process a processor, by how idle threads wait.
 
-usage: tests/benchmarks/busy_machine.py build/gpt TEXT [--steps 60] [--rounds 5] [--threads N] [--out FILE]
+usage: tests/benchmarks/busy_machine.py build/gpt TEXT [--steps 60] [--rounds 5] [--threads N] [--record FILE]
 
 Each round runs every way once, in turns: idle threads wait as libgomp has it by default (GOMP_SPINCOUNT=300000), as our programs
 choose (10,000), or not at all (OMP_WAIT_POLICY=passive); and one thread, which waits for none. Printed are medians of the time that the steps took,
 and how much longer it is beside the busy processes. The machine has to be quiet otherwise.
 """
 import argparse
-import json
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
+
+import recorded
 
 WAYS = {"by libgomp's default": {"GOMP_SPINCOUNT": "300000"}, "as ours choose": {"GOMP_SPINCOUNT": "10000"}, "not at all": {"OMP_WAIT_POLICY": "passive"}}
 
@@ -26,7 +27,7 @@ def main():
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", help="writes the medians as JSON")
+    parser.add_argument("--record", help="writes the medians for the book")
     options = parser.parse_args()
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
 
@@ -57,9 +58,8 @@ def main():
         shown = [f"{statistics.median(one):6.2f} s ({min(one):.2f} to {max(one):.2f})" for one in (times[name, False], times[name, True])]
         print(f"  {name:42} alone {shown[0]}   busy {shown[1]}   {busy / alone:.1f} times")
         rows.append([name, alone, busy, busy / alone])
-    if options.out:
-        with open(options.out, "w", encoding="utf-8") as file:
-            json.dump({"columns": ["way", "alone", "busy", "times"], "rows": rows}, file, indent=1)
+    if options.record:
+        recorded.write(options.record, options.threads, [1], {}, {"ways": (["way", "alone_seconds", "busy_seconds", "speed"], rows)})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast 200 characters are written by the talk's model: ours, Hugging Face's cached generate, and nanoGPT, side by side.
 
-usage: build/interop/venv/bin/python tests/benchmarks/generation_compare.py BUILD_FOLDER [--nanogpt CLONE] [--rounds N] [--characters N]
+usage: build/interop/venv/bin/python tests/benchmarks/generation_compare.py BUILD_FOLDER [--nanogpt CLONE] [--rounds N] [--characters N] [--record FILE]
 
 The Python is the one that `make test-interop` sets up; nanoGPT is a clone of github.com/karpathy/nanoGPT, left out where none is given.
 All have 6 layers, 6 heads, width 384, context 256, 65 tokens, float32 on the CPU, random weights, and begin with one character. What is
@@ -10,7 +10,6 @@ machine does meets all of them; of Hugging Face and nanoGPT the better of one th
 """
 import argparse
 import importlib.util
-import json
 import os
 import re
 import statistics
@@ -21,6 +20,7 @@ import time
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
 
+import recorded
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--nanogpt", metavar="CLONE")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--characters", type=int, default=200)
-    parser.add_argument("--json", metavar="FILE", help="keep the figures here too")
+    parser.add_argument("--record", metavar="FILE", help="writes the figures for the book")
     options = parser.parse_args()
 
     torch.manual_seed(1)
@@ -112,7 +112,7 @@ def main():
                 for times, contender in zip(seconds[name], each):
                     times.append(contender.seconds(options.characters))
 
-    figures = {}
+    rows = []
     print(f"{options.characters} characters, {SHAPE['n_layer']} layers, {SHAPE['n_embd']} wide, float32, CPU with {cores} threads; "
           f"median and range of {options.rounds} rounds")
     ours = statistics.median(seconds["ours"][0])
@@ -120,12 +120,12 @@ def main():
         times = min(each, key=statistics.median)
         median = statistics.median(times)
         threads = getattr(contenders[name][each.index(times)], "threads", None)
-        figures[name] = {"seconds": times, "median": median, "ratio": median / ours}
+        rows.append([name, median, min(times), max(times), median / ours])
         note = "" if threads is None else f"   {median / ours:4.1f} times ours; threads: {threads}"
         print(f"  {name:<22} {median:6.2f} s ({min(times):.2f} to {max(times):.2f})   {options.characters / median:6.1f} a second{note}")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=1)
+    if options.record:
+        scalars = {f"{row[0].split(',')[0].replace(' ', '_').lower()}_share": (row[4], "times as fast") for row in rows[1:]}
+        recorded.write(options.record, cores, [1], scalars, {"contenders": (["who", "seconds", "least_seconds", "most_seconds", "speed"], rows)})
 
 
 if __name__ == "__main__":

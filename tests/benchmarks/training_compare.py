@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times our training step beside nanoGPT's, in turn, on the same text, shape, batch, and threads.
 
-usage: training_compare.py OURS NANOGPT_FOLDER PYTHON TEXT [--rounds 3] [--steps 300] [--threads N] [--preset small]
+usage: training_compare.py OURS NANOGPT_FOLDER PYTHON TEXT [--rounds 3] [--steps 300] [--threads N] [--preset small] [--record FILE]
 
 OURS is build/gpt; PYTHON an interpreter that can import torch, numpy and requests. nanoGPT runs eager, in
 float32. Each round is one run of each; of a run's steps the first 30 are left out, and of the rest the median over
@@ -17,6 +17,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+
+import recorded
 
 SHAPES = {
     "small": {"block_size": 64, "batch_size": 12, "n_layer": 4, "n_head": 4, "n_embd": 128, "dropout": 0.0},
@@ -73,6 +75,7 @@ def main():
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--preset", choices=sorted(SHAPES), default="small")
+    parser.add_argument("--record", help="writes the rounds for the book")
     options = parser.parse_args()
 
     ours, text = os.path.abspath(options.ours), os.path.abspath(options.text)
@@ -80,13 +83,19 @@ def main():
     skip = min(30, options.steps // 30 * 10)  # whole lines of metrics.csv
     if options.steps < skip + 10:
         parser.error(f"--steps {options.steps} is too few: 10 or more")
-    ratios = []
+    rows = []
     for number in range(1, options.rounds + 1):
         theirs = time_nanogpt(options.nanogpt, options.python, options.preset, options.steps, options.threads, skip)
         mine = time_ours(ours, options.preset, text, options.steps, options.threads, skip)
-        ratios.append(mine / theirs)
+        rows.append([number, theirs, mine, mine / theirs])
         print(f"round {number}: nanoGPT {theirs:.1f} ms a step, ours {mine:.1f} ms: {mine / theirs:.3f}", flush=True)
-    print(f"ours takes {statistics.median(ratios):.3f} of nanoGPT's time (median of {len(ratios)} rounds)")
+    ratios = [row[3] for row in rows]
+    print(f"ours takes {statistics.median(ratios):.3f} of nanoGPT's time (median of {len(ratios)} rounds; {min(ratios):.3f} to {max(ratios):.3f})")
+    if options.record:
+        middles = {name: (statistics.median(row[i] for row in rows), "ms") for i, name in ((1, "nanogpt_ms"), (2, "ours_ms"))}
+        shares = {"share": statistics.median(ratios), "least": min(ratios), "most": max(ratios)}
+        recorded.write(options.record, options.threads, [1], middles | {name: (value, "times") for name, value in shares.items()},
+                       {"rounds": (["round", "nanogpt_ms", "ours_ms", "speed"], rows)})
 
 
 if __name__ == "__main__":

@@ -91,38 +91,6 @@ void compare_tokens(Workshop& workshop, const Plots& plots) {
   results().scalar("votes", votes, "answers");
 }
 
-/// Accuracy against the share of bad examples.
-void spoil_data(Workshop& workshop, const Plots& plots) {
-  head("A share of the examples is bad: one step slips, and the rest follows from it", {"greedy", "at temperature 1"});
-  auto& table = table_of_shares("quality", {"damage", "bad"}, {"greedy", "drawn"});
-  Series greedy{"most probable token", {}}, drawn{"drawn at temperature 1", {}};
-  for (const double bad : {0.0, 0.05, 0.2, 0.5}) {
-    auto options = workshop.recipe();
-    options.bad_share = bad;
-    auto model = workshop.tuned(options);
-    const auto best = workshop.measured(model, options.task), some = workshop.measured(model, options.task, 1);
-    row(fmt::format("{:.0f} % bad", 100 * bad), {best.text(), some.text()});
-    add_shares(table, {"one step slips", bad}, {best, some});
-    greedy.points.emplace_back(100 * bad, 100 * best.value());
-    drawn.points.emplace_back(100 * bad, 100 * some.value());
-  }
-  if (plots)
-    plot_lines(*plots / "ch08-quality.svg",
-               {"Sums of two three-digit numbers", "bad examples, %", "right, %", false, false}, {greedy, drawn});
-
-  head("Half of the examples is bad in other ways", {"greedy", "at temperature 1"});
-  for (const auto& [name, damage] : std::vector<std::pair<std::string, Damage>>{
-           {"carries are forgotten", Damage::carry}, {"chain right, answer wrong", Damage::answer}}) {
-    auto options = workshop.recipe();
-    options.bad_share = 0.5;
-    options.damage = damage;
-    auto model = workshop.tuned(options);
-    const auto best = workshop.measured(model, options.task), some = workshop.measured(model, options.task, 1);
-    row(name, {best.text(), some.text()});
-    add_shares(table, {name, options.bad_share}, {best, some});
-  }
-}
-
 /// Does the answer follow the chain? One digit of each generated chain is altered; then the model goes on.
 void alter_chains(Workshop& workshop, const Plots&) {
   const auto chain = workshop.recipe();
@@ -262,7 +230,6 @@ Accuracy Workshop::measured(GPT& model, const TaskOptions& task, double temperat
 const std::vector<Experiment>& all_experiments() {
   static const std::vector<Experiment> experiments = {
       {"tokens", "chain against answer at equal tokens read, and at equal tokens said", compare_tokens},
-      {"quality", "accuracy by the share of bad examples", spoil_data},
       {"altered", "whether the answer follows a chain in which a digit was altered", alter_chains},
       {"tasks", "longer numbers, three numbers, counting letters", vary_tasks},
   };

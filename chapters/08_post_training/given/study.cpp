@@ -178,15 +178,16 @@ Accuracy Study::measured(GPT& model, const ChatVocabulary& vocabulary, const Tas
   return measure(model, vocabulary, problems(task, split), options, random);
 }
 
+std::vector<double> Study::found(const Arm& arm, const std::string& finding) const {
+  std::vector<double> values;
+  if (const auto trainings = found_.find(key_of(arm)); trainings != found_.end())
+    for (const auto& [seed, findings] : trainings->second)
+      if (const auto value = findings.find(finding); value != findings.end()) values.push_back(value->second);
+  return values;
+}
+
 void Study::report(const std::string& title, const std::string& chosen_by, const std::string& against,
                    const std::vector<std::string>& shown_here) {
-  const auto values_of = [&](const Arm& arm, const std::string& finding) {
-    std::vector<double> values;
-    for (const auto& [seed, findings] : found_[key_of(arm)])
-      if (const auto found = findings.find(finding); found != findings.end()) values.push_back(found->second);
-    return values;
-  };
-
   // The setting of each name that does best on the validation problems.
   std::vector<Arm> rows;
   for (const Arm& arm : arms_) {
@@ -194,7 +195,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     const auto same = std::find_if(rows.begin(), rows.end(), [&](const Arm& row) { return row.name == arm.name; });
     if (chosen_by.empty() || same == rows.end()) {
       rows.push_back(arm);
-    } else if (mean_interval(values_of(arm, chosen_by)).mean > mean_interval(values_of(*same, chosen_by)).mean) {
+    } else if (mean_interval(found(arm, chosen_by)).mean > mean_interval(found(*same, chosen_by)).mean) {
       *same = arm;
     }
   }
@@ -220,7 +221,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     std::vector<Recorded> cells = {arm.name, arm.setting, std::ssize(found_[key_of(arm)])};
     fmt::print("  {} ({} trained)\n", key_of(arm), found_[key_of(arm)].size());
     for (const auto& finding : shown_here) {
-      const auto values = values_of(arm, finding);
+      const auto values = found(arm, finding);
       if (values.empty()) {
         cells.insert(cells.end(), 3, NAN);
         continue;
@@ -263,7 +264,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
   auto& sweep = results().table(name_ + "_sweep", {"name", "setting", "trainings", "mean", "least", "most"});
   fmt::print("\nEvery setting, {}: mean, least and most\n", chosen_by);
   for (const Arm& arm : arms_) {
-    const auto values = values_of(arm, chosen_by);
+    const auto values = found(arm, chosen_by);
     if (values.empty()) continue;
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
     const double mean = mean_interval(values).mean;
@@ -275,6 +276,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
 
 const std::vector<StudyKind>& all_studies() {
   static const std::vector<StudyKind> studies = {
+      {"quality", "accuracy by the share of bad examples", study_quality},
       {"controls", "what of the chain it is that helps", study_controls},
       {"preference", "DPO against learning from the chosen responses alone", study_preference},
       {"rewards", "GRPO from an early model, and a reward that can be gamed", study_rewards},

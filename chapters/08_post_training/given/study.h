@@ -45,6 +45,7 @@ struct StudyOptions {
   bool only_report = false;         ///< trains nothing: shows what is kept
   bool quick = false;               ///< everything small
   torch::Device device = torch::kCPU;
+  std::optional<std::filesystem::path> plots;  ///< the folder to draw into, where one is given
 };
 
 /// What the trainings of one seed begin with.
@@ -97,6 +98,9 @@ class Study {
   void report(const std::string& title, const std::string& chosen_by, const std::string& against,
               const std::vector<std::string>& shown);
 
+  /// One finding of an arm's trainings, in the order of their seeds.
+  std::vector<double> found(const Arm& arm, const std::string& finding) const;
+
  private:
   std::optional<Findings> kept(const Arm& arm, std::uint64_t seed);
   std::filesystem::path file_of(const Arm& arm, std::uint64_t seed) const;
@@ -130,6 +134,7 @@ const std::vector<StudyKind>& all_studies();
 void study_lora(Study& study);        ///< adapters of all ranks against all parameters, on a neighbouring task
 void study_preference(Study& study);  ///< DPO, with and without an anchor, against learning from the chosen alone
 void study_controls(Study& study);    ///< what of the chain it is that helps
+void study_quality(Study& study);     ///< what bad examples cost
 void study_rewards(Study& study);     ///< GRPO from an early model, and a reward that a wrong answer can earn
 
 }  // namespace verse

@@ -1,6 +1,7 @@
 #include "12_full_gpt/given/commands/bench.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
@@ -87,6 +88,7 @@ struct Rung {
   std::string name;
   std::function<void()> step;
   std::vector<double> seconds;  ///< of each step
+  double new_pages = 0;         ///< pages of memory that a step asks the system for
   bool keeps_memory = true;
   std::shared_ptr<void> holds;  ///< what the step needs
 };
@@ -212,18 +214,28 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// Pages of memory that the system has mapped for this process so far.
+std::int64_t pages_mapped() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
 /// Takes steps and keeps their times.
 void time_rung(Rung& rung, torch::Device device, std::int64_t rounds) {
   if (rung.keeps_memory) keep_freed_memory();
+  std::int64_t before = 0;
   for (std::int64_t round = -kWarmUpSteps; round < rounds; ++round) {
+    if (round == 0) before = pages_mapped();
     const double seconds = seconds_of(device, rung.step);
     if (round >= 0) rung.seconds.push_back(seconds);
   }
+  rung.new_pages = static_cast<double>(pages_mapped() - before) / static_cast<double>(rounds);
 }
 
 /// The same in a process of its own, in which no other form has found memory and thread pools before: this program,
 /// with the same flags and the number of the form. @throws std::runtime_error where it fails
-double time_apart(int argc, char** argv, std::size_t form) {
+void time_apart(int argc, char** argv, std::size_t form, Rung& rung) {
   std::string command = "/proc/" + std::to_string(::getpid()) + "/exe bench";
   for (int i = 1; i < argc; ++i) {
     std::string quoted;
@@ -235,10 +247,10 @@ double time_apart(int argc, char** argv, std::size_t form) {
   command += fmt::format(" --form {} 2>/dev/null", form);
   std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   double milliseconds = 0;
-  if (pipe == nullptr || std::fscanf(pipe.get(), "%lf", &milliseconds) != 1) {
+  if (pipe == nullptr || std::fscanf(pipe.get(), "%lf %lf", &milliseconds, &rung.new_pages) != 2) {
     throw std::runtime_error(fmt::format("a step in form {} could not be timed", form));
   }
-  return 1e-3 * milliseconds;
+  rung.seconds.push_back(1e-3 * milliseconds);
 }
 
 /// What the command is asked for, beside a recipe.
@@ -258,7 +270,8 @@ int bench_command(int argc, char** argv) {
   line.flag("ladder", request.ladder, "the same step in several forms, from the clear one to the fastest");
   line.option("rounds", request.rounds, {1, 100'000}, "steps timed of each form; their median counts");
   line.option("vocabulary", request.vocabulary, {2, 1'000'000}, "tokens that the model knows");
-  line.option("form", request.form, {0, 100}, "one of the ladder's forms alone: prints its median in ms");
+  line.option("form", request.form, {0, 100},
+              "one of the ladder's forms alone: prints its median in ms, and the new pages of memory a step");
   line.option("plot", request.plot, "draws the ladder as bars", "SVG");
   declare_recipe(line, "small");
   const SharedOptions shared = line.parse(argc, argv);
@@ -279,7 +292,7 @@ int bench_command(int argc, char** argv) {
     const auto& [name, form] = forms[static_cast<std::size_t>(*request.form)];
     Rung rung = make_rung(name, recipe, form, tokens);
     time_rung(rung, device, rounds);
-    fmt::print("{:.6f}\n", 1e3 * median(rung.seconds));
+    fmt::print("{:.6f} {:.1f}\n", 1e3 * median(rung.seconds), rung.new_pages);
     return 0;
   }
 
@@ -289,9 +302,9 @@ int bench_command(int argc, char** argv) {
   std::vector<Rung> rungs;
   if (request.ladder) {
     // In turn, several times over, so that whatever else the machine does falls on all alike.
-    for (const auto& [name, form] : forms) rungs.push_back({name, {}, {}, form.keeps_memory, nullptr});
+    for (const auto& [name, form] : forms) rungs.push_back({name, {}, {}, 0, form.keeps_memory, nullptr});
     for (int pass = 0; pass < kPasses; ++pass) {
-      for (std::size_t i = 0; i < forms.size(); ++i) rungs[i].seconds.push_back(time_apart(argc, argv, i));
+      for (std::size_t i = 0; i < forms.size(); ++i) time_apart(argc, argv, i, rungs[i]);
     }
   } else {
     Form form;
@@ -306,15 +319,17 @@ int bench_command(int argc, char** argv) {
   const double operations = training_operations_per_token(recipe.model.shape()) * tokens_per_step;
   const double first = median(rungs.front().seconds);
   std::vector<std::pair<std::string, double>> bars;
-  auto& table = results().table("ladder", {"form", "ms", "tokens_per_second", "of_product", "speed"});
+  auto& table = results().table("ladder", {"form", "ms", "tokens_per_second", "of_product", "speed", "pages"});
   results().scalar("product", peak, "operations a second");
-  fmt::print("\n{:<34}{:>12}{:>14}{:>18}{:>10}\n", "", "ms a step", "tokens/s", "of that product", "speed");
+  fmt::print("\n{:<34}{:>12}{:>14}{:>18}{:>10}{:>12}\n", "", "ms a step", "tokens/s", "of that product", "speed",
+             "new pages");
   for (const Rung& rung : rungs) {
     const double seconds = median(rung.seconds);
-    fmt::print("{:<34}{:>12.1f}{:>14.0f}{:>16.1f} %{:>9.2f}x\n", rung.name, 1e3 * seconds, tokens_per_step / seconds,
-               100 * operations / seconds / peak, first / seconds);
+    fmt::print("{:<34}{:>12.1f}{:>14.0f}{:>16.1f} %{:>9.2f}x{:>12.0f}\n", rung.name, 1e3 * seconds,
+               tokens_per_step / seconds, 100 * operations / seconds / peak, first / seconds, rung.new_pages);
     bars.emplace_back(rung.name, 1e3 * seconds);
-    table.row({rung.name, 1e3 * seconds, tokens_per_step / seconds, operations / seconds / peak, first / seconds});
+    table.row({rung.name, 1e3 * seconds, tokens_per_step / seconds, operations / seconds / peak, first / seconds,
+               rung.new_pages});
     results().scalar(fmt::format("ms_{}", table.rows.size()), 1e3 * seconds, "ms");
     results().scalar(fmt::format("speed_{}", table.rows.size()), first / seconds, "times as fast");
   }
