@@ -88,7 +88,7 @@ TEST(SeveralRanks, TrainAsOne) {
   Team nobody_else;
   for (const auto& [rows, parts] : std::vector<std::pair<std::int64_t, std::int64_t>>{{6, 1}, {7, 1}, {11, 2}}) {
     const Outcome expected = train_steps(nobody_else, rows, parts, {});
-    for (const std::string sync : {"overlapped", "after", "ring"}) {
+    for (const std::string sync : {"overlapped", "reducer", "after", "ring"}) {
       for (const int size : {2, 3}) {
         std::vector<Outcome> outcomes(static_cast<std::size_t>(size));
         run_good_team(size, [&, rows = rows, parts = parts](Team& team) {

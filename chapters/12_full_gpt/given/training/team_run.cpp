@@ -37,8 +37,9 @@ void TeamRequest::declare(CommandLine& line) {
   line.group("Several processes (started by torchrun, mpirun, srun, or with WORLD_SIZE and RANK)");
   line.option("patience", patience, {1, kLongest}, "seconds that a process waits for one that is silent");
   line.choice(
-      "sync", sync, {"overlapped", "after", "ring"},
-      "when gradients are averaged: while backward goes on, after it, or after it by the ring of exercise 12.8");
+      "sync", sync, {"overlapped", "reducer", "after", "ring"},
+      "how gradients are averaged: while backward goes on, the same by c10d's Reducer, after it, or after it by the "
+      "ring of exercise 12.8");
   line.choice("sums", sums, {"fp32", "bf16"}, "numbers in which gradients travel; bf16 is half the bytes");
 }
 
