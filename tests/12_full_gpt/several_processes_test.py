@@ -155,6 +155,32 @@ class SeveralProcesses(unittest.TestCase):
             self.assertGreater(apart, 0)
             self.assertLess(apart, 0.02)
 
+    def test_a_shared_out_optimizer(self):
+        """Bit for bit the same weights and moments, and the state is as good for any number of processes."""
+        whole, shared = self.place("whole"), self.place("shared")
+        more = ["--shard-optimizer"]
+        self.good(start(2, self.arguments(whole)))
+        self.good(start(2, self.arguments(shared) + more))
+        for prefix in ("model.", "optimizer."):
+            self.assertEqual(tensors(whole, prefix), tensors(shared, prefix))
+        going_on = ["--resume", "--threads", "1", "--steps", "60"]
+        self.good(start(3, ["--out", whole] + going_on))
+        self.good(start(3, ["--out", shared] + going_on + more))
+        for prefix in ("model.", "optimizer."):
+            self.assertEqual(tensors(whole, prefix), tensors(shared, prefix))
+        alone("--out", shared, "--resume", "--steps", 70)
+
+    def test_a_shared_out_optimizer_is_saved_when_interrupted(self):
+        whole, stopped, more = self.place("whole"), self.place("stopped"), ["--shard-optimizer"]
+        self.good(start(2, self.arguments(whole, 300)))
+        processes = start(2, self.arguments(stopped, 300) + more)
+        self.wait_for_steps(stopped, processes)
+        processes[1].send_signal(signal.SIGINT)
+        self.assertLessEqual({status for status, _, _ in end(processes)}, {0, 130})
+        self.good(start(2, ["--out", stopped, "--resume", "--threads", "1"] + more))
+        for prefix in ("model.", "optimizer."):
+            self.assertEqual(tensors(whole, prefix), tensors(stopped, prefix))
+
     def test_rank_0_alone_speaks(self):
         ended = end(start(2, self.arguments(self.place())))
         self.assertIn("2 processes", ended[0][1])

@@ -18,10 +18,11 @@
 
 namespace verse {
 
-/// When and how gradients are averaged.
+/// How several processes share the work: when and how gradients are averaged, and who keeps the optimizer's moments.
 struct TeamOptions {
   std::string sync = "overlapped";  ///< overlapped, reducer (the same by c10d), after, or ring (exercise 12.8's)
   SumPrecision sums = SumPrecision::as_they_are;
+  bool shard_optimizer = false;  ///< each rank keeps a part of the moments: see ShardedOptimizer
 };
 
 /// A rank's neighbours in a team's ring: what average_around() works on.
