@@ -329,7 +329,7 @@ def main():
     arguments = parser.parse_args()
     table = Table(arguments.root)
     if arguments.what == "targets":
-        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play"}
+        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play", "hosts_demo.py": "solution_12 draw_recorded"}
         runs = table.of(arguments.chapters)
         runs += [n for r in runs for n in table.before(r)]
         compared = {p.name: "solution_12" for p in (table.root / "tests/benchmarks").glob("*.py")} | {"python": "solution_12"}

@@ -74,16 +74,18 @@ def alone(*arguments):
     assert done.returncode == 0, done.stderr.decode()
 
 
-def weights(folder):
+def tensors(folder, prefix):
+    """What a run's state has under names that begin so, as bytes."""
     with open(os.path.join(folder, "state.safetensors"), "rb") as file:
         data = file.read()
     (length,) = struct.unpack("<Q", data[:8])
     body = data[8 + length:]
-    found = {}
-    for name, entry in json.loads(data[8:8 + length]).items():
-        if name.startswith("model."):
-            found[name] = array.array("f", body[slice(*entry["data_offsets"])])
-    return found
+    return {name: body[slice(*entry["data_offsets"])] for name, entry in json.loads(data[8:8 + length]).items()
+            if name.startswith(prefix)}
+
+
+def weights(folder):
+    return {name: array.array("f", data) for name, data in tensors(folder, "model.").items()}
 
 
 def distance(one, other):
@@ -127,7 +129,7 @@ class SeveralProcesses(unittest.TestCase):
     # --- The same as one ----------------------------------------------------------------------------------------------
 
     def test_as_one_process_with_the_same_batch(self):
-        for size, more in ((2, []), (3, ["--sync", "after"]), (3, ["--sync", "ring"])):
+        for size, more in ((2, []), (3, ["--sync", "reducer"]), (3, ["--sync", "after"]), (3, ["--sync", "ring"])):
             out = self.place(f"{size}{''.join(more)}")
             self.good(start(size, self.arguments(out) + more))
             apart = distance(self.single, out)
@@ -136,17 +138,48 @@ class SeveralProcesses(unittest.TestCase):
 
     def test_parts_of_a_batch(self):
         more = ["--accumulate", "2", "--batch-size", "8"]
-        one, two = self.place("one"), self.place("two")
+        one = self.place("one")
         alone(*self.arguments(one), *more)
-        self.good(start(2, self.arguments(two) + more))
-        self.assertLess(distance(one, two), NEAR)
+        for sync in ("overlapped", "reducer"):
+            two = self.place(sync)
+            self.good(start(2, self.arguments(two) + more + ["--sync", sync]))
+            self.assertLess(distance(one, two), NEAR)
 
     def test_sums_in_bfloat16_are_near(self):
-        out = self.place()
-        self.good(start(2, self.arguments(out) + ["--sums", "bf16"]))
-        apart = distance(self.single, out)
-        self.assertGreater(apart, 0)
-        self.assertLess(apart, 0.02)
+        exact = self.place("exact")
+        self.good(start(2, self.arguments(exact)))
+        for sync in ("overlapped", "reducer"):
+            out = self.place(sync)
+            self.good(start(2, self.arguments(out) + ["--sums", "bf16", "--sync", sync]))
+            apart = distance(exact, out)
+            self.assertGreater(apart, 0)
+            self.assertLess(apart, 0.02)
+
+    def test_a_shared_out_optimizer(self):
+        """Bit for bit the same weights and moments, and the state is as good for any number of processes."""
+        whole, shared = self.place("whole"), self.place("shared")
+        more = ["--shard-optimizer"]
+        self.good(start(2, self.arguments(whole)))
+        self.good(start(2, self.arguments(shared) + more))
+        for prefix in ("model.", "optimizer."):
+            self.assertEqual(tensors(whole, prefix), tensors(shared, prefix))
+        going_on = ["--resume", "--threads", "1", "--steps", "60"]
+        self.good(start(3, ["--out", whole] + going_on))
+        self.good(start(3, ["--out", shared] + going_on + more))
+        for prefix in ("model.", "optimizer."):
+            self.assertEqual(tensors(whole, prefix), tensors(shared, prefix))
+        alone("--out", shared, "--resume", "--steps", 70)
+
+    def test_a_shared_out_optimizer_is_saved_when_interrupted(self):
+        whole, stopped, more = self.place("whole"), self.place("stopped"), ["--shard-optimizer"]
+        self.good(start(2, self.arguments(whole, 300)))
+        processes = start(2, self.arguments(stopped, 300) + more)
+        self.wait_for_steps(stopped, processes)
+        processes[1].send_signal(signal.SIGINT)
+        self.assertLessEqual({status for status, _, _ in end(processes)}, {0, 130})
+        self.good(start(2, ["--out", stopped, "--resume", "--threads", "1"] + more))
+        for prefix in ("model.", "optimizer."):
+            self.assertEqual(tensors(whole, prefix), tensors(stopped, prefix))
 
     def test_rank_0_alone_speaks(self):
         ended = end(start(2, self.arguments(self.place())))
@@ -216,6 +249,21 @@ class SeveralProcesses(unittest.TestCase):
             self.assertLessEqual(distance(whole, out), 0 if size == 3 else 0.02)
         print(f"{hit} of {kills} killed while the others trained; these ended within {slowest:.1f} s", file=sys.stderr)
         self.assertGreater(hit, kills // 2, "a test that kills nobody in time tests nothing")
+
+    def test_killed_while_the_reducer_averages(self):
+        """There it is c10d that waits, in the midst of a backward pass."""
+        out = self.place()
+        processes = start(3, self.arguments(out, 100_000) + ["--sync", "reducer"])
+        self.wait_for_steps(out, processes)
+        processes[1].kill()
+        ended = end(processes, GRACE)
+        for rank in (0, 2):
+            status, _, error = ended[rank]
+            self.assertEqual(status, 1, error)
+            said = complaints(error)
+            self.assertEqual(len(said), 1, error)
+            self.assertIn("rank 1", said[0].split(": ", 2)[2])
+            self.assertIn("--resume", said[0])
 
     def test_silent_ranks_are_waited_for_no_longer_than_said(self):
         for victim in (0, 1):

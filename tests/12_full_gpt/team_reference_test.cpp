@@ -10,6 +10,7 @@
 #include "12_full_gpt/data_parallel.h"
 #include "12_full_gpt/given/cpu/fast_dropout.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
+#include "12_full_gpt/given/training/sharded_optimizer.h"
 #include "12_full_gpt/given/training/team_gradients.h"
 #include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/training_step.h"
@@ -28,6 +29,7 @@ const torch::Tensor& text() {
 struct Outcome {
   std::vector<torch::Tensor> parameters;
   double loss = 0;  ///< of the last step
+  ShardedOptimizer::State optimizer;
 };
 
 GPT small_model() {
@@ -61,7 +63,9 @@ Outcome train_steps(Team& team, std::int64_t rows, std::int64_t parts, const Tea
     auto parameters = model->parameters();
     for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].copy_(first_weights()[i]);
   }
-  const auto optimizer = make_adamw(model->parameters(), {});
+  const auto make = [](std::vector<torch::Tensor> mine) { return make_adamw(std::move(mine), {}); };
+  const auto optimizer = options.shard_optimizer ? std::make_unique<ShardedOptimizer>(team, model->parameters(), make)
+                                                 : make(model->parameters());
   StepSettings settings;
   settings.batch_size = rows;
   settings.context = 8;
@@ -72,6 +76,8 @@ Outcome train_steps(Team& team, std::int64_t rows, std::int64_t parts, const Tea
   Outcome outcome;
   for (int number = 0; number < 20; ++number) outcome.loss = step.take(number, 1e-2).loss.item<double>();
   for (const auto& parameter : model->parameters()) outcome.parameters.push_back(parameter.detach().clone());
+  outcome.optimizer = optimizer->state();
+  if (auto* sharded = dynamic_cast<ShardedOptimizer*>(optimizer.get())) sharded->gather(outcome.optimizer);
   return outcome;
 }
 
@@ -88,7 +94,7 @@ TEST(SeveralRanks, TrainAsOne) {
   Team nobody_else;
   for (const auto& [rows, parts] : std::vector<std::pair<std::int64_t, std::int64_t>>{{6, 1}, {7, 1}, {11, 2}}) {
     const Outcome expected = train_steps(nobody_else, rows, parts, {});
-    for (const std::string sync : {"overlapped", "after", "ring"}) {
+    for (const std::string sync : {"overlapped", "reducer", "after", "ring"}) {
       for (const int size : {2, 3}) {
         std::vector<Outcome> outcomes(static_cast<std::size_t>(size));
         run_good_team(size, [&, rows = rows, parts = parts](Team& team) {
@@ -104,6 +110,66 @@ TEST(SeveralRanks, TrainAsOne) {
       }
     }
   }
+}
+
+/// Whether two states have the same names and, bit for bit, the same numbers.
+void expect_same(const ShardedOptimizer::State& one, const ShardedOptimizer::State& other) {
+  ASSERT_EQ(one.size(), other.size());
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].first, other[i].first);
+    EXPECT_TRUE(torch::equal(one[i].second, other[i].second)) << one[i].first;
+  }
+}
+
+TEST(SeveralRanks, ShareOutTheOptimizer) {
+  torch::set_num_threads(1);
+  for (const int size : {2, 3}) {
+    Outcome whole, shared;
+    run_good_team(size, [&](Team& team) {
+      TeamOptions options;
+      const Outcome by_whole = train_steps(team, 7, 1, options);
+      options.shard_optimizer = true;
+      const Outcome by_shares = train_steps(team, 7, 1, options);
+      EXPECT_EQ(apart(by_whole, by_shares), 0) << "rank " << team.rank() << " of " << size;
+      if (!team.leads()) return;
+      whole = by_whole;
+      shared = by_shares;
+    });
+    expect_same(whole.optimizer, shared.optimizer);
+
+    // What one team has kept, another of another size goes on with.
+    run_good_team(size + 1, [&](Team& team) {
+      const auto make = [](std::vector<torch::Tensor> mine) { return make_adamw(std::move(mine), {}); };
+      ShardedOptimizer optimizer(team, shared.parameters, make);
+      if (team.leads()) optimizer.set_state(shared.optimizer);
+      optimizer.hand_out();
+      auto state = optimizer.state();
+      std::int64_t elsewhere = 0;
+      for (const auto& [name, tensor] : state) elsewhere += tensor.abs().max().item<double>() == 0 ? 1 : 0;
+      EXPECT_GT(elsewhere, 0) << "rank " << team.rank() << " has it all";
+      optimizer.gather(state);
+      if (team.leads()) expect_same(state, shared.optimizer);
+      std::int64_t numbers = 0;
+      for (const auto& parameter : shared.parameters) numbers += 2 * parameter.numel();
+      EXPECT_EQ(team.sum(static_cast<double>(optimizer.numbers_kept())), static_cast<double>(numbers));
+      EXPECT_LT(optimizer.numbers_kept(), numbers * 2 / (size + 1));
+    });
+  }
+}
+
+TEST(SeveralRanks, ShareOutEvenlyAndToFewerThanThereAre) {
+  std::vector<torch::Tensor> parameters;
+  for (const std::int64_t numbers : {3, 10, 4, 7}) parameters.push_back(torch::zeros({numbers}));
+  EXPECT_EQ(share_out_parameters(parameters, 2), (std::vector<int>{0, 0, 1, 1}));
+  EXPECT_EQ(share_out_parameters(parameters, 1), (std::vector<int>{0, 0, 0, 0}));
+  EXPECT_EQ(share_out_parameters(parameters, 6), (std::vector<int>{3, 0, 2, 1}));
+  run_good_team(3, [](Team& team) {
+    const auto only = torch::ones({2, 2}).requires_grad_();
+    ShardedOptimizer optimizer(team, {only}, [](auto mine) { return make_adamw(std::move(mine), {}); });
+    only.mutable_grad() = torch::ones({2, 2});
+    optimizer.step(0.5);
+    EXPECT_LT(only.max().item<double>(), 0.6) << "rank " << team.rank() << " keeps nothing, and has what rank 0 moved";
+  });
 }
 
 TEST(SeveralRanks, EvaluateAsOne) {

@@ -26,6 +26,7 @@ import sys
 import time
 
 from machine import Clocks, Machine, Report, last_line, losses, number, unlike
+from team import check_team
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHAPTERS = ("02", "03", "04", "05", "07", "11", "12")
@@ -309,7 +310,7 @@ def check_processor(machine, report):
 
 
 SECTIONS = {"tests": "the reference's tests with their tensors on the GPU", "kernels": "own kernels", "recorded": "a recorded step is the step", "resume": "resume",
-            "memory": "out of memory", "train": "train --preset shakespeare", "speedrun": "train --preset speedrun", "ladder": "the ladder",
+            "team": "several processes", "memory": "out of memory", "train": "train --preset shakespeare", "speedrun": "train --preset speedrun", "ladder": "the ladder",
             "steps": "a step in four forms", "generate": "generation", "nanogpt": "nanoGPT"}
 
 
@@ -349,6 +350,8 @@ def main():
                 checks.append(lambda: check_recorded(machine, report))
             if "resume" in wanted:
                 checks.append(lambda: check_resume(machine, report, True))
+            if "team" in wanted:
+                checks.append(lambda: check_team(machine, report, True))
             # What is timed comes one by one, in the order of its worth, each with the seconds that it may need.
             timings = [("train", time_training, 90), ("ladder", time_ladder, 70), ("generate", time_generation, 40), ("nanogpt", time_nanogpt, 120),
                        ("steps", time_steps, 50), ("speedrun", time_speedrun, 15), ("memory", check_out_of_memory, 60)]
@@ -357,6 +360,8 @@ def main():
             checks = [lambda chapter=chapter: run_tests(machine, report, chapter, False) for chapter in CHAPTERS if "tests" in wanted]
             if "resume" in wanted:
                 checks.append(lambda: check_resume(machine, report, False))
+            if "team" in wanted:
+                checks.append(lambda: check_team(machine, report, False))
             checks.append(lambda: check_processor(machine, report))
         with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(4, (os.cpu_count() or 1) // 2))) as pool:
             for check in [pool.submit(check) for check in checks]:

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -19,10 +20,20 @@ namespace verse {
 namespace {
 
 struct ScaleRequest {
-  double compute_ms = 0, gigabits = 1, latency_us = 50, hidden = 2.0 / 3;
-  std::int64_t parameters = 10'770'816, bits = 32, most = 1024;
+  double compute_ms = 0, gigabits = 1, latency_us = 50, hidden = 2.0 / 3, sum_ms = 0;
+  std::int64_t parameters = 10'770'816, bits = 32, most = 1024, sum_among = 2;
   std::optional<std::filesystem::path> plot;
 };
+
+/// What the cables must have carried where a sum was measured.
+void fit_bandwidth(const ScaleRequest& request, Cluster& cluster) {
+  try {
+    cluster.bandwidth = fitted_bandwidth(1e-3 * request.sum_ms, cluster.bytes, cluster.latency, request.sum_among);
+  } catch (const std::invalid_argument&) {
+    throw UsageError(fmt::format("--sum-ms {:g} is less than the messages of a sum among {} take, {:g} us each",
+                                 request.sum_ms, request.sum_among, request.latency_us));
+  }
+}
 
 }  // namespace
 
@@ -37,17 +48,25 @@ int scale_command(int argc, char** argv) {
   line.option("parameters", request.parameters, {1, 1'000'000'000'000'000}, "of the model");
   line.option("bits", request.bits, {1, 64}, "of a gradient as it is sent");
   line.option("gigabits", request.gigabits, {1e-6, 1e9}, "a second that a process sends while it receives as much");
+  line.option("sum-ms", request.sum_ms, {1e-6, 1e9},
+              "milliseconds that a sum took where it was measured: the gigabits are fitted to it");
+  line.option("sum-among", request.sum_among, {2, 1'000'000}, "processes that summed there");
   line.option("latency-us", request.latency_us, {0, 1e9}, "microseconds until a message arrives, however short");
   line.option("hidden", request.hidden, {0, 1}, "share of a step beside which sums can go on");
   line.option("most", request.most, {2, 1'000'000}, "processes at most");
   line.option("plot", request.plot, "draws the efficiency", "SVG");
   line.parse(argc, argv);
   if (!line.given("step-ms")) throw UsageError("--step-ms is needed: what `bench` finds for one process, for example");
+  if (line.given("sum-ms") && line.given("gigabits")) {
+    throw UsageError("--sum-ms finds out how many --gigabits there were: give one of them");
+  }
 
-  const Cluster cluster{1e-3 * request.compute_ms, static_cast<double>(request.parameters * request.bits) / 8,
-                        1e9 * request.gigabits / 8, 1e-6 * request.latency_us, request.hidden};
-  fmt::print("{} parameters, {:.1f} MB a sum; {:g} Gbit/s, {:g} us a message; {:g} ms of computing\n\n",
-             with_commas(request.parameters), 1e-6 * cluster.bytes, request.gigabits, request.latency_us,
+  Cluster cluster{1e-3 * request.compute_ms, static_cast<double>(request.parameters * request.bits) / 8,
+                  1e9 * request.gigabits / 8, 1e-6 * request.latency_us, request.hidden};
+  if (line.given("sum-ms")) fit_bandwidth(request, cluster);
+  results().scalar("gigabits", cluster.bandwidth * 8 / 1e9, "Gbit/s");
+  fmt::print("{} parameters, {:.1f} MB a sum; {:.4g} Gbit/s, {:g} us a message; {:g} ms of computing\n\n",
+             with_commas(request.parameters), 1e-6 * cluster.bytes, cluster.bandwidth * 8 / 1e9, request.latency_us,
              request.compute_ms);
   fmt::print("{:>10}{:>14}{:>14}{:>12}{:>14}{:>12}\n", "processes", "ring, ms", "step, ms", "efficient", "tree, ms",
              "efficient");
@@ -67,8 +86,8 @@ int scale_command(int argc, char** argv) {
   }
   if (request.plot) {
     plot_lines(*request.plot,
-               {fmt::format("{:g} ms of computing, {:.0f} MB to sum, {:g} Gbit/s", request.compute_ms,
-                            1e-6 * cluster.bytes, request.gigabits),
+               {fmt::format("{:g} ms of computing, {:.0f} MB to sum, {:.4g} Gbit/s", request.compute_ms,
+                            1e-6 * cluster.bytes, cluster.bandwidth * 8 / 1e9),
                 "processes", "% of N times one process", true, false},
                {{"in a ring", rings}, {"halving and doubling", trees}});
   }

@@ -44,6 +44,10 @@ void TeamRing::receive(torch::Tensor x) {
 
 GradientAverage::GradientAverage(Team& team, std::vector<torch::Tensor> parameters, const TeamOptions& options)
     : team_(team), parameters_(std::move(parameters)), options_(options) {
+  if (options_.sync == "reducer") {
+    reducer_ = std::make_unique<TeamReducer>(team_, parameters_, kBucketBytes, options_.sums);
+    return;
+  }
   make_buckets();
   if (options_.sync == "overlapped") {
     for (std::size_t i = 0; i < parameters_.size(); ++i) watch(i);
@@ -80,6 +84,7 @@ void GradientAverage::watch(std::size_t parameter) {
 }
 
 void GradientAverage::begin(std::int64_t passes) {
+  passes_expected_ = passes;
   passes_left_.assign(parameters_.size(), passes);
   for (Bucket& bucket : buckets_) bucket.missing = bucket.members.size();
   started_ = 0;
@@ -99,6 +104,15 @@ void GradientAverage::finish() {
   for (Bucket& bucket : buckets_) take_back(bucket);
 }
 //! [buckets]
+
+/// c10d's reducer does nothing in a pass that it does not expect; so it gets to know the last one alone.
+void GradientAverage::expect_backward() {
+  if (--passes_expected_ == 0 && reducer_) reducer_->expect_backward();
+}
+
+void GradientAverage::run(const std::function<void()>& passes) {
+  reducer_ ? reducer_->watch(passes) : passes();
+}
 
 /// Lays a bucket's gradients side by side, each already divided, and begins to sum them.
 void GradientAverage::start(Bucket& bucket) {

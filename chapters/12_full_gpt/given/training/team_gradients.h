@@ -6,19 +6,23 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "12_full_gpt/data_parallel.h"
 #include "common/team.h"
+#include "common/team_reducer.h"
 
 namespace verse {
 
-/// When and how gradients are averaged.
+/// How several processes share the work: when and how gradients are averaged, and who keeps the optimizer's moments.
 struct TeamOptions {
-  std::string sync = "overlapped";  ///< overlapped, after, or ring (exercise 12.8's)
+  std::string sync = "overlapped";  ///< overlapped, reducer (the same by c10d), after, or ring (exercise 12.8's)
   SumPrecision sums = SumPrecision::as_they_are;
+  bool shard_optimizer = false;  ///< each rank keeps a part of the moments: see ShardedOptimizer
 };
 
 /// A rank's neighbours in a team's ring: what average_around() works on.
@@ -36,7 +40,7 @@ class TeamRing : public Ring {
   std::unique_ptr<Team::Pending> pending_;
 };
 
-/// Averages the gradients of a step: begin(), backward passes, finish().
+/// Averages the gradients of a step: begin(), backward passes by run(), each announced by expect_backward(); finish().
 ///
 /// A gradient is ready long before the backward pass ends: that of the last block first. So the parameters are put
 /// into buckets, from the last to the first, and a bucket's sum begins when the last of its gradients is there, while
@@ -50,6 +54,10 @@ class GradientAverage {
 
   /// @param passes backward passes whose gradients are added up before they are averaged
   void begin(std::int64_t passes);
+  /// To be called in each pass, between forward and backward.
+  void expect_backward();
+  /// Runs the passes. @throws TeamError
+  void run(const std::function<void()>& passes);
   /// The parameters' gradients are then the mean over all ranks, the same everywhere.
   void finish();
 
@@ -73,10 +81,12 @@ class GradientAverage {
   std::vector<Bucket> buckets_;
   std::vector<std::size_t> bucket_of_;
   std::vector<std::int64_t> passes_left_;
+  std::int64_t passes_expected_ = 0;
   std::size_t started_ = 0;  ///< buckets; they begin in one order, the same on all ranks
   bool open_ = false;
   /// What autograd calls for each parameter, and which of those calls is ours.
   std::vector<std::pair<std::shared_ptr<torch::autograd::Node>, std::uintptr_t>> hooks_;
+  std::unique_ptr<TeamReducer> reducer_;  ///< where c10d does all of this
 };
 
 }  // namespace verse

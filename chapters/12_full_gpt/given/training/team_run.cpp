@@ -6,9 +6,12 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "12_full_gpt/data_parallel.h"
 #include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/training/sharded_optimizer.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/results.h"
@@ -30,6 +33,18 @@ torch::Device device_of(const DeviceChoice& choice, const Place& place) {
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(place.local_rank)};
 }
 
+/// Remembers nothing.
+class NoOptimizer : public Optimizer {
+ public:
+  void step(double) override {}
+  const std::vector<torch::Tensor>& parameters() const override { return parameters_; }
+  std::vector<std::pair<std::string, torch::Tensor>> state() const override { return {}; }
+  void set_state(const std::vector<std::pair<std::string, torch::Tensor>>&) override {}
+
+ private:
+  std::vector<torch::Tensor> parameters_;
+};
+
 }  // namespace
 
 void TeamRequest::declare(CommandLine& line) {
@@ -37,14 +52,16 @@ void TeamRequest::declare(CommandLine& line) {
   line.group("Several processes (started by torchrun, mpirun, srun, or with WORLD_SIZE and RANK)");
   line.option("patience", patience, {1, kLongest}, "seconds that a process waits for one that is silent");
   line.choice(
-      "sync", sync, {"overlapped", "after", "ring"},
-      "when gradients are averaged: while backward goes on, after it, or after it by the ring of exercise 12.8");
+      "sync", sync, {"overlapped", "reducer", "after", "ring"},
+      "how gradients are averaged: while backward goes on, the same by c10d's Reducer, after it, or after it by the "
+      "ring of exercise 12.8");
   line.choice("sums", sums, {"fp32", "bf16"}, "numbers in which gradients travel; bf16 is half the bytes");
+  line.flag("shard-optimizer", shard_optimizer, "each process keeps a part of AdamW's moments, and no other has it");
 }
 
 TeamOptions TeamRequest::options() const {
   if (sums == "bf16" && sync == "ring") throw UsageError("--sync ring sends what there is: --sums bf16 is not for it");
-  return {sync, sums == "bf16" ? SumPrecision::bfloat16 : SumPrecision::as_they_are};
+  return {sync, sums == "bf16" ? SumPrecision::bfloat16 : SumPrecision::as_they_are, shard_optimizer};
 }
 
 int with_team(const TeamRequest& request, bool resume, bool threads_given, const DeviceChoice& device,
@@ -67,7 +84,10 @@ int with_team(const TeamRequest& request, bool resume, bool threads_given, const
     Team team(place, patience, device_of(device, place));
     if (!team.leads()) record_nothing();
     try {
-      team.agree_on({{"--resume", resume ? "given" : "not given"}, {"--sync", request.sync}, {"--sums", request.sums}});
+      team.agree_on({{"--resume", resume ? "given" : "not given"},
+                     {"--sync", request.sync},
+                     {"--sums", request.sums},
+                     {"--shard-optimizer", request.shard_optimizer ? "given" : "not given"}});
       work(team, has_state);
       return 0;
     } catch (const Interrupted&) {
@@ -108,12 +128,17 @@ void agree_on_run(Team& team, const RunIdentity& identity) {
 
 void share_state(Team& team, LanguageModelImpl& model, Optimizer& optimizer, Random& random, RunProgress& progress) {
   if (team.alone()) return;
-  auto state = collect_training_state(model, optimizer, random);
+  // A part of the moments for each does not travel with what all have alike.
+  auto* const sharded = dynamic_cast<ShardedOptimizer*>(&optimizer);
+  NoOptimizer none;
+  Optimizer& alike = sharded != nullptr ? static_cast<Optimizer&>(none) : optimizer;
+  auto state = collect_training_state(model, alike, random);
   for (auto& [name, tensor] : state) {
     tensor = tensor.contiguous();
     team.broadcast(tensor);
   }
-  restore_training_state(state, model, optimizer, random);
+  restore_training_state(state, model, alike, random);
+  if (sharded != nullptr) sharded->hand_out();
   progress = described_run(team.broadcast(describe_run(RunIdentity(), progress))).progress;
 }
 

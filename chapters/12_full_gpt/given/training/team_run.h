@@ -20,6 +20,7 @@ namespace verse {
 struct TeamRequest {
   double patience = 60;  ///< seconds
   std::string sync = "overlapped", sums = "fp32";
+  bool shard_optimizer = false;
 
   void declare(CommandLine& line);
 
@@ -38,7 +39,7 @@ int with_team(const TeamRequest& request, bool resume, bool threads_given, const
 /// rows than there are ranks
 void agree_on_run(Team& team, const RunIdentity& identity);
 
-/// All ranks go on from rank 0's state: weights, optimizer, chance, progress.
+/// All ranks go on from rank 0's state: weights, optimizer (of a ShardedOptimizer, each its part), chance, progress.
 void share_state(Team& team, LanguageModelImpl& model, Optimizer& optimizer, Random& random, RunProgress& progress);
 
 /// Chapter 5's evaluate() with the windows shared out among the ranks; the same number for all of them.

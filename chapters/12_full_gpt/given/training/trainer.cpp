@@ -16,6 +16,7 @@
 #include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/large_text.h"
+#include "12_full_gpt/given/training/sharded_optimizer.h"
 #include "12_full_gpt/given/training/team_run.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
@@ -92,7 +93,15 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
   }
   model_->to(device_);
   if (auto* modern = dynamic_cast<ModernGPTImpl*>(model_.get())) {
+    if (team_options_.shard_optimizer) {
+      throw UsageError(
+          fmt::format("--shard-optimizer is for AdamW; preset {} is trained by Muon too", recipe().preset));
+    }
     optimizer_ = modern_optimizer(*modern, recipe().adamw, make_adamw);
+  } else if (team_options_.shard_optimizer && !team_.alone()) {
+    optimizer_ = std::make_unique<ShardedOptimizer>(
+        team_, model_->parameters(),
+        [this](std::vector<torch::Tensor> mine) { return make_adamw(std::move(mine), recipe().adamw); });
   } else {
     optimizer_ = make_adamw(model_->parameters(), recipe().adamw);
   }
@@ -108,10 +117,8 @@ void Training::take_weights(LanguageModelImpl& model) {
 }
 
 void Training::begin(const std::filesystem::path& path) {
-  if (team_.leads()) {
-    folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
-    save_state();
-  }
+  if (team_.leads()) folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
+  save_state();
   share_state(team_, *model_, *optimizer_, random_, progress_);
 }
 
@@ -133,10 +140,15 @@ void Training::run() {
   step_began_ = Clock::now();
   row_loss_ = torch::full({}, progress_.row_loss, torch::dtype(torch::kFloat64).device(device_));
   take_steps();
+  const bool stops = asked_to_stop_ && progress_.step < recipe().schedule.steps && !reached_goal();
+  if (stops) {
+    progress_.seconds += seconds_since(step_began_);
+    save_state();
+  }
   team_.part();
   if (bar_) bar_->finish();
   bar_.reset();
-  if (asked_to_stop_ && progress_.step < recipe().schedule.steps && !reached_goal()) stop();
+  if (stops) stop();
 }
 
 void Training::refuse_short_text() const {
@@ -263,8 +275,8 @@ void Training::evaluate_and_save(Metrics row) {
       save_any_model(folder_->path(), *model_, tokenizer_file_, model_notes(identity_, progress_.step));
     }
   }
+  save_state();
   if (team_.leads()) {
-    save_state();
     report(row, best);
     bar_->go_on();
   }
@@ -272,15 +284,18 @@ void Training::evaluate_and_save(Metrics row) {
 }
 
 void Training::save_state() {
-  RunState state{identity_, progress_, collect_training_state(*model_, *optimizer_, random_)};
+  auto* const sharded = dynamic_cast<ShardedOptimizer*>(optimizer_.get());
+  NamedTensors tensors;
+  if (team_.leads()) tensors = collect_training_state(*model_, *optimizer_, random_);
+  if (sharded != nullptr) sharded->gather(tensors, "optimizer.");
+  if (!team_.leads()) return;
+  RunState state{identity_, progress_, std::move(tensors)};
   if (row_loss_.defined()) state.progress.row_loss = row_loss_.item<double>();
   folder_->save_state(state);
 }
 
 void Training::stop() {
-  progress_.seconds += seconds_since(step_began_);
   if (!team_.leads()) throw Interrupted("rank 0 has saved");
-  save_state();
   draw();
   throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
                                 progress_.step, recipe().schedule.steps, shell_quoted(program_invocation_name),

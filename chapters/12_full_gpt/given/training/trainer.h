@@ -86,12 +86,13 @@ class Training {
   /// Measures the validation loss, keeps the model if it is the best so far, and saves the state last of all.
   void evaluate_and_save(Metrics row = {});
 
+  /// Rank 0 does; all of a team call it, as they may keep parts of what is to be saved.
   void save_state();
 
   /// One line an evaluation, and one more where training has entered a new stage.
   void report(const Metrics& row, bool best);
 
-  /// Saves what there is and says how to go on.
+  /// Says how to go on; what there is has been saved.
   [[noreturn]] void stop();
 
   /// loss.svg. A run without its picture is still a run: where it cannot be drawn, a note says why.

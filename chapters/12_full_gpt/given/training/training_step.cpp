@@ -234,9 +234,12 @@ torch::Tensor TrainingStep::take_part(const std::vector<torch::Tensor>& parts) {
   std::size_t part = 0;
   const auto loss_of = [&](const Batch& batch) {
     const PartOfBatch here(first_rows[part++], batch.inputs.size(0));
-    return scaled_loss(batch) * weight;
+    const auto loss = scaled_loss(batch) * weight;
+    average_->expect_backward();
+    return loss;
   };
-  const auto loss = accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16);
+  torch::Tensor loss;
+  average_->run([&] { loss = accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16); });
   average_->finish();
 
   // The loss goes the same way, and beside it whether anybody has been asked to stop: so all stop after one step.
