@@ -73,7 +73,7 @@ help:
 	@echo "  make readmes           write each chapter's README.md from its chapter.md"
 	@echo "  make results-N         run what chapter N's numbers come from, and record what it finds (make results: every chapter)"
 	@echo "  make results-check     name the recorded numbers whose code has changed since"
-	@echo "  make figures           draw the book's pictures again, from what the recorded runs found"
+	@echo "  make figures           draw the book's pictures again, from what the recorded runs found; train its last page's model"
 	@echo "  make epub              the book as build/book/chapter-and-verse.epub (needs pandoc)"
 	@echo "  make bench             benchmarks"
 	@echo "  make hosts-demo        train on several hosts, made of network namespaces (root)"
@@ -265,7 +265,7 @@ results-%: configure
 	@$(RECORD) run $*
 
 figures: configure
-	@$(call build_targets,draw_recorded)
+	@$(call build_targets,draw_recorded gpt)
 	@book/figures/draw
 
 bench: build

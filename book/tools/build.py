@@ -23,7 +23,7 @@ import search
 from course import ROOT, Course, Errors
 from markup import Page, Reader
 from results import Results, hand_typed, printed_by_hand
-from render import Book, anchor_of, esc, term_anchor
+from render import MODEL, Book, anchor_of, esc, term_anchor
 
 KATEX = Path("/usr/share/javascript/katex")
 LUNR = Path("/usr/share/javascript/lunr/lunr.min.js")
@@ -33,7 +33,8 @@ FONTS = [("/usr/share/fonts-sil-charis/woff2", ["CharisSIL-Regular.woff2", "Char
                                               "InterDisplay-Bold.otf"]),
          ("/usr/share/fonts/truetype/jetbrains-mono", ["JetBrainsMono-Regular.ttf", "JetBrainsMono-Italic.ttf",
                                                        "JetBrainsMono-Bold.ttf"])]
-EXTRA = ["how-this-project-works", "teaching", "figures-the-talk-got-wrong", "glossary", "bibliography", "authors"]
+EXTRA = ["how-this-project-works", "teaching", "figures-the-talk-got-wrong", "glossary", "bibliography", "a-model-that-writes",
+         "authors"]
 LIMIT = 16 * 2**20
 
 
@@ -357,7 +358,7 @@ class Build:
             marks = shown.get(path, {})
             for number, text in enumerate(source.lines, 1):
                 notes = "".join(f'<a class="shown-in" href="{url}">{title}</a>' for url, title in marks.get(number, {}).items())
-                rows.append(f'<span class="row" id="l{number}" data-n="{number}">{self.book.coloured(coloured.get(number), text)}'
+                rows.append(f'<span class="row" id="l{number}">{self.book.coloured(coloured.get(number), text)}'
                             f"{notes}\n</span>")
             name = source.page.removesuffix(".html")
             head = (f'<header class="opening"><p class="eyebrow">Source</p><h1 class="file-title">{esc(path)}</h1>'
@@ -395,6 +396,10 @@ class Build:
         for name in ("book.css", "book.js", "interactive.js"):
             shutil.copy(self.root / "book/theme" / name, self.out / name)
         shutil.copy(LUNR, self.out / "lunr.min.js")
+        model = self.root / "book" / MODEL
+        if model.exists():
+            (self.out / MODEL).parent.mkdir()
+            shutil.copy(model, self.out / MODEL)
         (self.out / "interactive.js").write_text(
             interactive.data_script(self.root) + (self.root / "book/theme/interactive.js").read_text(encoding="utf-8"),
             encoding="utf-8")

@@ -15,7 +15,7 @@ UNRECORDED = ('† <a href="numbers.html#unrecorded">Measured before results wer
               "record.")
 TOKEN = re.compile(r"zq(\d+)zq")
 INLINE = ("cite", "term", "see", "given", "result", "compute", "unrecorded")
-ALONE = ("lede", "listing", "exercise", "prediction", "interactive", "margin", "beside", "contents", "art",
+ALONE = ("lede", "listing", "exercise", "prediction", "interactive", "margin", "beside", "contents", "art", "model",
          "parts", "start", "entry", "source")
 BLOCKS = ("note", "warning", "question", "talk", "columns", "figure", "show", "wrong", "output", "results", "unrecorded")
 BREAKS = re.compile(r"\s*(?:`{3,}|~{3,}|#{1,6}\s|@(?!(?:" + "|".join(INLINE) + r")\{)\w)")

@@ -11,6 +11,7 @@ import pictures
 from doxy import inner_html
 from markup import TOKEN
 
+MODEL = "model/gpt.html"  # of the book's last page, in book/ and among the pages
 HINTS = ("A nudge", "The shape of the answer", "Nearly the answer")
 
 
@@ -243,7 +244,8 @@ class Book:
             return esc(text)
         inner = inner_html(div).replace("\u00a0", " ").replace("&#160;", " ")
         inner = re.sub(r'<a (?:class="(code[^"]*)" )?href="([^"]*)"[^>]*>', self._code_link, inner)
-        inner = inner.replace("</a>", "</a>")
+        inner = re.sub(r"<a>((?:(?!</?a[ >]).)*)</a>", r"\1", inner)  # a link that leads nowhere here
+        inner = re.sub(r'<span class="\w+"></span>', "", inner)
         plain = html.unescape(re.sub(r"<[^>]+>", "", inner))
         if plain.rstrip() != text.rstrip():
             lead = len(plain) - len(plain.lstrip(" ")) - (len(text) - len(text.lstrip(" ")))
@@ -518,6 +520,12 @@ class Book:
         piece.data["page"].interactive = True
         self.figure_number += 1
         return interactive.still(name, self.figure_number)
+
+    def _model(self, piece):
+        """A page of `gpt page`, within this one."""
+        title = "A trained model, to be written with"
+        return (f'<figure class="model"><iframe src="{MODEL}" title="{title}"></iframe>'
+                f'<figcaption><a href="{MODEL}">The same by itself</a></figcaption></figure>')
 
     def _art(self, piece):
         svg = (self.course.root / "book/theme/front.svg").read_text(encoding="utf-8")

@@ -86,8 +86,9 @@ void show_forms(Workshop& workshop) {
 }
 
 /// Part 3: the table, and what the last model writes where the base wrote a play.
+/// @param out where the last model is written to, if anywhere
 void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch::Tensor& validation,
-                const SharedOptions& shared, const Plots& plots) {
+                const SharedOptions& shared, const Plots& plots, const std::optional<std::filesystem::path>& out) {
   const auto& recipe = workshop.recipe();
   auto answering = recipe;
   answering.form = Form::answer;
@@ -103,6 +104,7 @@ void show_table(Workshop& workshop, const Reinforcing& reinforcing, const torch:
   fmt::print(stderr, "rewarding right answers\n");
   lines.push_back({"chain of thought, GRPO", workshop.tuned(recipe)});
   const auto rewards = reinforce(lines.back().model, workshop.vocabulary(), reinforcing);
+  if (out) save_model(*out, *lines.back().model, tokenizer_text(workshop.vocabulary()));
 
   fmt::print("\n{} sums that none of them has seen, right in % with 95 % intervals; tokens said; loss on the text\n",
              workshop.problems(recipe.task).size());
@@ -167,7 +169,7 @@ std::string study_names() {
 
 /// What the program is asked for.
 struct Request {
-  std::optional<std::filesystem::path> run, save, plots;
+  std::optional<std::filesystem::path> run, save, out, plots;
   std::optional<std::int64_t> base_steps, steps, rewarded_steps, problems;
   std::optional<double> learning_rate;
   std::optional<std::string> experiment, part;
@@ -206,6 +208,7 @@ int run(int argc, char** argv) {
   CommandLine line("Teaches a base model to answer, and measures what each way of teaching is worth.");
   line.option("run", request.run, "a folder with a trained base; without it a small one is trained", "RUN");
   line.folder("save", request.save, "a folder to keep the base in that is trained here");
+  line.folder("out", request.out, "a folder for the last model, the one that was rewarded: `gpt chat` asks it");
   line.option("base-steps", request.base_steps, {1, kMostSteps}, "training steps of that base");
   line.option("steps", request.steps, {1, kMostSteps}, "steps of each fine-tuning");
   line.option("learning-rate", request.learning_rate, {0, 1}, "of each fine-tuning, at its peak");
@@ -246,6 +249,9 @@ int run(int argc, char** argv) {
   }
 
   const auto corpus = load_corpus(shared.data);
+  // Whether the model can be written, too.
+  if (request.out && request.experiment) throw UsageError("--out keeps a model of the table, not of an --experiment");
+  if (request.out && !request.run) tokenizer_text(ChatVocabulary(Tokenizer::from_text(corpus.text)));
   for (const auto& kind : all_studies()) {
     if (!request.experiment || (*request.experiment != "all" && *request.experiment != kind.name)) continue;
     StudyOptions options{shared.seed,  request.seeds,       500,   request.kept,
@@ -261,6 +267,7 @@ int run(int argc, char** argv) {
   const auto validation = text.narrow(0, 0, std::min(text.size(0), kTextToMeasure)).to(shared.device.device);
   recipe.row_length = std::min(recipe.row_length, base.model->options.context);
   Workshop workshop(std::move(base), recipe, problems, shared.seed);
+  if (request.out) tokenizer_text(workshop.vocabulary());
   if (request.experiment) {
     for (const auto& experiment : all_experiments())
       if (*request.experiment == "all" || *request.experiment == experiment.name) experiment.run(workshop, plots);
@@ -268,7 +275,7 @@ int run(int argc, char** argv) {
   }
   show_growing(workshop, validation);
   show_forms(workshop);
-  show_table(workshop, reinforcing, validation, shared, plots);
+  show_table(workshop, reinforcing, validation, shared, plots, request.out);
   return 0;
 }
 

@@ -40,6 +40,32 @@ class CommandLine(unittest.TestCase):
         marks = text[text.index(question):].splitlines()[1]
         self.assertEqual(len(marks) - len(marks.lstrip()), len(question))
 
+    def test_the_last_model_can_be_kept(self):
+        with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
+            out = os.path.join(folder, "run")
+            done = run("--quick", "--threads", 1, "--out", out)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            with open(os.path.join(out, "config.json"), encoding="utf-8") as file:
+                rows = json.load(file)["vocab_size"]
+            with open(os.path.join(out, "tokenizer.json"), encoding="utf-8") as file:
+                tokenizer = json.load(file)
+            vocabulary, added = tokenizer["model"]["vocab"], {each["content"]: each["id"] for each in tokenizer["added_tokens"]}
+            self.assertEqual(sorted([*vocabulary.values(), *added.values()]), list(range(rows)))
+            self.assertEqual(list(added), ["<user>", "<assistant>", "<think>", "</think>", "<end>", "<filler>"])
+            self.assertLess(vocabulary["\u010a"], vocabulary["\u0120"])  # line end and space, by their letters
+            self.assertLess(vocabulary["z"], vocabulary["0"])  # the play's own characters stay before those that came
+
+            # An alphabet that such a file cannot hold is told before anything is trained.
+            text = os.path.join(folder, "text.txt")
+            with open(text, "w", encoding="utf-8") as file:
+                file.write("ANNA:\nthe caf\u00e9 is open\n\n" * 200)
+            other = os.path.join(folder, "other")
+            for arguments, word in ((["--data", text], "\u00e9"), (["--experiment", "quality"], "--experiment")):
+                done = run("--quick", "--threads", 1, "--out", other, *arguments)
+                error = done.stderr.decode()
+                self.assertEqual((done.returncode, error.count("\n")), (2, 1), error)
+                self.assertIn(word, error)
+
     def test_experiments_run_and_draw(self):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
             base = os.path.join(folder, "base")

@@ -1,7 +1,7 @@
 // Tests of the page's modules one by one. page_test.py runs them by node, page_browser.py in a browser, where all modules share a scope.
 
 import {Random} from "../../chapters/12_full_gpt/given/page/random.mjs";
-import {decodeBytes, decodeNumbers, halfToNumber} from "../../chapters/12_full_gpt/given/page/stored.mjs";
+import {decodeBytes, decodeNumbers, decodeRows, halfToNumber} from "../../chapters/12_full_gpt/given/page/stored.mjs";
 import {draw, greedy, keepTopK, keepTopP, mostProbable, temperatureProbabilities} from "../../chapters/12_full_gpt/given/page/sampling.mjs";
 import {TextStream, cutIntoWords, makeCodec} from "../../chapters/12_full_gpt/given/page/codec.mjs";
 import {Model, erf, layerNorm, product} from "../../chapters/12_full_gpt/given/page/model.mjs";
@@ -80,6 +80,10 @@ export function moduleProblems() {
   same("halves", [0x3c00, 0xc000, 0x0001, 0x7bff, 0x3555, 0x8000].map(halfToNumber), [1, -2, 2 ** -24, 65504, 0.333251953125, -0]);
   same("not finite", [halfToNumber(0x7c00), halfToNumber(0xfc00), Number.isNaN(halfToNumber(0x7e00))], [Infinity, -Infinity, true]);
   same("numbers", decodeNumbers("!!!!", 1, "fp16"), [0]);
+  // Scales 0.5 and 3, then 1, -127 and 127, -2; and the scale 0.1 with 3 and -127 (computed in Python).
+  same("rows", decodeRows("!!Sg2!!!@\\I#.mC!", 2, 2), [0.5, -63.5, 381, -6]);
+  same("products as float32 rounds them", decodeRows("#HRL=$p$", 1, 2), [Math.fround(3 * Math.fround(0.1)), Math.fround(-127 * Math.fround(0.1))]);
+  refused("rows too short", () => decodeRows("#HRL=$", 1, 2), "not complete");
 
   // Sampling, on numbers that can be counted by hand.
   near("softmax", temperatureProbabilities([0, Math.log(3)], 1), [0.25, 0.75], 1e-15);

@@ -36,25 +36,60 @@ def read_file(*parts):
         return file.read()
 
 
-def rewrite(folder, tokenizer=None, halved=False, last=None):
-    """Gives a run another tokenizer, or weights that float16 holds, in the way of the program that wrote it."""
+def floats(numbers):
+    """Numbers as float32 holds them, the nearest each."""
+    return struct.unpack(f"<{len(numbers)}f", struct.pack(f"<{len(numbers)}f", *numbers))
+
+
+def halved(name, numbers, sizes):
+    """Numbers as float16 holds them."""
+    return struct.unpack(f"<{len(numbers)}e", struct.pack(f"<{len(numbers)}e", *numbers))
+
+
+def in_bytes(name, numbers, sizes):
+    """The rows of a matrix as int8 holds them: each the nearest whole number of 127ths of its row's largest, in float32."""
+    if len(sizes) < 2:
+        return numbers
+    columns = sizes[-1]
+    rows = [numbers[at:at + columns] for at in range(0, len(numbers), columns)]
+    if ".c_" in name:  # GPT-2's files hold the matrices of the projections the other way
+        rows = list(zip(*rows))
+    made = []
+    for row in rows:
+        (scale,) = floats([max(map(abs, row)) / 127])
+        made.append(floats([round(x) * scale for x in floats([x / (scale or 1) for x in row])]))
+    if ".c_" in name:
+        made = zip(*made)
+    return [x for row in made for x in row]
+
+
+def rewrite(folder, tokenizer=None, rounding=None, last=None):
+    """Gives a run another tokenizer, or weights that a page's precision holds, in the way of the program that wrote it.
+
+    rounding: a function of a tensor's name, numbers and sizes; last: the number that takes the place of the last weight
+    """
     if tokenizer is not None:
         with open(os.path.join(folder, "tokenizer.json"), "w", encoding="utf-8") as file:
             json.dump(tokenizer, file, ensure_ascii=False)
     data = read_file(folder, "model.safetensors")
     (length,) = struct.unpack("<Q", data[:8])
-    header, body = json.loads(data[8:8 + length]), data[8 + length:]
-    if halved:
-        count = len(body) // 4
-        body = struct.pack(f"<{count}f", *struct.unpack(f"<{count}e", struct.pack(f"<{count}e", *struct.unpack(f"<{count}f", body))))
+    header, body = json.loads(data[8:8 + length]), bytearray(data[8 + length:])
+    for name, entry in header.items() if rounding else ():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            count = (end - begin) // 4
+            struct.pack_into(f"<{count}f", body, begin, *rounding(name, struct.unpack(f"<{count}f", body[begin:end]), entry["shape"]))
     if last is not None:
-        body = body[:-4] + struct.pack("<f", last)
+        body[-4:] = struct.pack("<f", last)
     header["__metadata__"].pop("verse.digest", None)  # files without one are taken as they are
     header["__metadata__"]["verse.companions"] = text_digest(read_file(folder, "config.json") + read_file(folder, "tokenizer.json"))
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(os.path.join(folder, "model.safetensors"), "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + body)
+
+
+ROUNDINGS = {"fp16": halved, "int8": in_bytes}  # by --precision
 
 
 def byte_pairs(most):

@@ -6,6 +6,7 @@ usage: page_test.py PROGRAM [unittest arguments]
 page_browser.py opens the same pages in a browser.
 """
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -73,10 +74,13 @@ class Page(unittest.TestCase):
             self.compare(name, run_folder, self.page(run_folder, "--precision", "fp32"))
 
     @unittest.skipUnless(NODE, "node is not installed")
-    def test_float16_writes_what_its_weights_write(self):
-        rounded = shutil.copytree(self.runs["modern, byte pairs"], self.place("rounded"))
-        page_runs.rewrite(rounded, halved=True)
-        self.compare("float16", rounded, self.page(self.runs["modern, byte pairs"]))
+    @unittest.skipUnless(NODE, "node is not installed")
+    def test_rounded_weights_write_what_generate_writes_with_them(self):
+        for precision, rounding in page_runs.ROUNDINGS.items():
+            for name in ("gpt2", "modern, byte pairs"):
+                rounded = shutil.copytree(self.runs[name], self.place(precision + name))
+                page_runs.rewrite(rounded, rounding=rounding)
+                self.compare(f"{name}, {precision}", rounded, self.page(self.runs[name], "--precision", precision))
 
     def test_a_page_holds_no_way_out_and_no_tag_of_the_run(self):
         run_folder = shutil.copytree(self.runs["gpt2"], self.place("run"))
@@ -94,7 +98,7 @@ class Page(unittest.TestCase):
     def test_the_size_of_a_page(self):
         # The program's share of a page, and what text makes of bytes, are the same for every model.
         sizes, weights = {}, {}
-        for precision, width in (("fp16", 2), ("fp32", 4)):
+        for precision, width in (("fp16", 2), ("fp32", 4), ("int8", 1)):
             page = page_runs.read_file(self.page(self.runs["gpt2"], "--precision", precision)).decode()
             parts = page.split("<script type=\"text/plain\"")[1:]
             sizes[precision] = len(page.encode())
@@ -102,21 +106,24 @@ class Page(unittest.TestCase):
             text, _, _ = page.partition("id=\"description\">")[2].partition("</script>")
             count = 0
             for tensor in json.loads(text)["tensors"]:
-                product = 1
-                for size in tensor["sizes"]:
-                    product *= size
-                count += product
-            self.assertLess(weights[precision], 1.24 * width * count)
-        around = sizes["fp16"] - weights["fp16"]
-        # 0.8 million parameters, the smallest preset, with two bytes each.
-        self.assertLess(1.231 * 1_600_000 + around, 1.3 * 1_600_000)
+                *rows, columns = tensor["sizes"]
+                rows = math.prod(rows) if rows else 0
+                if precision != "int8":
+                    count += width * math.prod(tensor["sizes"])
+                else:
+                    count += rows * (4 + columns) if rows else 4 * columns
+            self.assertLess(weights[precision], 1.24 * count)
+        for precision, width in (("fp16", 2), ("int8", 1)):
+            around = sizes[precision] - weights[precision]
+            # 0.8 million parameters, the smallest preset.
+            self.assertLess(1.231 * width * 800_000 + around, 1.3 * width * 800_000, precision)
 
     def test_mistakes_in_use(self):
         run_folder, out = self.runs["gpt2"], self.place("page.html")
         self.refused([], "--run")
         self.refused(["--run", run_folder], "--out")
         self.refused(["--run", self.place("nothing"), "--out", out], "is not a folder")
-        self.refused(["--run", run_folder, "--out", out, "--precision", "int8"], "--precision", "fp16", "int8")
+        self.refused(["--run", run_folder, "--out", out, "--precision", "int4"], "--precision", "fp16", "int8", "int4")
         self.refused(["--run", run_folder, "--out", self.folder], "is a folder")
         self.refused(["--run", run_folder, "--out", os.path.join(self.folder, "no", "page.html")], "there is no folder")
         self.assertFalse(os.path.exists(out))

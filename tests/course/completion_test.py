@@ -46,6 +46,8 @@ class Completion(unittest.TestCase):
         if not (self.build / "gpt").exists():
             self.skipTest("build/gpt is not built")
         self.assertEqual(self.complete("gpt", "gen"), ["generate"])
+        self.assertEqual(self.complete("gpt", "ch"), ["chat"])
+        self.assertIn("--system", self.complete("gpt", "chat", "--sy"))
         self.assertIn("--resume", self.complete("gpt", "train", "--res"))
         self.assertIn("--top-k", self.complete("gpt", "generate", "--top"))
         self.assertEqual(self.complete("gpt", "train", "--preset", "sm"), ["small"])

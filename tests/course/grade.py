@@ -85,6 +85,7 @@ class Pack:
     def __init__(self, path, known):
         self.path = path
         self.name = printable(path.name.removesuffix(".pack.json"))
+        self.learner = ""  # as the pack says, which anybody may have written
         self.files = {}
         if path.is_dir():
             for name in known:
@@ -99,7 +100,7 @@ class Pack:
         if not isinstance(pack, dict) or pack.get("pack") != 1 or not isinstance(pack.get("files"), dict):
             raise BadPack("it is no pack as `make handin` writes it")
         if isinstance(pack.get("learner"), str):
-            self.name = printable(pack["learner"]) or self.name
+            self.learner = printable(pack["learner"])
         for name, text in pack["files"].items():
             if name not in known:
                 continue
@@ -275,7 +276,7 @@ def grade_chapter(box, course, pack, chapter, seconds):
     import tomllib
     manifest = tomllib.loads((course.root / "chapters" / course.folders[chapter] / "exercises.toml").read_text())
     core = {exercise["id"]: exercise.get("core", True) for exercise in manifest["exercise"]}
-    row = {"pack": pack.name, "chapter": chapter, "core": 0, "core_of": sum(core.values()), "further": 0,
+    row = {"pack": pack.name, "learner": pack.learner, "chapter": chapter, "core": 0, "core_of": sum(core.values()), "further": 0,
            "further_of": len(core) - sum(core.values()), "as_reference": 0, "not_passed": "", "note": ""}
     for name in course.files_of(chapter):
         reference = bodies((course.root / name.replace("chapters/", "solutions/", 1)).read_text())
@@ -305,17 +306,22 @@ def write_table(rows, file):
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(file.name + ".partial")
     with open(partial, "w", newline="") as stream:
-        table = csv.DictWriter(stream, ["pack", "chapter", "core", "core_of", "further", "further_of", "as_reference", "not_passed", "note"])
+        table = csv.DictWriter(stream, ["pack", "learner", "chapter", "core", "core_of", "further", "further_of", "as_reference", "not_passed", "note"])
         table.writeheader()
         table.writerows(rows)
     os.replace(partial, file)
+
+
+def shown_name(pack, learner):
+    """The pack's file or folder, and the learner that it names where that is somebody else."""
+    return pack if learner in ("", pack) else f"{pack} (says {learner})"
 
 
 def show(row):
     further = f", {row['further']} of {row['further_of']} further" if row["further_of"] else ""
     reference = f", {row['as_reference']} as the reference has it" if row["as_reference"] else ""
     note = f"  {row['note']}" if row["note"] else ""
-    print(f"{row['pack'][:30]:30}  chapter {row['chapter']:>2}  {row['core']} of {row['core_of']}{further}{reference}{note}", flush=True)
+    print(f"{shown_name(row['pack'], row['learner']):30}  chapter {row['chapter']:>2}  {row['core']} of {row['core_of']}{further}{reference}{note}", flush=True)
 
 
 def main():
@@ -362,8 +368,8 @@ def main():
             continue
         begun = [n for n in wanted if any(pack.files.get(name, course.known[name]) != course.known[name] for name in course.files_of(n))]
         if not begun:
-            rows.append({"pack": pack.name, "note": "nothing is begun in these chapters"})
-            print(f"{pack.name[:30]:30}  {rows[-1]['note']}", flush=True)
+            rows.append({"pack": pack.name, "learner": pack.learner, "note": "nothing is begun in these chapters"})
+            print(f"{shown_name(pack.name, pack.learner):30}  {rows[-1]['note']}", flush=True)
         for chapter in begun:
             rows.append(grade_chapter(box, course, pack, chapter, seconds))
             show(rows[-1])

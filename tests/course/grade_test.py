@@ -96,8 +96,8 @@ class Grading(unittest.TestCase):
     def probes(self):
         return PROBES.replace("OUTSIDE", str(self.outside)).replace("PORT", str(self.listener.getsockname()[1]))
 
-    def pack(self, name, text):
-        (self.packs / f"{name}.pack.json").write_text(json.dumps({"pack": 1, "learner": name, "files": {FILE: text}}))
+    def pack(self, name, text, learner=None):
+        (self.packs / f"{name}.pack.json").write_text(json.dumps({"pack": 1, "learner": learner or name, "files": {FILE: text}}))
 
     def grade(self, *arguments, places=None):
         out = self.folder / "grades.csv"
@@ -141,7 +141,7 @@ class Grading(unittest.TestCase):
     def test_three_packs_one_of_them_hostile(self):
         self.need_sandbox()
         self.pack("Ada", SOLUTION)
-        self.pack("Mallory", self.hostile())
+        self.pack("Mallory", self.hostile(), learner="Ada\x1b[2J")  # a name is what the pack says; the file's is the teacher's
         self.pack("Zoe", with_bodies({"0.1": "  return {};\n"}))
         done, rows = self.grade()
         print(done.stdout)
@@ -151,6 +151,9 @@ class Grading(unittest.TestCase):
         self.assertEqual(int(rows["Zoe"]["core"]), int(rows["Zoe"]["core_of"]) - 1, rows)
         self.assertTrue(rows["Zoe"]["not_passed"].startswith("0.1 "), rows)
         self.assertLess(int(rows["Mallory"]["core"]), int(rows["Mallory"]["core_of"]))
+        self.assertEqual((rows["Mallory"]["learner"], rows["Ada"]["learner"]), ("Ada [2J", "Ada"))
+        self.assertRegex(done.stdout, r"(?m)^Mallory \(says Ada \[2J\) +chapter  0 ")
+        self.assertRegex(done.stdout, r"(?m)^Ada +chapter  0 ")
         self.expect_nothing_touched(done.stdout + done.stderr + str(rows))
 
     def test_namespaces_hold_the_hostile_one_too(self):
@@ -238,6 +241,8 @@ class Grading(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
             self.assertIn(says, done.stderr)
+        with mock.patch.object(sandbox.shutil, "which", lambda name: None):  # neither bubblewrap nor unshare
+            self.assertEqual(sandbox.choose(None, False), "no sandbox can be had here (bwrap is not installed; unshare is not installed)")
         done, _ = self.grade(places=["/nowhere"])
         self.assertEqual((done.returncode, done.stderr), (2, "verse: /nowhere is not there\n"))
 

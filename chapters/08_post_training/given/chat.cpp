@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/base/shown.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -49,6 +52,45 @@ std::string ChatVocabulary::decode(const std::vector<std::int64_t>& tokens) cons
     text += added < 0 ? base_.decode({token}) : added_.at(static_cast<std::size_t>(added));
   }
   return text;
+}
+
+std::string tokenizer_text(const ChatVocabulary& vocabulary) {
+  // Bytes have letters in such a file: visible ones themselves, the space and those before it are moved up.
+  Json numbers = Json::object();
+  const auto add = [&numbers](char32_t character, std::int64_t token) {
+    if (character >= 127) {
+      throw UsageError(fmt::format("a model to chat with has an alphabet of ASCII, and this one's has \"{}\"",
+                                   one_line(encode_utf8(character), 1)));
+    }
+    numbers[encode_utf8(character > ' ' ? character : character + 0x100)] = token;
+  };
+  std::int64_t token = 0;
+  for (const char32_t character : vocabulary.base().vocabulary()) add(character, token++);
+  Json special = Json::array();
+  for (const std::string& name : vocabulary.added_names()) {
+    if (name.size() == 1) {
+      add(static_cast<unsigned char>(name[0]), token++);
+      continue;
+    }
+    special.push_back({{"id", token++},
+                       {"content", name},
+                       {"single_word", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
+                       {"normalized", false},
+                       {"special", true}});
+  }
+  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  const Json file = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", special},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", bytes},
+                     {"post_processor", nullptr},
+                     {"decoder", bytes},
+                     {"model", {{"type", "BPE"}, {"vocab", numbers}, {"merges", Json::array()}}}};
+  return json_text(file, 2) + "\n";
 }
 
 }  // namespace verse

@@ -52,4 +52,9 @@ class ChatVocabulary {
   SpecialTokens special_;
 };
 
+/// What tokenizer.json says of such a vocabulary: one of byte pairs that joins none, as the last chapter's program and
+/// Hugging Face's read it. There a text may name the special tokens.
+/// @throws UsageError for an alphabet with a character outside ASCII, which is more than one byte
+std::string tokenizer_text(const ChatVocabulary& vocabulary);
+
 }  // namespace verse

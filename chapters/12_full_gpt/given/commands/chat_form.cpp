@@ -1,7 +1,6 @@
 #include "12_full_gpt/given/commands/chat_form.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "common/base/error.h"
@@ -10,14 +9,24 @@ namespace verse {
 
 namespace {
 
-/// Marks around a message: who speaks stands between the first two, and the last one ends it.
-struct ChatForm {
-  const char *opens, *closes, *between, *ends, *after;
-};
-
-constexpr std::array<ChatForm, 2> kForms{{
-    {"<|im_start|>", "", "\n", "<|im_end|>", "\n"},
-    {"<|start_header_id|>", "<|end_header_id|>", "\n\n", "<|eot_id|>", ""},
+constexpr std::array<ChatForm, 3> kForms{{
+    {{"<|im_start|>", "<|im_end|>", ""},
+     "<|im_start|>system\n",
+     "<|im_start|>user\n",
+     "<|im_start|>assistant\n",
+     "<|im_end|>\n",
+     "<|im_end|>",
+     "\n",
+     false},
+    {{"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+     "<|start_header_id|>system<|end_header_id|>\n\n",
+     "<|start_header_id|>user<|end_header_id|>\n\n",
+     "<|start_header_id|>assistant<|end_header_id|>\n\n",
+     "<|eot_id|>",
+     "<|eot_id|>",
+     "",
+     false},
+    {{"<user>", "<assistant>", "<end>"}, nullptr, "<user>", "<assistant>", "", "<end>", "", true},
 }};
 
 /// The token that a mark is; none where the tokenizer takes it for mere text.
@@ -31,27 +40,32 @@ std::optional<std::int64_t> token_of(const TextCodec& codec, std::string_view ma
   return std::nullopt;
 }
 
-bool knows(const TextCodec& codec, std::string_view mark) {
-  return mark.empty() || token_of(codec, mark).has_value();
-}
-
 }  // namespace
 
-ChatText chat_text(const TextCodec& codec, const std::string& question, const std::optional<std::string>& system) {
-  const auto* const form = std::find_if(kForms.begin(), kForms.end(), [&codec](const ChatForm& each) {
-    return knows(codec, each.opens) && knows(codec, each.closes) && knows(codec, each.ends);
-  });
-  if (form == kForms.end()) {
-    throw UsageError(
-        "--chat is for models that know the marks of ChatML (<|im_start|>) or of Llama 3 (<|start_header_id|>), and "
-        "this one's tokenizer has neither");
+const ChatForm& chat_form(const TextCodec& codec) {
+  for (const ChatForm& form : kForms) {
+    if (std::all_of(form.marks.begin(), form.marks.end(),
+                    [&codec](std::string_view mark) { return mark.empty() || token_of(codec, mark).has_value(); })) {
+      return form;
+    }
   }
-  const auto opened = [form](const char* who) { return std::string(form->opens) + who + form->closes + form->between; };
-  const auto message = [&](const char* who, const std::string& what) {
-    return opened(who) + what + form->ends + form->after;
-  };
-  return {(system ? message("system", *system) : "") + message("user", question) + opened("assistant"),
-          *token_of(codec, form->ends)};
+  throw UsageError(
+      "this is no model to chat with: its tokenizer has neither ChatML's marks (<|im_start|>), nor Llama 3's "
+      "(<|start_header_id|>), nor chapter 8's (<user>)");
+}
+
+std::int64_t end_token(const ChatForm& form, const TextCodec& codec) {
+  return token_of(codec, form.end).value();
+}
+
+std::string told_first(const ChatForm& form, const std::optional<std::string>& system) {
+  if (!system) return "";
+  if (form.system == nullptr) throw UsageError("--system: this model was taught to answer questions, and nothing else");
+  return form.system + *system + form.asked;
+}
+
+std::string question_in_form(const ChatForm& form, const std::string& question) {
+  return form.user + question + form.asked + form.assistant;
 }
 
 }  // namespace verse

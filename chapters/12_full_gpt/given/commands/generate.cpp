@@ -90,11 +90,10 @@ std::vector<Prompt> read_prompts(const GenerateRequest& request) {
 /// Makes questions of prompts, where they are meant for a model that answers.
 void ask(const GenerateRequest& request, LoadedRun& run, std::vector<Prompt>& prompts) {
   if (!request.chat) return;
-  for (Prompt& prompt : prompts) {
-    ChatText chat = chat_text(*run.codec, prompt.text, request.system);
-    prompt.text = std::move(chat.text);
-    if (!run.ends_at(chat.end)) run.ends.push_back(chat.end);
-  }
+  const ChatForm& form = chat_form(*run.codec);
+  const std::string told = told_first(form, request.system);
+  for (Prompt& prompt : prompts) prompt.text = told + question_in_form(form, prompt.text);
+  if (const auto end = end_token(form, *run.codec); !run.ends_at(end)) run.ends.push_back(end);
 }
 
 /// The prompts as often as there are to be samples. What one has that the model does not know is said before anything
@@ -241,9 +240,10 @@ int generate_command(int argc, char** argv) {
   line.option("prompt", request.prompt, "the text to go on with; without it, the start of a line", "TEXT");
   line.option("prompt-file", request.prompt_file, "a file whose whole text is gone on with", "FILE");
   line.option("prompts", request.prompts, "a file whose lines are prompts, each to be gone on with", "FILE");
-  line.flag("chat", request.chat,
-            "the prompt is a question to a model that was taught to answer: put into the form that its tokenizer's "
-            "marks are for (ChatML's or Llama 3's), and the answer alone is written");
+  line.flag(
+      "chat", request.chat,
+      "the prompt is a question to a model that was taught to answer: put into the form that its tokenizer's "
+      "marks are for (ChatML's, Llama 3's or chapter 8's), and the answer alone is written; `chat` asks on and on");
   line.option("system", request.system, "with --chat, what the model is told before the question", "TEXT");
   line.option("samples", request.samples, {1, kMostSamples}, "texts for each prompt; their seeds count up from --seed");
   line.option("max-new-tokens", request.count, {1, std::numeric_limits<std::int32_t>::max()},

@@ -11,6 +11,7 @@
 
 #include "10_subwords/given/byte_pair.h"
 #include "11_modern/given/modern_gpt.h"
+#include "11_modern/parts.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/page/sources.h"
 #include "common/base/error.h"
@@ -120,16 +121,32 @@ void refuse_tokenizer(const TextCodec& codec, const std::filesystem::path& place
   }
 }
 
-/// A weight in the page's precision. @throws UsageError for one that would become infinite.
-torch::Tensor stored(const std::string& name, const torch::Tensor& weight, const std::string& precision) {
-  const auto whole = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-  if (precision == "fp32") return whole;
-  const auto half = whole.to(torch::kFloat16);
-  if (torch::isfinite(whole).all().item<bool>() && !torch::isfinite(half).all().item<bool>()) {
+/// A weight's bytes in the page's precision: 2 a number, or 4, or 1 with a float32 for each row's scale, which come
+/// first. What is no matrix is small: it keeps its 4 bytes beside rows of int8.
+/// @throws UsageError for a number that becomes infinite in float16, or that is not finite where int8 is asked for
+std::string stored(const std::string& name, const torch::Tensor& weight, const std::string& precision) {
+  const auto bytes = [](const torch::Tensor& tensor) {
+    const auto whole = tensor.contiguous();
+    return std::string(static_cast<const char*>(whole.const_data_ptr()), whole.nbytes());
+  };
+  const auto wide = weight.detach().to(torch::kCPU, torch::kFloat32);
+  const bool finite = torch::isfinite(wide).all().item<bool>();
+  if (precision == "int8") {
+    if (!finite) {
+      throw UsageError(
+          fmt::format("{} has numbers that are not finite, which int8 cannot hold; --precision fp32 keeps them", name));
+    }
+    if (wide.dim() < 2) return bytes(wide);
+    const Int8Rows rows = quantise_rows(wide.reshape({-1, wide.size(-1)}));
+    return bytes(rows.scales) + bytes(rows.values);
+  }
+  if (precision == "fp32") return bytes(wide);
+  const auto half = wide.to(torch::kFloat16);
+  if (finite && !torch::isfinite(half).all().item<bool>()) {
     throw UsageError(
         fmt::format("{} has numbers beyond 65504, the largest of float16; --precision fp32 keeps them", name));
   }
-  return half;
+  return bytes(half);
 }
 
 /// Puts what belongs there in the place of a word that stands once in a text.
@@ -179,11 +196,11 @@ std::string page_of(const std::filesystem::path& run, const std::string& precisi
                       {"metrics", losses_of(run)},        {"run", training_of(run)}};
   std::string weights;
   for (const auto& parameter : loaded.model->named_parameters()) {
-    const auto tensor = stored(parameter.key(), parameter.value(), precision);
+    const auto bytes = stored(parameter.key(), parameter.value(), precision);
     weights += fmt::format("<script type=\"text/plain\" id=\"weights-{}\">", description["tensors"].size());
-    weights += bytes_as_text(tensor.const_data_ptr(), tensor.nbytes());
+    weights += bytes_as_text(bytes.data(), bytes.size());
     weights += "</script>\n";
-    description["tensors"].push_back({{"name", parameter.key()}, {"sizes", tensor.sizes().vec()}});
+    description["tensors"].push_back({{"name", parameter.key()}, {"sizes", parameter.value().sizes().vec()}});
   }
 
   std::string page = kPageFrame;
@@ -203,8 +220,8 @@ int page_command(int argc, char** argv) {
   line.group("Page");
   line.option("run", run, "the run's folder", "RUN");
   line.option("out", out, "the page; one that is there is replaced", "FILE.html");
-  line.choice("precision", precision, {"fp16", "fp32"},
-              "of the weights: fp16 for half the size, or fp32 for what `generate` computes with");
+  line.choice("precision", precision, {"fp16", "int8", "fp32"},
+              "of the weights: fp16, int8 by rows for half its size, or fp32 for what `generate` computes with");
   line.parse(argc, argv);
   if (!run) throw UsageError("page needs --run, the folder of a run");
   if (!out) throw UsageError("page needs --out, the file to write: --out gpt.html");

@@ -14,8 +14,8 @@ namespace verse {
 std::string bytes_as_text(const void* bytes, std::size_t count);
 
 /// The whole page of a run: its model, tokenizer, record of training, and the program that lets it write.
-/// @param precision of the weights: fp16 or fp32
-/// @throws UsageError as load_run(), and for weights that float16 does not hold
+/// @param precision of the weights: fp16, fp32, or int8 for matrices whose rows quantise_rows() has rounded
+/// @throws UsageError as load_run(), and for weights that the precision does not hold
 std::string page_of(const std::filesystem::path& run, const std::string& precision);
 
 /// The command. @return the exit status

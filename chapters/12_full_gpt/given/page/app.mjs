@@ -60,7 +60,7 @@ class App {
     if (run) rows.push(["Trained on", run.text.name]);
     rows.push(["Model", `${shape.kind === "gpt2" ? "GPT-2's parts" : "newer parts than GPT-2's"}: ${model.layers} layers, ` +
                         `${model.heads} heads, ${model.width} wide, sees ${model.context} ${this.codec.unit}s`]);
-    rows.push(["Parameters", `${parameters.toLocaleString("en")}, kept as ${description.precision === "fp16" ? "float16" : "float32"}`]);
+    rows.push(["Parameters", `${parameters.toLocaleString("en")}, kept as ${{fp16: "float16", fp32: "float32", int8: "int8 by rows"}[description.precision]}`]);
     rows.push(["Reads", `${this.codec.unit}s: ${model.vocabulary.toLocaleString("en")} kinds`]);
     if (run) {
       const {recipe} = run;

@@ -48,3 +48,18 @@ export function decodeNumbers(text, count, precision) {
   for (let i = 0; i < count; ++i) numbers[i] = values[view.getUint16(2 * i, true)];
   return numbers;
 }
+
+/**
+ * A matrix of one byte a number, as chapter 11 rounds it: first each row's scale, a float32, then the numbers, row by row.
+ * @return a Float32Array of the products, rounded as float32 rounds them
+ */
+export function decodeRows(text, rows, columns) {
+  const bytes = decodeBytes(text, rows * (4 + columns));
+  const view = new DataView(bytes.buffer), values = new Int8Array(bytes.buffer, 4 * rows);
+  const numbers = new Float32Array(rows * columns);
+  for (let row = 0, at = 0; row < rows; ++row) {
+    const scale = view.getFloat32(4 * row, true);
+    for (let i = 0; i < columns; ++i, ++at) numbers[at] = values[at] * scale;
+  }
+  return numbers;
+}
