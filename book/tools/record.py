@@ -329,7 +329,7 @@ def main():
     arguments = parser.parse_args()
     table = Table(arguments.root)
     if arguments.what == "targets":
-        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play"}
+        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play", "tokenizer_compare.py": "tokenize write_play"}
         runs = table.of(arguments.chapters)
         runs += [n for r in runs for n in table.before(r)]
         print(" ".join(sorted({programs.get(p, p) for r in runs if "report" not in r
