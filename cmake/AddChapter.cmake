@@ -1,7 +1,7 @@
 # add_chapter(NN_name)
 #
 # Declares a chapter by its folder's name. Every .cpp in solutions/NN_name is a file with exercises: it is compiled from there for the
-# reference, and its namesake in chapters/NN_name for the learner. main.cpp and every .cpp below chapters/NN_name/given are given:
+# reference, and its namesake in chapters/NN_name for the learner. main.cpp and every other .cpp below chapters/NN_name/given are given:
 # compiled once, they serve both, as do the tests (tests/NN_name/*_test.cpp; those named *reference_test.cpp are for the reference alone).
 #
 # Makes: solution_NN, test_solution_NN (part of `all`), chapter_NN, test_chapter_NN (built when asked for: a learner's file may not
@@ -99,6 +99,7 @@ function(add_chapter folder)
   file(GLOB bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/solutions/${folder}"
        "${PROJECT_SOURCE_DIR}/solutions/${folder}/*.cpp")
   file(GLOB_RECURSE given_sources CONFIGURE_DEPENDS "${chapter_dir}/given/*.cpp")
+  list(FILTER given_sources EXCLUDE REGEX "/main\\.cpp$")  # of a program of its own
 
   # The same file names twice: the reference's bodies, and the learner's.
   list(TRANSFORM bodies PREPEND "${PROJECT_SOURCE_DIR}/solutions/${folder}/" OUTPUT_VARIABLE reference_bodies)

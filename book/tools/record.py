@@ -329,11 +329,12 @@ def main():
     arguments = parser.parse_args()
     table = Table(arguments.root)
     if arguments.what == "targets":
-        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play", "hosts_demo.py": "solution_12 draw_recorded"}
+        programs = {"gpt": "solution_12", "tokenizer_trade.py": "solution_12 write_play", "tokenizer_compare.py": "tokenize write_play",
+                    "hosts_demo.py": "solution_12 draw_recorded"}
         runs = table.of(arguments.chapters)
         runs += [n for r in runs for n in table.before(r)]
         compared = {p.name: "solution_12" for p in (table.root / "tests/benchmarks").glob("*.py")} | {"python": "solution_12"}
-        programs = compared | programs
+        programs = compared | programs  # those that compare, where they need no more
         print(" ".join(sorted({programs.get(p, p) for r in runs if "report" not in r
                                for p in [shlex.split(r["command"])[0].split("/")[-1]]})))
         return 0

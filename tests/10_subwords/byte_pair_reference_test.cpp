@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "10_subwords/given/text_codec.h"
+#include "10_subwords/given/character_codec.h"
 #include "10_subwords/given/unicode_classes.h"
 #include "common/base/error.h"
 #include "tests/common/temporary_folder.h"

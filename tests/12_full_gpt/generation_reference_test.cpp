@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "01_tokenizer/tokenizer.h"
+#include "10_subwords/given/character_codec.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/cpu/row_product.h"
 #include "common/base/error.h"

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "10_subwords/given/character_codec.h"
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
 #include "common/base/text.h"

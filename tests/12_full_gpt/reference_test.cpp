@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "10_subwords/given/character_codec.h"
 #include "12_full_gpt/full_gpt.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/training/recipes.h"

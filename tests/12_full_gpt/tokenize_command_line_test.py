@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""`gpt tokenize`, and training by byte pairs, as a user would: what is written, what goes on, what is refused.
+"""`gpt tokenize`, the program `tokenize` that does the same without LibTorch, and training by byte pairs, as a user would: what is
+written, what goes on, what is refused.
 
-usage: tokenize_command_line_test.py PROGRAM
+usage: tokenize_command_line_test.py PROGRAM    (tokenize lies beside it)
 """
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,11 +19,13 @@ TEXT = "".join(f"{name}:\nLine {i} of the café, naïve — and {i * i} more, is
 SMALL = ["--preset", "small", "--layers", 1, "--heads", 2, "--width", 16, "--context", 16, "--batch-size", 4, "--eval-every", 4, "--warmup", 2, "--threads", 1]
 
 
-def run(*arguments, **options):
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=120, **options)
+class Base(unittest.TestCase):
+    def program(self):
+        return PROGRAM
 
+    def call(self, *arguments, **options):
+        return subprocess.run([self.program(), *map(str, arguments)], capture_output=True, timeout=120, **options)
 
-class Tokenize(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="verse_tokenize_")
         self.text = self.write("text.txt", TEXT.encode())
@@ -38,12 +42,12 @@ class Tokenize(unittest.TestCase):
         return self.place(name)
 
     def output(self, *arguments, **options):
-        done = run(*arguments, **options)
+        done = self.call(*arguments, **options)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         return done.stdout.decode()
 
     def refused(self, arguments, *words):
-        done = run(*arguments)
+        done = self.call(*arguments)
         error = done.stderr.decode()
         self.assertEqual((done.returncode, done.stdout), (2, b""), error)
         self.assertEqual(error.count("\n"), 1, error)
@@ -54,52 +58,55 @@ class Tokenize(unittest.TestCase):
         with open(os.path.join(self.folder, *parts), "rb") as file:
             return file.read()
 
-    # --- The command --------------------------------------------------------------------------------------------------
+
+class Command(Base):
+    """`gpt tokenize`."""
+    command = ["tokenize"]
 
     def test_trains_encodes_decodes_and_counts(self):
         for pattern in ("gpt2", "gpt4"):
             with self.subTest(pattern):
                 place = self.place(pattern + ".json")
-                printed = self.output("tokenize", "--data", self.text, "--vocabulary", 300, "--pattern", pattern, "--special", "<|end|>",
+                printed = self.output(*self.command, "--data", self.text, "--vocabulary", 300, "--pattern", pattern, "--special", "<|end|>",
                                       "--out", place)
                 self.assertIn("300 tokens by 43 merges", printed)
-                numbers = self.output("tokenize", "--tokenizer", place, "--prompt", "naïve 🙂 你<|end|>")
+                numbers = self.output(*self.command, "--tokenizer", place, "--prompt", "naïve 🙂 你<|end|>")
                 self.assertEqual(numbers.split()[-1], "0")
-                self.assertEqual(self.output("tokenize", "--tokenizer", place, "--decode", input=numbers.encode()), "naïve 🙂 你<|end|>")
-                counted = self.output("tokenize", "--tokenizer", place, "--data", self.text, "--count")
+                self.assertEqual(self.output(*self.command, "--tokenizer", place, "--decode", input=numbers.encode()), "naïve 🙂 你<|end|>")
+                counted = self.output(*self.command, "--tokenizer", place, "--data", self.text, "--count")
                 self.assertIn(f"{len(TEXT.encode()):,} bytes, {len(TEXT):,} characters", counted)
 
     def test_several_files_are_several_texts(self):
         one, two = self.write("one", b"ab ab"), self.write("two", b"cd")
-        self.output("tokenize", "--data", one, "--more", two, "--vocabulary", 258, "--out", self.place("t.json"))
+        self.output(*self.command, "--data", one, "--more", two, "--vocabulary", 258, "--out", self.place("t.json"))
         with open(self.place("t.json"), encoding="utf-8") as file:
             self.assertEqual(json.load(file)["model"]["merges"], [["a", "b"], ["c", "d"]])
 
     def test_mistakes(self):
         new = ["--out", self.place("new.json")]
-        train = ["tokenize", "--data", self.text, *new]
-        self.refused(["tokenize"], "--out")
+        train = [*self.command, "--data", self.text, *new]
+        self.refused([*self.command], "--out")
         self.refused([*train, "--vocabulary", 255], "256", "255")
         self.refused([*train, "--vocabulary", 256, "--special", "<s>"], "257")
         self.refused([*train, "--vocabulary", 9999], "merges", "too large")
         self.refused([*train, "--pattern", "gpt3"], "gpt3")
-        self.refused(["tokenize", "--data", self.write("empty", b""), *new], "is empty")
-        self.refused(["tokenize", "--data", self.write("latin1", b"caf\xe9 au lait"), *new], "latin1", "byte 4 of 12")
-        self.refused(["tokenize", "--data", self.place("missing"), *new], "missing")
-        self.refused(["tokenize", "--data", self.text, "--more", self.place("missing"), *new], "missing")
+        self.refused([*self.command, "--data", self.write("empty", b""), *new], "is empty")
+        self.refused([*self.command, "--data", self.write("latin1", b"caf\xe9 au lait"), *new], "latin1", "byte 4 of 12")
+        self.refused([*self.command, "--data", self.place("missing"), *new], "missing")
+        self.refused([*self.command, "--data", self.text, "--more", self.place("missing"), *new], "missing")
         self.assertFalse(os.path.exists(self.place("new.json")))
-        self.refused(["tokenize", "--data", self.text, "--out", self.text], "is there already")
+        self.refused([*self.command, "--data", self.text, "--out", self.text], "is there already")
         self.assertEqual(self.bytes_of("text.txt"), TEXT.encode())
         self.output(*train, "--vocabulary", 260)
-        use = ["tokenize", "--tokenizer", self.place("new.json")]
+        use = [*self.command, "--tokenizer", self.place("new.json")]
         self.refused(use, "--prompt")
         self.refused([*use, "--prompt", "a", "--vocabulary", 300], "--vocabulary")
         self.refused([*use, "--data", self.place("latin1")], "latin1", "byte 4 of 12")
-        self.refused(["tokenize", "--tokenizer", self.text, "--prompt", "a"], "text.txt")
+        self.refused([*self.command, "--tokenizer", self.text, "--prompt", "a"], "text.txt")
 
     def test_an_interrupt_leaves_nothing(self):
         text = self.write("large", b"".join(b"word%d " % (i * 7919 % 1000003) for i in range(600_000)))
-        process = subprocess.Popen([PROGRAM, "tokenize", "--data", text, "--vocabulary", "30000", "--threads", "1", "--out",
+        process = subprocess.Popen([self.program(), *self.command, "--data", text, "--vocabulary", "30000", "--threads", "1", "--out",
                                     self.place("never.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             process.wait(0.6)
@@ -110,8 +117,68 @@ class Tokenize(unittest.TestCase):
             self.assertIn(process.returncode, (130, -signal.SIGINT), error)
             self.assertFalse(os.path.exists(self.place("never.json")))
 
-    # --- Training -----------------------------------------------------------------------------------------------------
 
+class Alone(Command):
+    """`tokenize`: everything above, and the same as `gpt tokenize`, byte for byte."""
+    command = []
+
+    def program(self):
+        return os.path.join(os.path.dirname(PROGRAM), "tokenize")
+
+    def test_it_goes_without_libtorch(self):
+        linked = subprocess.run(["ldd", self.program()], capture_output=True, text=True, check=True).stdout
+        self.assertIn("libc.so", linked)
+        for library in ("torch", "c10", "gomp"):
+            self.assertNotIn(library, linked)
+        self.assertIn("torch", subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout)
+
+    def both(self, *arguments, **options):
+        """What both programs answer to the same, and that it is the same: times aside, and each with its own name."""
+        answers = []
+        for command in ([self.program()], [PROGRAM, "tokenize"]):
+            done = subprocess.run([*command, *map(str, arguments)], capture_output=True, timeout=120, **options)
+            written = self.place("out.json")
+            answers.append((done.returncode, re.sub(rb"in [\d.]+ s", b"", done.stdout),
+                            re.sub(rb"^(tokenize|gpt): |in [\d.]+ s: [\d.]+ MB/s", b"", done.stderr),
+                            self.bytes_of("out.json") if os.path.exists(written) else None))
+            if os.path.exists(written):
+                os.remove(written)
+        self.assertEqual(answers[0], answers[1], arguments)
+        return answers[0]
+
+    def test_it_does_what_gpt_tokenize_does(self):
+        out = ["--out", self.place("out.json")]
+        second = self.write("second.txt", "Und noch ein Text, für sich allein.".encode())
+        for threads in (1, 2, 3):
+            status, _, _, written = self.both("--data", self.text, "--more", second, "--vocabulary", 400, "--threads", threads, *out)
+            self.assertEqual(status, 0)
+            self.assertTrue(written)
+        self.assertEqual(self.both("--vocabulary", 300, "--threads", 1, *out)[0], 0)  # the play
+        self.both("--data", self.text, "--vocabulary", 300, "--pattern", "gpt4", "--special", "<|end|>,<|begin|>", "--threads", 1, *out)
+        made = self.place("made.json")
+        self.output("--data", self.text, "--vocabulary", 300, "--special", "<|end|>", "--out", made)
+        numbers = self.both("--tokenizer", made, "--prompt", "naïve 🙂 你<|end|>")[1]
+        self.assertEqual(self.both("--tokenizer", made, "--decode", input=numbers)[:2], (0, "naïve 🙂 你<|end|>".encode()))
+        self.assertEqual(self.both("--tokenizer", made, "--data", self.text)[0], 0)
+        self.assertEqual(self.both("--tokenizer", made, "--data", self.text, "--count")[0], 0)
+        # Where both refuse.
+        for arguments in ([], ["--data", self.text, "--vocabulary", 255, *out], ["--data", self.text, "--vocabulary", "many", *out],
+                          ["--data", self.text, "--vocabulary", 9999, *out], ["--data", self.write("empty", b""), *out],
+                          ["--data", self.write("latin1", b"caf\xe9"), *out], ["--data", self.place("missing"), *out],
+                          ["--data", self.text, "--colour", "red", *out], ["--tokenizer", made], ["--tokenizer", self.text, "--prompt", "a"],
+                          ["--tokenizer", made, "--decode", "--prompt"], ["--tokenizer", made, "--data", self.place("latin1")]):
+            self.assertEqual(self.both(*arguments)[0], 2, arguments)
+        self.assertEqual(self.both("--tokenizer", made, "--decode", input=b"1 2 300")[0], 2)
+
+    def test_a_tokenizer_of_characters_is_for_gpt(self):
+        subprocess.run([PROGRAM, *map(str, ["train", "--data", self.text, *SMALL, "--steps", 1, "--out", self.place("characters")])],
+                       check=True, capture_output=True, timeout=120)
+        subprocess.run([PROGRAM, "tokenize", "--tokenizer", self.place("characters"), "--prompt", "Line"], check=True, capture_output=True,
+                       timeout=120)
+        self.refused(["--tokenizer", self.place("characters"), "--prompt", "Line"], "tokenizer.json", "BPE", "gpt tokenize")
+
+
+class Training(Base):
     def test_a_run_by_byte_pairs(self):
         train = ["train", "--data", self.text, *SMALL]
         pairs = ["--tokenizer", "bpe", "--vocabulary", 300, "--pattern", "gpt4"]

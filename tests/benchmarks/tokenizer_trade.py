@@ -3,17 +3,20 @@
 
 usage: tests/benchmarks/tokenizer_trade.py build/gpt TEXT [--name NAME] [--out FILE.json] [--equal KIND ...] [--vocabularies N ...]
            [--part SHARE] [--seeds N] [--steps N] [--device cpu] [--at-once N] [--seconds N] [--record FILE] [--from FILE.json ...]
+           [--step-times FILE.json] [--evaluations N]
 
 TEXT is a file, or play for the play (by write_play, which lies beside gpt); --part takes a share of it from its beginning.
 The model is preset small's, its learning rate 4e-3: 4 layers, 4 heads, context 64, batches of 12 windows. The
 vocabularies are held equal in one of three ways:
   parameters  each model's width is chosen so that all have about as many parameters as that of 1,024 tokens and width 128; equal steps
   operations  width 128; each takes as many steps as cost the matrix products of --steps steps with characters
-  time        width 128; each takes as many steps as take the time of --steps steps with characters, by a short run of each beforehand
-Every run is evaluated five times over the whole validation split, and its best loss counts: a run that overfits is not punished for its
-last steps. A loss in nats a token becomes bits a byte. Printed is a table for each kind: the mean over the seeds with its 95 % interval
-(Student's t). What is there so far is written to --out after each run, and --seconds ends the whole in time: the seeds come one after
-the other, so that whatever is there is a table.
+  time        width 128; each takes as many steps as take the time of --steps steps with characters, by a short run of each beforehand.
+              A step's time depends on the model's shape and not on the text: --step-times takes it from an earlier comparison at equal
+              time (its --record) of vocabularies with as many tokens, where this machine is too busy to time anything
+Every run is evaluated --evaluations times (five) over the whole validation split, and its best loss counts: a run that overfits is not
+punished for its last steps. A loss in nats a token becomes bits a byte. Printed is a table for each kind: the mean over the seeds with
+its 95 % interval (Student's t). What is there so far is written to --out after each run, and --seconds ends the whole in time: the seeds
+come one after the other, so that whatever is there is a table. Done again with the same --out, the whole goes on from there.
 """
 import argparse
 import concurrent.futures
@@ -120,7 +123,8 @@ class Trade:
         try:
             printed = self.gpt("train", "--preset", "small", "--learning-rate", "4e-3", "--min-learning-rate", "2e-4",
                                "--data", self.text, "--tokenizer", self.tokenizer(row), "--seed", seed,
-                               "--width", width, "--steps", steps, "--eval-every", max(1, -(-steps // 5)), "--warmup", min(100, steps // 4),
+                               "--width", width, "--steps", steps, "--eval-every", max(1, -(-steps // self.options.evaluations)),
+                               "--warmup", min(100, steps // 4),
                                "--threads", 1, "--device", self.options.device, "--out", os.path.join(out, "run"))
             with open(os.path.join(out, "run", "metrics.csv"), newline="", encoding="utf-8") as file:
                 losses = [(float(line["val_loss"]), int(line["step"])) for line in csv.DictReader(file) if line["val_loss"]]
@@ -134,13 +138,34 @@ class Trade:
                 "bits_per_byte": loss * (validation_tokens - 1) / math.log(2) / self.validation_bytes}
 
     def step_seconds(self):
-        """Of one step with each vocabulary, by short runs one after the other."""
+        """Of one step with each vocabulary, by short runs one after the other, or in an earlier comparison's unit of time."""
         found = {}
+        if self.options.step_times:
+            earlier = steps_at_equal_time(self.options.step_times)
+            for row in self.result["vocabularies"]:
+                tokens, steps = earlier.get(row["vocabulary"], (None, None))
+                if tokens != row["tokens"]:
+                    sys.exit(f"{self.options.step_times} has no step's time for {row['vocabulary']} of {row['tokens']} tokens"
+                             + (f", but of {tokens}" if tokens else ""))
+                found[row["vocabulary"]] = 1 / steps
+            return found
         for row in self.result["vocabularies"]:
             done = self.run("time", row, 1, WIDTH, self.options.timed_steps)
             found[row["vocabulary"]] = done["seconds"] / self.options.timed_steps
         self.result["step_seconds"] = {str(key): value for key, value in found.items()}
         return found
+
+    def go_on(self):
+        """Takes the runs that --out holds already. Ends the program where they are of another comparison."""
+        if not self.options.out or not os.path.exists(self.options.out):
+            return
+        with open(self.options.out, encoding="utf-8") as file:
+            earlier = json.load(file)
+        for name in ("text", "device", "steps", "vocabularies"):
+            if earlier[name] != self.result[name]:
+                print(f"{self.options.out} holds another comparison: its {name} differ; --out names another file", file=sys.stderr)
+                sys.exit(2)
+        self.result.update(earlier)
 
     def save(self):
         if not self.options.out:
@@ -151,11 +176,14 @@ class Trade:
 
     def measure(self):
         self.prepare()
+        self.go_on()
         self.save()
         step_seconds = self.step_seconds() if "time" in self.options.equal else {}
+        there = {(run["equal"], run["vocabulary"], run["seed"]) for run in self.result["runs"]}
         with concurrent.futures.ThreadPoolExecutor(self.options.at_once) as pool:
             waiting = [pool.submit(self.run, kind, row, seed, *self.plan(kind, row, step_seconds))
-                       for seed in range(1, self.options.seeds + 1) for kind in self.options.equal for row in self.result["vocabularies"]]
+                       for seed in range(1, self.options.seeds + 1) for kind in self.options.equal for row in self.result["vocabularies"]
+                       if (kind, row["vocabulary"], seed) not in there]
             for done in concurrent.futures.as_completed(waiting):
                 try:
                     self.result["runs"].append(done.result())
@@ -188,6 +216,21 @@ def show(result):
             mean, half = mean_and_half([run["bits_per_byte"] for run in runs])
             print(f"{row['vocabulary']:>12}{runs[0]['parameters']:12,}{runs[0]['width']:7}{runs[0]['steps']:7}"
                   f"{statistics.mean(run['seconds'] for run in runs):9.1f}{mean:13.4f} +- {half:.4f} ({len(runs)} seeds)")
+
+
+def steps_at_equal_time(path):
+    """{vocabulary: (its tokens, steps)} of a recorded comparison at equal time."""
+    with open(path, encoding="utf-8") as file:
+        tables = json.load(file)["tables"]
+    texts = [name.removesuffix("_time") for name in tables if name.endswith("_time")]
+    if len(texts) != 1:
+        sys.exit(f"{path} holds {len(texts)} comparisons at equal time; --step-times needs a record of one")
+
+    def column(table, name):
+        place = table["columns"].index(name)
+        return {row[0]: row[place] for row in table["rows"]}
+    tokens, steps = column(tables[texts[0]], "tokens"), column(tables[texts[0] + "_time"], "steps")
+    return {vocabulary: (tokens[vocabulary], steps[vocabulary]) for vocabulary in steps}
 
 
 def record(results, path):
@@ -227,7 +270,9 @@ def main():
     parser.add_argument("--vocabularies", nargs="+", default=[CHARACTERS, "256", "512", "1024", "2048", "4096", "8192"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--evaluations", type=int, default=5)
     parser.add_argument("--timed-steps", type=int, default=60)
+    parser.add_argument("--step-times", help="an earlier --record at equal time, whose steps' times hold here too")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--at-once", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, help="end after so many, with what is there")

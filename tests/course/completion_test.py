@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What bash completes for `gpt` and `verse`.
+"""What bash completes for `gpt`, `tokenize` and `verse`.
 
 usage: tests/course/completion_test.py BUILD_FOLDER [unittest's arguments]
 """
@@ -51,6 +51,13 @@ class Completion(unittest.TestCase):
         self.assertIn("--resume", self.complete("gpt", "train", "--res"))
         self.assertIn("--top-k", self.complete("gpt", "generate", "--top"))
         self.assertEqual(self.complete("gpt", "train", "--preset", "sm"), ["small"])
+
+    def test_tokenize(self):
+        if not (self.build / "tokenize").exists():
+            self.skipTest("build/tokenize is not built")
+        self.assertEqual(self.complete("tokenize", "--vo"), ["--vocabulary"])
+        self.assertEqual(self.complete("tokenize", "--data", "text.txt", "--pat"), ["--pattern"])
+        self.assertIn("README.md", self.complete("tokenize", "--data", "READ"))
 
 
 if __name__ == "__main__":

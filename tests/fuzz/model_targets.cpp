@@ -9,7 +9,7 @@
 #include "06_loss_stages/given/recording.h"
 #include "07_sampling/given/grammar.h"
 #include "09_multimodal/given/png.h"
-#include "10_subwords/given/text_codec.h"
+#include "10_subwords/given/character_codec.h"
 #include "10_subwords/given/tokenizer_file.h"
 #include "11_modern/given/llama.h"
 #include "12_full_gpt/given/commands/hugging_face.h"

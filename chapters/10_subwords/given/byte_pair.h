@@ -18,6 +18,10 @@
 
 namespace verse {
 
+/// The kind of model that a tokenizer.json describes: "BPE" for byte pairs, "WordLevel" for the course's characters;
+/// empty where it does not say. @throws UsageError where there is no model in it
+std::string model_of_tokenizer(const JsonEntry& file);
+
 /// A tokenizer of byte pairs, as GPT-2's and GPT-4's are. A word's bytes are the first tokens; then, of all
 /// neighbouring pairs, the one whose merge was learned first becomes one token, and so on until none is left that was
 /// learned. Every text can be written, since every byte can. The tokens are those of Hugging Face's `tokenizers`.

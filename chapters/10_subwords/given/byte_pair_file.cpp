@@ -35,6 +35,12 @@ bool says(const JsonEntry& table, const char* entry) {
 
 }  // namespace
 
+std::string model_of_tokenizer(const JsonEntry& file) {
+  const JsonEntry model = file.at("model");
+  // Files from before there was a choice do not name their kind.
+  return model.has("type") ? model.at("type").text() : model.has("merges") ? "BPE" : "";
+}
+
 BytePairCodec::BytePairCodec(const JsonEntry& file) {
   read_steps(file);
   const auto model = file.at("model");

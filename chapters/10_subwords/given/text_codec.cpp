@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iomanip>
+#include <iostream>
 
-#include "05_training/given/checkpoint.h"
-#include "10_subwords/given/byte_pair.h"
-#include "common/base/json.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace verse {
 
@@ -87,11 +88,6 @@ std::string TextCodec::decode(const std::vector<std::int64_t>& tokens) const {
   return text + stream.finish();
 }
 
-std::string CharacterCodec::bytes_of(std::int64_t token) const {
-  if (token < 0 || token >= tokenizer_.size()) return {};
-  return tokenizer_.decode({token});
-}
-
 std::string TextStream::add(std::string_view bytes) {
   waiting_ += bytes;
   return take(/*at_the_end=*/false);
@@ -114,13 +110,18 @@ std::string TextStream::take(bool at_the_end) {
   return text;
 }
 
-std::unique_ptr<TextCodec> read_codec(const std::filesystem::path& place, const std::string& content) {
-  const JsonEntry file = parse_json(content, place.string());
-  const JsonEntry model = file.at("model");
-  // Files from before there was a choice do not name their kind.
-  const auto kind = model.has("type") ? model.at("type").text() : model.has("merges") ? "BPE" : "";
-  if (kind == "BPE") return std::make_unique<BytePairCodec>(file);
-  return std::make_unique<CharacterCodec>(read_tokenizer(place, content));
+std::vector<std::int64_t> read_token_numbers(const TextCodec& codec) {
+  constexpr int kLongestWord = 100;  // of a number that is one
+  std::vector<std::int64_t> numbers;
+  std::string word;
+  while (std::cin >> std::setw(kLongestWord) >> word) {
+    const auto number = to_whole_number(word);
+    if (!number || *number < 0 || *number >= codec.size()) {
+      throw UsageError(fmt::format("\"{}\" is no token: they are numbers from 0 to {}", word, codec.size() - 1));
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
 }
 
 }  // namespace verse

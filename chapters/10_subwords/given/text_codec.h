@@ -5,13 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "01_tokenizer/tokenizer.h"
 
 namespace verse {
 
@@ -44,21 +40,6 @@ class TextCodec {
   std::string decode(const std::vector<std::int64_t>& tokens) const;
 };
 
-/// Chapter 1's tokenizer: a token is a character.
-class CharacterCodec : public TextCodec {
- public:
-  explicit CharacterCodec(Tokenizer tokenizer) : tokenizer_(std::move(tokenizer)) {}
-
-  std::vector<std::int64_t> encode(std::string_view text) const override { return tokenizer_.encode(text); }
-  std::string bytes_of(std::int64_t token) const override;
-  std::int64_t size() const override { return tokenizer_.size(); }
-  std::string unit() const override { return "character"; }
-  const Tokenizer& tokenizer() const { return tokenizer_; }
-
- private:
-  Tokenizer tokenizer_;
-};
-
 /// How many bytes from the beginning of a text are whole characters of UTF-8: all of them, where it is one.
 std::size_t length_of_utf8(std::string_view text);
 
@@ -77,8 +58,7 @@ class TextStream {
   std::string waiting_;
 };
 
-/// The codec that a tokenizer.json describes: of characters, or GPT-2's byte pairs. @param content the file's text
-/// @throws UsageError for any other kind, with the place's name and what is not supported.
-std::unique_ptr<TextCodec> read_codec(const std::filesystem::path& place, const std::string& content);
+/// Token numbers from standard input, apart by spaces or lines. @throws UsageError for what is no token of the codec's
+std::vector<std::int64_t> read_token_numbers(const TextCodec& codec);
 
 }  // namespace verse

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "05_training/given/checkpoint.h"
-#include "10_subwords/given/text_codec.h"
+#include "10_subwords/given/character_codec.h"
 #include "10_subwords/given/tokenizer_file.h"
 #include "common/base/error.h"
 #include "common/base/shown.h"

@@ -11,8 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "10_subwords/given/character_codec.h"
 #include "10_subwords/given/pair_trainer.h"
-#include "10_subwords/given/text_codec.h"
 #include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"

@@ -5,13 +5,12 @@
 #include <torch/torch.h>
 
 #include <cstdio>
-#include <iomanip>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "05_training/given/checkpoint.h"
+#include "10_subwords/given/character_codec.h"
 #include "11_modern/given/llama.h"
 #include "11_modern/given/modern_gpt.h"
 #include "common/base/error.h"
@@ -69,20 +68,6 @@ void declare(CommandLine& line, Request& request) {
 }
 
 }  // namespace
-
-std::vector<std::int64_t> read_token_numbers(const TextCodec& codec) {
-  constexpr int kLongestWord = 100;  // of a number that is one
-  std::vector<std::int64_t> numbers;
-  std::string word;
-  while (std::cin >> std::setw(kLongestWord) >> word) {
-    const auto number = to_whole_number(word);
-    if (!number || *number < 0 || *number >= codec.size()) {
-      throw UsageError(fmt::format("\"{}\" is no token: they are numbers from 0 to {}", word, codec.size() - 1));
-    }
-    numbers.push_back(*number);
-  }
-  return numbers;
-}
 
 LoadedRun load_run(const std::filesystem::path& folder, bool fused) try {
   LoadedRun run;

@@ -32,9 +32,6 @@ LoadedRun load_run(const std::filesystem::path& folder, bool fused = true);
 /// none; a model of such a text begins with its own first token.
 std::string starting_text(const TextCodec& codec);
 
-/// Token numbers from standard input, apart by spaces or lines. @throws UsageError for what is no token of the codec's
-std::vector<std::int64_t> read_token_numbers(const TextCodec& codec);
-
 /// `tokens`: shows which tokens a run makes of a text, or the text of tokens. @return the exit status
 int tokens_command(int argc, char** argv);
 

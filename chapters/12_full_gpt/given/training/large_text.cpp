@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "10_subwords/given/character_codec.h"
 #include "common/base/characters.h"
 #include "common/base/text.h"
 

@@ -10,6 +10,7 @@
 
 #include "01_tokenizer/tokenizer.h"
 #include "05_training/given/checkpoint.h"
+#include "10_subwords/given/character_codec.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/gpu/autocast.h"
 #include "12_full_gpt/given/gpu/memory_need.h"
