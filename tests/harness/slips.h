@@ -38,7 +38,7 @@ constexpr std::size_t field_count() {
 template <typename Slip>
 auto fields_of(Slip& slip) {
   constexpr std::size_t count = field_count<Slip>();
-  static_assert(count <= 16, "a struct of slips has at most 16 fields; another line here takes more");
+  static_assert(count <= 20, "a struct of slips has at most 20 fields; another line here takes more");
   // clang-format off
   if constexpr (count == 1) { auto& [a] = slip; return std::tie(a); }
   if constexpr (count == 2) { auto& [a, b] = slip; return std::tie(a, b); }
@@ -72,6 +72,22 @@ auto fields_of(Slip& slip) {
   if constexpr (count == 16) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = slip;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+  }
+  if constexpr (count == 17) {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = slip;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
+  }
+  if constexpr (count == 18) {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = slip;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
+  }
+  if constexpr (count == 19) {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = slip;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s);
+  }
+  if constexpr (count == 20) {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = slip;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t);
   }
   // clang-format on
 }
