@@ -63,9 +63,9 @@ std::int64_t number_of(const std::string& bytes, std::vector<std::string>& token
 std::vector<TokenPair> learn_merges(std::vector<WeightedWord> words, std::vector<std::string>& tokens,
                                     std::int64_t vocabulary);
 
-/// merge_in_words(), with counts that are right again afterwards, without counting in words that do not have the pair.
-/// (Exercise 10.6)
-/// @param counts of the words as they are; afterwards what count_weighted_pairs() would say
+/// merge_in_words(), with counts that are right again afterwards, without counting everything anew. (Exercise 10.6)
+/// @param counts of the words as they are, and perhaps of others that lie elsewhere, which do not have the pair;
+/// afterwards what count_weighted_pairs() would say of them all
 void merge_and_update(std::vector<WeightedWord>& words, PairCounts& counts, TokenPair pair, std::int64_t made);
 
 /// Joins a word's tokens as training did: of all pairs that are there, the one learned first; of equal ones, the

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/harness/check.h"
+#include "tests/harness/operations.h"
 
 namespace verse {
 namespace {
@@ -44,6 +45,14 @@ using Facts = std::function<TensorFacts(const Tensor&)>;
                  [](const Tensor& tensor) {
                    return TensorFacts{tensor.dim(), tensor.numel(), tensor.size(-1),
                                       tensor.scalar_type() == torch::kFloat32};
+                 })
+        .mistake("floating_forgotten",
+                 [](const Tensor& tensor) {
+                   return TensorFacts{tensor.dim(), tensor.numel(), tensor.size(-1), false};
+                 })
+        .mistake("all_but_int64",
+                 [](const Tensor& tensor) {
+                   return TensorFacts{tensor.dim(), tensor.numel(), tensor.size(-1), tensor.dtype() != torch::kLong};
                  })
         .mistake("last_size_for_dimensions", [](const Tensor& tensor) {
           return TensorFacts{tensor.size(-1), tensor.numel(), tensor.size(-1), tensor.is_floating_point()};
@@ -314,6 +323,10 @@ std::string names_of(const torch::OrderedDict<std::string, Tensor>& parameters) 
                    layer.weight = layer.register_parameter("weight", torch::randn({inputs, outputs}) * 0.1);
                    layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
                  }))
+        .mistake("other_names", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
+                   layer.weight = layer.register_parameter("weights", torch::randn({outputs, inputs}) * 0.1);
+                   layer.bias = layer.register_parameter("biases", torch::zeros({outputs}));
+                 }))
         .mistake("too_large", layer_wrongly([](Misregistered& layer, std::int64_t inputs, std::int64_t outputs) {
                    layer.weight = layer.register_parameter("weight", torch::randn({outputs, inputs}));
                    layer.bias = layer.register_parameter("bias", torch::zeros({outputs}));
@@ -328,7 +341,7 @@ using NeuronBackwards = std::function<NeuronGradients(const Tensor&, const Tenso
 struct NeuronSlip {
   double twice = 2;
   bool averages = true, tanh_counts = true, tanh_at_what_went_in = false;
-  bool first_alone = false, mean = false, weight_for_x = false;
+  bool first_alone = false, mean = false, weight_for_x = false, squared = true, summed = true;
 };
 
 NeuronBackwards neuron_with(const NeuronSlip& slip) {
@@ -337,10 +350,11 @@ NeuronBackwards neuron_with(const NeuronSlip& slip) {
     NeuronGradients gradients;
     gradients.activation = slip.twice * (activation - target);
     if (slip.averages) gradients.activation = gradients.activation / x.size(0);
-    const auto slope = 1 - (slip.tanh_at_what_went_in ? sum : activation).square();
+    const auto there = slip.tanh_at_what_went_in ? sum : activation;
+    const auto slope = 1 - (slip.squared ? there.square() : there);
     gradients.sum = slip.tanh_counts ? gradients.activation * slope : gradients.activation;
     const auto together = [&slip](const Tensor& each) {
-      return slip.first_alone ? each[0] : slip.mean ? each.mean() : each.sum();
+      return !slip.summed ? each : slip.first_alone ? each[0] : slip.mean ? each.mean() : each.sum();
     };
     gradients.weight = together(gradients.sum * (slip.weight_for_x ? weight : x));
     gradients.bias = together(gradients.sum);
@@ -359,14 +373,31 @@ NeuronBackwards neuron_with(const NeuronSlip& slip) {
                  answers.add("gradient with respect to the weight", gradients.weight);
                  answers.add("gradient with respect to the bias", gradients.bias);
                })
-        .mistake("not_averaged", neuron_with({.averages = false}))
-        .mistake("two_forgotten", neuron_with({.twice = 1}))
-        .mistake("target_minus_activation", neuron_with({.twice = -2}))
-        .mistake("tanh_skipped", neuron_with({.tanh_counts = false}))
-        .mistake("derivative_at_the_gradient", neuron_with({.tanh_at_what_went_in = true}))
-        .mistake("one_example", neuron_with({.first_alone = true}))
-        .mistake("mean_of_the_examples", neuron_with({.mean = true}))
-        .mistake("weight_for_x", neuron_with({.weight_for_x = true}));
+        .check("by_hand",
+               [](const NeuronBackwards& backwards, Answers& answers) {
+                 const auto x = normal_input({3}, 23), target = normal_input({3}, 24, 0.5);
+                 const auto steps_back =
+                     operations_called([&] { backwards(x, target, torch::tensor(0.2), torch::tensor(0.1)); },
+                                       at::RecordScope::BACKWARD_FUNCTION);
+                 answers.add("the gradients are worked out", steps_back.empty() ? "by hand" : "by autograd");
+               })
+        .mistake("not_averaged", neuron_with, {.averages = false})
+        .mistake("two_forgotten", neuron_with, {.twice = 1})
+        .mistake("target_minus_activation", neuron_with, {.twice = -2})
+        .mistake("tanh_skipped", neuron_with, {.tanh_counts = false})
+        .mistake("derivative_at_the_gradient", neuron_with, {.tanh_at_what_went_in = true})
+        .mistake("one_example", neuron_with, {.first_alone = true})
+        .mistake("mean_of_the_examples", neuron_with, {.mean = true})
+        .mistake("weight_for_x", neuron_with, {.weight_for_x = true})
+        .mistake("whole_number_division", neuron_with, {.twice = 0})
+        .mistake("square_forgotten", neuron_with, {.squared = false})
+        .mistake("not_summed", neuron_with, {.summed = false})
+        .mistake("by_autograd", [](const Tensor& x, const Tensor& target, const Tensor& weight, const Tensor& bias) {
+          const auto w = weight.detach().requires_grad_(), b = bias.detach().requires_grad_();
+          const auto sum = w * x + b, activation = torch::tanh(sum);
+          const auto gradients = torch::autograd::grad({torch::mse_loss(activation, target)}, {activation, sum, w, b});
+          return NeuronGradients{gradients[0], gradients[1], gradients[2], gradients[3]};
+        });
 
 }  // namespace
 }  // namespace verse

@@ -105,6 +105,20 @@ using Vocabulary = std::function<Characters(std::string_view)>;
                    return different;
                  })
         .mistake("repeats_kept", [](std::string_view text) { return sorted(characters_of(text)); })
+        .mistake("capitals_made_small",
+                 [](std::string_view text) {
+                   Characters different = characters_of(text);
+                   for (char32_t& c : different) {
+                     if (c < 128 && std::isupper(static_cast<int>(c))) c += U'a' - U'A';
+                   }
+                   return sorted_once(different);
+                 })
+        .mistake("printable_only",
+                 [](std::string_view text) {
+                   Characters different = sorted_once(characters_of(text));
+                   std::erase_if(different, [](char32_t c) { return c < 32; });
+                   return different;
+                 })
         .mistake("white_space_dropped", [](std::string_view text) {
           Characters different = sorted_once(characters_of(text));
           different.erase(std::remove_if(different.begin(), different.end(), [](char32_t c) { return c <= U' '; }),
@@ -226,13 +240,30 @@ std::string what_is_told(const std::function<void()>& encode, const Characters& 
                    }
                    return tokens;
                  })
-        .mistake("bytes_for_code_points", encode_with({.bytes = true}))
-        .mistake("code_points_for_tokens", encode_with({.code_points = true}))
-        .mistake("tokens_from_one", encode_with({.from = 1}))
-        .mistake("unknown_skipped", encode_with({.skip_unknown = true}))
-        .mistake("unknown_takes_a_neighbour", encode_with({.nearest = true}))
-        .mistake("only_first_named", encode_with({.first_only = true}))
-        .mistake("position_from_zero", encode_with({.positions_from = 0}));
+        .mistake("bytes_for_code_points", encode_with, {.bytes = true})
+        .mistake("code_points_for_tokens", encode_with, {.code_points = true})
+        .mistake("tokens_from_one", encode_with, {.from = 1})
+        .mistake("unknown_skipped", encode_with, {.skip_unknown = true})
+        .mistake("unknown_takes_a_neighbour", encode_with, {.nearest = true})
+        .mistake("only_first_named", encode_with, {.first_only = true})
+        .mistake("unknown_is_minus_one",
+                 [](const Characters& vocabulary, std::string_view text) {
+                   Tokens tokens;
+                   for (const char32_t character : characters_of(text)) {
+                     const auto place = std::find(vocabulary.begin(), vocabulary.end(), character);
+                     tokens.push_back(place != vocabulary.end() ? std::distance(vocabulary.begin(), place) : -1);
+                   }
+                   return tokens;
+                 })
+        .mistake("another_error",
+                 [](const Characters& vocabulary, std::string_view text) {
+                   std::map<char32_t, std::int64_t> token_of;
+                   for (const char32_t known : vocabulary) token_of.emplace(known, std::ssize(token_of));
+                   Tokens tokens;
+                   for (const char32_t character : characters_of(text)) tokens.push_back(token_of.at(character));
+                   return tokens;
+                 })
+        .mistake("position_from_zero", encode_with, {.positions_from = 0});
 
 // 1.3 Decode ----------------------------------------------------------------------------------------------------------
 
@@ -287,6 +318,10 @@ using Decode = std::function<std::string(const Characters&, const Tokens&)>;
                      text += encode_utf8(vocabulary.at(static_cast<std::size_t>(token - 1)));
                    }
                    return text;
+                 })
+        .mistake("tokens_for_code_points",
+                 [](const Characters&, const Tokens& tokens) {
+                   return encode_utf8(std::u32string(tokens.begin(), tokens.end()));
                  })
         .mistake("bad_tokens_accepted", [](const Characters& vocabulary, const Tokens& tokens) {
           std::string text;
@@ -512,6 +547,11 @@ using PairProbabilities = std::function<torch::Tensor(const torch::Tensor&, doub
                    const auto weights = counts.to(torch::kFloat64);
                    return weights / weights.sum(1, true);
                  })
+        .mistake("smoothing_once_a_row",
+                 [](const torch::Tensor& counts, double smoothing) {
+                   const auto exact_counts = counts.to(torch::kFloat64);
+                   return (exact_counts + smoothing) / (exact_counts.sum(-1, true) + smoothing);
+                 })
         .mistake("smoothing_always_one", [](const torch::Tensor& counts, double) {
           const auto weights = counts.to(torch::kFloat64) + 1;
           return weights / weights.sum(1, true);
@@ -646,6 +686,21 @@ std::int64_t draw_from(const torch::Tensor& row, double number) {
                    }
                    return model.size(0) - 1;
                  }))
+        .mistake("new_number_for_each",
+                 [](const torch::Tensor& probabilities, std::int64_t first, std::int64_t count, Random& random) {
+                   Tokens tokens;
+                   std::int64_t token = first;
+                   while (static_cast<std::int64_t>(tokens.size()) < count) {
+                     const auto row = probabilities[token];
+                     double end = 0;
+                     for (token = 0; token + 1 < row.size(0); ++token) {
+                       end += row[token].item<double>();
+                       if (random.uniform() < end) break;
+                     }
+                     tokens.push_back(token);
+                   }
+                   return tokens;
+                 })
         .mistake("first_token_included",
                  [](const torch::Tensor& model, std::int64_t first, std::int64_t count, Random& random) {
                    Tokens tokens = {first};
@@ -742,6 +797,16 @@ Tokens listed(const Pair& pair) {
                    for (const auto& [pair, count] : pair_counts(tokens))
                      counts[std::minmax(pair.first, pair.second)] += count;
                    return first_of_most(counts);
+                 })
+        .mistake("packed_too_tightly",
+                 [](const Tokens& tokens) {
+                   std::map<std::int64_t, std::int64_t> counts;
+                   for (std::size_t i = 1; i < tokens.size(); ++i) ++counts[(tokens[i - 1] << 8) + tokens[i]];
+                   std::int64_t best = counts.begin()->first;
+                   for (const auto& [packed, count] : counts) {
+                     if (count > counts[best]) best = packed;
+                   }
+                   return Pair(best >> 8, best & 255);
                  })
         .mistake("every_second_pair", [](const Tokens& tokens) { return first_of_most(pair_counts(tokens, 2)); });
 

@@ -82,6 +82,15 @@ using Embed = std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>
                    return token_table.index({tokens}) +
                           position_table.slice(0, position_table.size(0) - tokens.size(1), position_table.size(0));
                  })
+        .mistake("whole_position_table",
+                 [](const Tensor& token_table, const Tensor& position_table, const Tensor& tokens) {
+                   return token_table.index({tokens}) + position_table;
+                 })
+        .mistake("side_by_side",
+                 [](const Tensor& token_table, const Tensor& position_table, const Tensor& tokens) {
+                   const auto there = token_table.index({tokens});
+                   return torch::cat({there, position_table.slice(0, 0, tokens.size(-1)).expand_as(there)}, -1);
+                 })
         .mistake(
             "positions_by_token", [](const Tensor& token_table, const Tensor& position_table, const Tensor& tokens) {
               return token_table.index({tokens}) + position_table.index({tokens.remainder(position_table.size(0))});
@@ -141,6 +150,11 @@ using Softmax = std::function<Tensor(const Tensor&)>;
                    return weights / weights.sum(-1, true);
                  })
         .mistake("not_normalised", [](const Tensor& scores) { return (scores - scores.amax(-1, true)).exp(); })
+        .mistake("scores_clamped",
+                 [](const Tensor& scores) {
+                   const auto held = torch::exp(torch::clamp(scores, -60, 60));
+                   return held / held.sum(-1, true);
+                 })
         .mistake("logarithm", [](const Tensor& scores) { return torch::log_softmax(scores, -1); });
 
 // 2.4
@@ -202,6 +216,21 @@ using CrossEntropy = std::function<Tensor(const Tensor&, const Tensor&)>;
                  [](const Tensor& logits, const Tensor& targets) {
                    return -torch::log_softmax(torch::softmax(logits, -1), -1).gather(-1, targets.unsqueeze(-1)).mean();
                  })
+        .mistake("something_added",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   const auto given = torch::softmax(logits, -1).gather(-1, targets.unsqueeze(-1));
+                   return torch::log(given + 1e-9).neg().mean();
+                 })
+        .mistake("something_added",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   const auto given = torch::softmax(logits, -1).gather(-1, targets.unsqueeze(-1));
+                   return torch::log(given + 1e-8).neg().mean();
+                 })
+        .mistake("something_added",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   const auto given = torch::softmax(logits, -1).gather(-1, targets.unsqueeze(-1));
+                   return torch::log(given + 1e-12).neg().mean();
+                 })
         .mistake("every_class",
                  [](const Tensor& logits, const Tensor&) { return -torch::log_softmax(logits, -1).mean(); });
 
@@ -241,6 +270,10 @@ using CrossEntropy = std::function<Tensor(const Tensor&, const Tensor&)>;
                  })
         .mistake("softmax_alone",
                  [](const Tensor& logits, const Tensor&) { return torch::softmax(logits, -1) / logits.size(0); })
+        .mistake("one_hot_too_narrow",
+                 [](const Tensor& logits, const Tensor& targets) {
+                   return (torch::softmax(logits, 1) - torch::one_hot(targets)) / targets.size(0);
+                 })
         .mistake("over_classes", [](const Tensor& logits, const Tensor& targets) {
           return (torch::softmax(logits, -1) - torch::one_hot(targets, logits.size(-1))) / logits.size(1);
         });
@@ -319,6 +352,15 @@ using Descend = std::function<void(const std::vector<Tensor>&, double)>;
                      parameter.mutable_grad().reset();
                    }
                  })
+        .mistake("only_the_sign",
+                 [](const std::vector<Tensor>& parameters, double rate) {
+                   const torch::NoGradGuard guard;
+                   for (Tensor parameter : parameters) {
+                     if (!parameter.grad().defined()) continue;
+                     parameter.sub_(rate * torch::sign(parameter.grad()));
+                     parameter.mutable_grad() = Tensor();
+                   }
+                 })
         .mistake("a_new_tensor", [](const std::vector<Tensor>& parameters, double rate) {
           torch::NoGradGuard no_gradients;
           for (auto parameter : parameters) {
@@ -393,6 +435,15 @@ Count count_wrongly(const std::function<void(ParameterCount&, const ModelShape&)
         .mistake("mlp_bias_width",
                  count_wrongly([](ParameterCount& count, const ModelShape& shape) { count.mlp -= 3 * shape.width; }))
         .mistake("no_final_norm", count_wrongly([](ParameterCount& count, const ModelShape&) { count.final_norm = 0; }))
+        .mistake("thirty_two_bits",
+                 [](const ModelShape& shape) {
+                   auto count = count_wrongly([](ParameterCount&, const ModelShape&) {})(shape);
+                   for (auto* part : {&count.token_embedding, &count.position_embedding, &count.attention, &count.mlp,
+                                      &count.norms, &count.block, &count.final_norm, &count.total}) {
+                     *part = static_cast<std::int32_t>(*part);
+                   }
+                   return count;
+                 })
         .mistake("one_layer", count_wrongly([](ParameterCount& count, const ModelShape& shape) {
                    count.total = (1 - shape.layers) * (count.attention + count.mlp + count.norms);
                  }));
@@ -443,6 +494,10 @@ using PairForward = std::function<Tensor(PairModel&, const Tensor&)>;
         .mistake("tied_by_copy",
                  [](PairModel& model, const Tensor& tokens) {
                    return model->token_table.index({tokens}).matmul(model->output_table.detach().clone().t());
+                 })
+        .mistake("not_transposed",
+                 [](PairModel& model, const Tensor& tokens) {
+                   return torch::matmul(model->token_table.index({tokens}), model->output_table);
                  })
         .mistake("probabilities", [](PairModel& model, const Tensor& tokens) {
           return torch::softmax(model->token_table.index({tokens}).matmul(model->output_table.t()), -1);

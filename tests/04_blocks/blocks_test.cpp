@@ -127,6 +127,11 @@ torch::Tensor normalised(const torch::Tensor& x, double epsilon, torch::IntArray
                  })
         .mistake("gain_and_bias_forgotten", [](const torch::Tensor& x, const torch::Tensor&, const torch::Tensor&,
                                                double epsilon) { return normalised(x, epsilon, {-1}); })
+        .mistake("over_the_batch",
+                 [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias, double epsilon) {
+                   const auto variance = x.var(0, /*unbiased=*/false, /*keepdim=*/true);
+                   return (x - x.mean(0, true)) * torch::rsqrt(variance + epsilon) * gain + bias;
+                 })
         .mistake("gain_times_bias", [](const torch::Tensor& x, const torch::Tensor& gain, const torch::Tensor& bias,
                                        double epsilon) { return (normalised(x, epsilon, {-1}) + bias) * gain; });
 
@@ -307,6 +312,14 @@ constexpr Tolerance a_share{0.0125, 0, "what is dropped is drawn: a share of 40,
                  [](MLP& mlp, const torch::Tensor& x) {
                    return torch::dropout(mlp_result(mlp, x), mlp->options.dropout, true);
                  })
+        .mistake(
+            "positions_dropped",
+            [](MLP& mlp, const torch::Tensor& x) {
+              const auto result = mlp_result(mlp, x);
+              if (!mlp->is_training() || mlp->options.dropout <= 0) return result;
+              return result *
+                     torch::dropout(torch::ones_like(result.select(-1, 0)), mlp->options.dropout, true).unsqueeze(-1);
+            })
         .mistake("dropout_inside", [](MLP& mlp, const torch::Tensor& x) {
           return mlp->contract->forward(drop(fused_gelu(mlp->expand->forward(x), mlp->options), mlp));
         });

@@ -176,6 +176,7 @@ void describe_parameters(const Initialise& initialise, std::int64_t layers, Answ
                      }
                    }
                  })
+        .mistake("whole_number_division", [](GPTImpl& model) { initialise_with(model, 0.02, 0.0); })
         .mistake("gradient_recorded", [](GPTImpl& model) {
           for (auto& parameter : model.named_parameters()) parameter->normal_(0.0, 0.02);
         });
@@ -541,6 +542,7 @@ using Head = std::function<torch::Tensor(GPT&, const torch::Tensor&)>;
                  [](GPT& model, const torch::Tensor& x) {
                    return torch::matmul(x, model->token_embedding.reshape({x.size(-1), -1}));
                  })
+        .mistake("not_transposed", [](GPT& model, const torch::Tensor& x) { return x.matmul(model->token_embedding); })
         .mistake("normed_again", [](GPT& model, const torch::Tensor& x) {
           return torch::matmul(model->final_norm->forward(x), model->token_embedding.t());
         });

@@ -119,15 +119,31 @@ DrawBatch draw_with(const DrawSlip& slip) {
                  answers.add("the targets, of 5 characters and a context of 4",
                              draw(torch::arange(5), 1, 4, random).targets, exact);
                })
-        .mistake("not_shifted", draw_with({.targets_from = 0}))
-        .mistake("shifted_backwards", draw_with({.inputs_from = 1, .targets_from = 0}))
-        .mistake("last_place_never", draw_with({.more_places = -1}))
-        .mistake("one_place_too_many", draw_with({.more_places = 1}))
-        .mistake("one_start_for_all", draw_with({.starts = DrawSlip::one_for_all}))
-        .mistake("windows_in_a_row", draw_with({.starts = DrawSlip::in_a_row}))
-        .mistake("another_generator", draw_with({.starts = DrawSlip::from_libtorch}))
-        .mistake("short_text_not_refused", draw_with({.room_wanted = 0}))
-        .mistake("exact_fit_refused", draw_with({.room_wanted = 2}));
+        .mistake("not_shifted", draw_with, {.targets_from = 0})
+        .mistake("shifted_backwards", draw_with, {.inputs_from = 1, .targets_from = 0})
+        .mistake("last_place_never", draw_with, {.more_places = -1})
+        .mistake("one_place_too_many", draw_with, {.more_places = 1})
+        .mistake("one_start_for_all", draw_with, {.starts = DrawSlip::one_for_all})
+        .mistake("windows_in_a_row", draw_with, {.starts = DrawSlip::in_a_row})
+        .mistake("another_generator", draw_with, {.starts = DrawSlip::from_libtorch})
+        .mistake("short_text_not_refused", draw_with, {.room_wanted = 0})
+        .mistake("one_place_too_many",
+                 [](const Tensor& tokens, std::int64_t batch_size, std::int64_t context, Random& random) -> Batch {
+                   if (tokens.size(0) <= context) throw UsageError("the text is too short");
+                   std::vector<Tensor> inputs, targets;
+                   while (std::ssize(inputs) < batch_size) {
+                     const std::int64_t first = random.below(tokens.size(0) - context + 1);
+                     inputs.push_back(tokens.slice(0, first, first + context));
+                     targets.push_back(tokens.slice(0, first + 1, first + 1 + context));
+                   }
+                   return {torch::stack(inputs), torch::stack(targets)};
+                 })
+        .mistake("next_character_alone",
+                 [](const Tensor& tokens, std::int64_t batch_size, std::int64_t context, Random& random) -> Batch {
+                   Batch batch = draw_with({})(tokens, batch_size, context, random);
+                   return {batch.inputs, batch.targets.slice(1, context - 1)};
+                 })
+        .mistake("exact_fit_refused", draw_with, {.room_wanted = 2});
 
 // 5.2
 // ------------------------------------------------------------------------------------------------------------------
@@ -262,6 +278,11 @@ void right_moments(Moments& moments, const Tensor& gradient, double beta1, doubl
                    Moments copy{moments.first.clone(), moments.second.clone()};
                    right_moments(copy, gradient, beta1, beta2);
                  })
+        .mistake("second_not_squared",
+                 [](Moments& moments, const Tensor& gradient, double beta1, double beta2) {
+                   moments.first.lerp_(gradient, 1 - beta1);
+                   moments.second.lerp_(torch::abs(gradient), 1 - beta2);
+                 })
         .mistake("gradient_changed", [](Moments& moments, const Tensor& gradient, double beta1, double beta2) {
           moments.first.mul_(beta1).add_(gradient.mul_(1 - beta1));
           moments.second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
@@ -275,7 +296,7 @@ using Direction = std::function<Tensor(const Moments&, std::int64_t, const AdamW
 /// adam_direction() on its own, with a switch for each slip.
 struct DirectionSlip {
   bool corrects_first = true, corrects_second = true, beta1_for_both = false, roots_first = false, in_place = false;
-  bool roots = true;
+  bool roots = true, betas_by_heart = false;
   std::int64_t first_step = 1;
   enum { outside, inside, nowhere } epsilon = outside;
 };
@@ -283,8 +304,9 @@ struct DirectionSlip {
 Direction direction_with(const DirectionSlip& slip) {
   return [slip](const Moments& moments, std::int64_t step, const AdamWOptions& options) {
     const auto t = static_cast<double>(step - 1 + slip.first_step);
-    const double share1 = slip.corrects_first ? 1 - std::pow(options.beta1, t) : 1.0;
-    const double beta2 = slip.beta1_for_both ? options.beta1 : options.beta2;
+    const double beta1 = slip.betas_by_heart ? 0.9 : options.beta1;
+    const double share1 = slip.corrects_first ? 1 - std::pow(beta1, t) : 1.0;
+    const double beta2 = slip.betas_by_heart ? 0.999 : slip.beta1_for_both ? options.beta1 : options.beta2;
     const double share2 = slip.corrects_second ? 1 - std::pow(beta2, t) : 1.0;
     const auto mean = slip.in_place ? moments.first.div_(share1) : moments.first / share1;
     auto size = slip.in_place ? moments.second.div_(share2) : moments.second / share2;
@@ -345,16 +367,17 @@ Moments some_moments() {
                    own.epsilon = options.epsilon;
                    return direction_with({})(moments, step, own);
                  })
-        .mistake("no_correction", direction_with({.corrects_first = false, .corrects_second = false}))
-        .mistake("only_the_first_corrected", direction_with({.corrects_second = false}))
-        .mistake("beta1_for_both", direction_with({.beta1_for_both = true}))
-        .mistake("steps_from_zero", direction_with({.first_step = 0}))
-        .mistake("one_step_ahead", direction_with({.first_step = 2}))
-        .mistake("corrected_after_the_root", direction_with({.roots_first = true}))
-        .mistake("no_root", direction_with({.roots = false}))
-        .mistake("epsilon_inside_the_root", direction_with({.epsilon = DirectionSlip::inside}))
-        .mistake("no_epsilon", direction_with({.epsilon = DirectionSlip::nowhere}))
-        .mistake("moments_changed", direction_with({.in_place = true}));
+        .mistake("no_correction", direction_with, {.corrects_first = false, .corrects_second = false})
+        .mistake("only_the_first_corrected", direction_with, {.corrects_second = false})
+        .mistake("beta1_for_both", direction_with, {.beta1_for_both = true})
+        .mistake("steps_from_zero", direction_with, {.first_step = 0})
+        .mistake("one_step_ahead", direction_with, {.first_step = 2})
+        .mistake("corrected_after_the_root", direction_with, {.roots_first = true})
+        .mistake("no_root", direction_with, {.roots = false})
+        .mistake("epsilon_inside_the_root", direction_with, {.epsilon = DirectionSlip::inside})
+        .mistake("no_epsilon", direction_with, {.epsilon = DirectionSlip::nowhere})
+        .mistake("betas_by_heart", direction_with, {.betas_by_heart = true})
+        .mistake("moments_changed", direction_with, {.in_place = true});
 
 // 5.5
 // ------------------------------------------------------------------------------------------------------------------
@@ -439,16 +462,16 @@ void take_three_steps(const Update& update, const std::vector<std::int64_t>& sha
                    own.weight_decay = 0.1;
                    update_with({})(parameter, moments, step, rate, own);
                  })
-        .mistake("decay_in_the_gradient", update_with({.decay = UpdateSlip::in_the_gradient}))
-        .mistake("no_decay", update_with({.decay = UpdateSlip::nowhere}))
-        .mistake("vectors_decay_too", update_with({.vectors_decay = true}))
-        .mistake("decay_without_the_rate", update_with({.by_the_rate = false}))
-        .mistake("decay_after_the_step", update_with({.decays_last = true}))
-        .mistake("moments_forgotten", update_with({.moves_moments = false}))
-        .mistake("by_the_gradient", update_with({.by_the_gradient = true}))
-        .mistake("uphill", update_with({.sign = -1.0}))
-        .mistake("inside_autograd", update_with({.guarded = false}))
-        .mistake("a_new_tensor", update_with({.in_place = false}));
+        .mistake("decay_in_the_gradient", update_with, {.decay = UpdateSlip::in_the_gradient})
+        .mistake("no_decay", update_with, {.decay = UpdateSlip::nowhere})
+        .mistake("vectors_decay_too", update_with, {.vectors_decay = true})
+        .mistake("decay_without_the_rate", update_with, {.by_the_rate = false})
+        .mistake("decay_after_the_step", update_with, {.decays_last = true})
+        .mistake("moments_forgotten", update_with, {.moves_moments = false})
+        .mistake("by_the_gradient", update_with, {.by_the_gradient = true})
+        .mistake("uphill", update_with, {.sign = -1.0})
+        .mistake("inside_autograd", update_with, {.guarded = false})
+        .mistake("a_new_tensor", update_with, {.in_place = false});
 
 // 5.6
 // ------------------------------------------------------------------------------------------------------------------
@@ -565,16 +588,16 @@ void add_rates(const Rate& rate, const Schedule& schedule, const std::vector<std
                    (void)w;
                    return step < schedule.warmup ? 0.0 : right(step, schedule);
                  })
-        .mistake("off_by_one", rate_with({.step_off = 1}))
-        .mistake("no_warmup", rate_with({.warms_up = false}))
-        .mistake("divides_by_no_warmup", rate_with({.warmup_inclusive = true}))
-        .mistake("progress_of_the_whole_run", rate_with({.counts_from_warmup = false}))
-        .mistake("whole_numbers_divided", rate_with({.whole_progress = true}))
-        .mistake("rises_after_the_end", rate_with({.ends = false}))
-        .mistake("straight_line", rate_with({.shape = RateSlip::line}))
-        .mistake("whole_cosine", rate_with({.shape = RateSlip::whole_cosine}))
-        .mistake("down_to_zero", rate_with({.foot = RateSlip::zero}))
-        .mistake("minimum_on_top", rate_with({.foot = RateSlip::minimum_on_top}));
+        .mistake("off_by_one", rate_with, {.step_off = 1})
+        .mistake("no_warmup", rate_with, {.warms_up = false})
+        .mistake("divides_by_no_warmup", rate_with, {.warmup_inclusive = true})
+        .mistake("progress_of_the_whole_run", rate_with, {.counts_from_warmup = false})
+        .mistake("whole_numbers_divided", rate_with, {.whole_progress = true})
+        .mistake("rises_after_the_end", rate_with, {.ends = false})
+        .mistake("straight_line", rate_with, {.shape = RateSlip::line})
+        .mistake("whole_cosine", rate_with, {.shape = RateSlip::whole_cosine})
+        .mistake("down_to_zero", rate_with, {.foot = RateSlip::zero})
+        .mistake("minimum_on_top", rate_with, {.foot = RateSlip::minimum_on_top});
 
 // 5.7
 // ------------------------------------------------------------------------------------------------------------------
@@ -672,14 +695,14 @@ void clip_some(const Clip& clip, double limit, Answers& answers) {
                    }
                    return some.empty() ? torch::zeros({}) : clip_with({})(some, limit);
                  })
-        .mistake("by_tensor", clip_with({.scales = ClipSlip::by_tensor}))
-        .mistake("by_number", clip_with({.scales = ClipSlip::by_number}))
-        .mistake("no_root", clip_with({.norm = ClipSlip::squares}))
-        .mistake("sum_of_norms", clip_with({.norm = ClipSlip::sum_of_norms}))
-        .mistake("small_ones_raised", clip_with({.only_above = false}))
-        .mistake("norm_afterwards", clip_with({.before = false}))
-        .mistake("only_measured", clip_with({.in_place = false}))
-        .mistake("missing_gradients_counted", clip_with({.skips = false}));
+        .mistake("by_tensor", clip_with, {.scales = ClipSlip::by_tensor})
+        .mistake("by_number", clip_with, {.scales = ClipSlip::by_number})
+        .mistake("no_root", clip_with, {.norm = ClipSlip::squares})
+        .mistake("sum_of_norms", clip_with, {.norm = ClipSlip::sum_of_norms})
+        .mistake("small_ones_raised", clip_with, {.only_above = false})
+        .mistake("norm_afterwards", clip_with, {.before = false})
+        .mistake("only_measured", clip_with, {.in_place = false})
+        .mistake("missing_gradients_counted", clip_with, {.skips = false});
 
 // 5.8
 // ------------------------------------------------------------------------------------------------------------------
@@ -689,7 +712,7 @@ using Evaluate = std::function<double(GPT&, const Tensor&, std::int64_t)>;
 /// evaluate() on its own, with a switch for each slip.
 struct EvaluateSlip {
   bool calms = true, records = false, takes_the_rest = true, weighs = true, obeys_the_size = true;
-  bool over_characters = false;
+  bool over_characters = false, one_by_one = false, nothing_is_nan = false;
   enum { as_before, evaluating, training } leaves = as_before;
   std::int64_t gap = 0;
 };
@@ -711,10 +734,11 @@ Evaluate evaluate_with(const EvaluateSlip& slip) {
     std::int64_t rest = 0;
     if (tokens.size(0) > context) {
       const auto windows = tokens.unfold(0, context + 1, stride);
-      const std::int64_t rows = slip.obeys_the_size ? batch_size : windows.size(0);
+      const std::int64_t rows = slip.one_by_one ? 1 : slip.obeys_the_size ? batch_size : windows.size(0);
       for (std::int64_t row = 0; row < windows.size(0); row += rows) add(windows.slice(0, row, row + rows));
       rest = windows.size(0) * stride;
     }
+    if (slip.nothing_is_nan && tokens.size(0) <= context) total = std::numeric_limits<double>::quiet_NaN();
     if (slip.takes_the_rest && rest + 1 < tokens.size(0)) add(tokens.slice(0, rest).unsqueeze(0));
 
     if (slip.leaves == EvaluateSlip::as_before) model->train(was_training);
@@ -772,15 +796,18 @@ class ListeningProjection : public Projection {
                  answers.add("operations are recorded for gradients", yes_or_no(listening->recorded));
                  answers.add("more than 3 windows at a time", yes_or_no(listening->most_rows > 3));
                })
-        .mistake("in_training_mode", evaluate_with({.calms = false}))
-        .mistake("left_in_evaluation", evaluate_with({.leaves = EvaluateSlip::evaluating}))
-        .mistake("left_in_training", evaluate_with({.leaves = EvaluateSlip::training}))
-        .mistake("gradients_recorded", evaluate_with({.records = true}))
-        .mistake("rest_left_out", evaluate_with({.takes_the_rest = false}))
-        .mistake("mean_of_means", evaluate_with({.weighs = false}))
-        .mistake("gaps_between_windows", evaluate_with({.gap = 1}))
-        .mistake("divided_by_characters", evaluate_with({.over_characters = true}))
-        .mistake("all_at_once", evaluate_with({.obeys_the_size = false}));
+        .mistake("in_training_mode", evaluate_with, {.calms = false})
+        .mistake("left_in_evaluation", evaluate_with, {.leaves = EvaluateSlip::evaluating})
+        .mistake("left_in_training", evaluate_with, {.leaves = EvaluateSlip::training})
+        .mistake("gradients_recorded", evaluate_with, {.records = true})
+        .mistake("rest_left_out", evaluate_with, {.takes_the_rest = false})
+        .mistake("mean_of_means", evaluate_with, {.weighs = false})
+        .mistake("gaps_between_windows", evaluate_with, {.gap = 1})
+        .mistake("divided_by_characters", evaluate_with, {.over_characters = true})
+        .mistake("in_training_mode", evaluate_with, {.calms = false, .one_by_one = true})
+        .mistake("mean_of_means", evaluate_with, {.weighs = false, .one_by_one = true})
+        .mistake("mean_of_no_windows", evaluate_with, {.nothing_is_nan = true})
+        .mistake("all_at_once", evaluate_with, {.obeys_the_size = false});
 
 // 5.9
 // ------------------------------------------------------------------------------------------------------------------
@@ -941,20 +968,20 @@ constexpr std::int64_t kToTheEnd = 100;
                      return after_step(report);
                    });
                  })
-        .mistake("no_zero_grad", train_with({.clears = LoopSlip::never}))
-        .mistake("cleared_between_batches", train_with({.clears = LoopSlip::before_each_batch}))
-        .mistake("cleared_before_the_step", train_with({.clears = LoopSlip::before_the_optimizer}))
-        .mistake("batches_added_up", train_with({.divides = false}))
-        .mistake("steps_unclipped", train_with({.clips = false}))
-        .mistake("clipped_to_zero", train_with({.zero_is_no_limit = false}))
-        .mistake("begins_at_zero", train_with({.goes_on_from = false}))
-        .mistake("one_step_too_many", train_with({.more_steps = 1}))
-        .mistake("rate_of_the_next_step", train_with({.rate_off = 1}))
-        .mistake("listener_not_heard", train_with({.listens = false}))
-        .mistake("reported_before_the_step", train_with({.reports_first = true}))
-        .mistake("norm_after_clipping", train_with({.norm_afterwards = true}))
-        .mistake("loss_of_the_last_batch", train_with({.last_loss_only = true}))
-        .mistake("loss_with_its_graph", train_with({.detaches = false}));
+        .mistake("no_zero_grad", train_with, {.clears = LoopSlip::never})
+        .mistake("cleared_between_batches", train_with, {.clears = LoopSlip::before_each_batch})
+        .mistake("cleared_before_the_step", train_with, {.clears = LoopSlip::before_the_optimizer})
+        .mistake("batches_added_up", train_with, {.divides = false})
+        .mistake("steps_unclipped", train_with, {.clips = false})
+        .mistake("clipped_to_zero", train_with, {.zero_is_no_limit = false})
+        .mistake("begins_at_zero", train_with, {.goes_on_from = false})
+        .mistake("one_step_too_many", train_with, {.more_steps = 1})
+        .mistake("rate_of_the_next_step", train_with, {.rate_off = 1})
+        .mistake("listener_not_heard", train_with, {.listens = false})
+        .mistake("reported_before_the_step", train_with, {.reports_first = true})
+        .mistake("norm_after_clipping", train_with, {.norm_afterwards = true})
+        .mistake("loss_of_the_last_batch", train_with, {.last_loss_only = true})
+        .mistake("loss_with_its_graph", train_with, {.detaches = false});
 
 }  // namespace
 }  // namespace verse

@@ -199,6 +199,11 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
                    if (!loss || run.rows.front().step != 0) return Finding::unknown;
                    return yes_if(!(*loss <= run.landmarks.uniform + lines_in_use.initial_excess));
                  })
+        .mistake("last_row",
+                 [](const RunRecord& run) {
+                   const auto loss = validation_at(run, -1);
+                   return loss ? yes_if(*loss > run.landmarks.uniform + lines_in_use.initial_excess) : Finding::unknown;
+                 })
         .mistake("nothing_is_no", [](const RunRecord& run) {
           const auto loss = validation_at(run, 0);
           if (!loss || run.rows.front().step != 0) return Finding::no;
@@ -258,6 +263,8 @@ std::optional<double> validation_at(const RunRecord& run, std::int64_t row) {
                    return run.future_influence ? yes_if(*run.future_influence > lines_in_use.influence)
                                                : Finding::unknown;
                  })
+        .mistake("not_probed_is_no",
+                 [](const RunRecord& run) { return yes_if(run.future_influence.value_or(0) > lines_in_use.influence); })
         .mistake("only_with_a_fine_loss", [](const RunRecord& run) {
           if (!run.future_influence || !std::isfinite(*run.future_influence)) return Finding::unknown;
           return yes_if(*run.future_influence > lines_in_use.influence &&
@@ -339,14 +346,14 @@ RunRecord run_that_wrote(const std::string& sample, double loss) {
                }))
         .check("recorded_runs", ask_recorded_runs)
         .mistake("thresholds_ignored", with_lines_by_heart(targets_not_shifted))
-        .mistake("bytes_counted", shift_with({.bytes = true}))
-        .mistake("loss_alone", shift_with({.loss_alone = true}))
-        .mistake("sample_alone", shift_with({.sample_alone = true}))
-        .mistake("whatever_the_future", shift_with({.whatever_the_future = true}))
-        .mistake("sample_too_short", shift_with({.short_sample = true}))
-        .mistake("missing_is_no", shift_with({.missing_is_no = true}))
-        .mistake("a_quarter_is_enough", shift_with({.share = 0.25}))
-        .mistake("no_number_is_no", shift_with({.no_number_is_no = true}));
+        .mistake("bytes_counted", shift_with, {.bytes = true})
+        .mistake("loss_alone", shift_with, {.loss_alone = true})
+        .mistake("sample_alone", shift_with, {.sample_alone = true})
+        .mistake("whatever_the_future", shift_with, {.whatever_the_future = true})
+        .mistake("sample_too_short", shift_with, {.short_sample = true})
+        .mistake("missing_is_no", shift_with, {.missing_is_no = true})
+        .mistake("a_quarter_is_enough", shift_with, {.share = 0.25})
+        .mistake("no_number_is_no", shift_with, {.no_number_is_no = true});
 
 // 6.10
 // ------------------------------------------------------------------------------------------------------------------
@@ -444,14 +451,14 @@ RunRecord run_with_gap(double gap, std::int64_t from, std::int64_t training_char
                    shorter.training_characters -= 1;
                    return batch_with({})(shorter);
                  })
-        .mistake("at_any_time", batch_with({.any_time = true}))
-        .mistake("last_row_only", batch_with({.last_row_only = true}))
-        .mistake("turned_round", batch_with({.turned_round = true}))
-        .mistake("missing_loss_is_zero", batch_with({.first_row_counts = true}))
-        .mistake("nothing_is_no", batch_with({.missing_is_no = true}))
-        .mistake("whatever_training_does", batch_with({.whatever_training = true}))
-        .mistake("half_a_nat_is_enough", batch_with({.gap = 0.5}))
-        .mistake("no_number_is_no", batch_with({.no_number_is_no = true}));
+        .mistake("at_any_time", batch_with, {.any_time = true})
+        .mistake("last_row_only", batch_with, {.last_row_only = true})
+        .mistake("turned_round", batch_with, {.turned_round = true})
+        .mistake("missing_loss_is_zero", batch_with, {.first_row_counts = true})
+        .mistake("nothing_is_no", batch_with, {.missing_is_no = true})
+        .mistake("whatever_training_does", batch_with, {.whatever_training = true})
+        .mistake("half_a_nat_is_enough", batch_with, {.gap = 0.5})
+        .mistake("no_number_is_no", batch_with, {.no_number_is_no = true});
 
 // 6.12 and 6.11
 // ------------------------------------------------------------------------------------------------------------------
@@ -516,12 +523,22 @@ Find warmup_with(const WarmupSlip& slip) {
                }))
         .check("recorded_runs", ask_recorded_runs)
         .mistake("thresholds_ignored", with_lines_by_heart(warmup_missing))
-        .mistake("though_it_learned", warmup_with({.though_it_learned = true}))
-        .mistake("however_late", warmup_with({.however_late = true}))
-        .mistake("whatever_the_length", warmup_with({.any_length = true}))
-        .mistake("step_one_alone", warmup_with({.first_step = true}))
-        .mistake("an_absolute_rate", warmup_with({.absolute = true}))
-        .mistake("late_is_no", warmup_with({.late_is_no = true}));
+        .mistake("though_it_learned", warmup_with, {.though_it_learned = true})
+        .mistake("however_late", warmup_with, {.however_late = true})
+        .mistake("whatever_the_length", warmup_with, {.any_length = true})
+        .mistake("step_one_alone", warmup_with, {.first_step = true})
+        .mistake("an_absolute_rate", warmup_with, {.absolute = true})
+        .mistake("above_the_highest",
+                 [](const RunRecord& run) {
+                   const Finding stuck = is_stuck(run);
+                   if (stuck != Finding::yes) return stuck;
+                   for (const Metrics& row : run.rows) {
+                     const bool early = row.step > 0 && row.step * 20 <= run.rows.back().step;
+                     if (early && row.learning_rate) return yes_if(*row.learning_rate > highest_rate(run));
+                   }
+                   return Finding::unknown;
+                 })
+        .mistake("late_is_no", warmup_with, {.late_is_no = true});
 
 /// learning_rate_too_high() on its own, with a switch for each slip.
 struct RateSlip {
@@ -579,13 +596,13 @@ Find rate_with(const RateSlip& slip) {
                }))
         .check("recorded_runs", ask_recorded_runs)
         .mistake("thresholds_ignored", with_lines_by_heart(learning_rate_too_high))
-        .mistake("though_it_learned", rate_with({.though_it_learned = true}))
-        .mistake("stuck_is_enough", rate_with({.stuck_is_enough = true}))
-        .mistake("no_margin", rate_with({.no_margin = true}))
-        .mistake("missing_is_no", rate_with({.missing_is_no = true}))
-        .mistake("a_rise_at_any_rate", rate_with({.any_rise = true}))
-        .mistake("end_for_worst", rate_with({.end_for_worst = true}))
-        .mistake("no_number_is_fine", rate_with({.no_number_is_fine = true}));
+        .mistake("though_it_learned", rate_with, {.though_it_learned = true})
+        .mistake("stuck_is_enough", rate_with, {.stuck_is_enough = true})
+        .mistake("no_margin", rate_with, {.no_margin = true})
+        .mistake("missing_is_no", rate_with, {.missing_is_no = true})
+        .mistake("a_rise_at_any_rate", rate_with, {.any_rise = true})
+        .mistake("end_for_worst", rate_with, {.end_for_worst = true})
+        .mistake("no_number_is_fine", rate_with, {.no_number_is_fine = true});
 
 // 6.13
 // ------------------------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ struct OverfittingSlip {
   double margin = 0.05;
   bool best_of_training = false, gap_alone = false, whatever_training_does = false, last_best = false;
   bool gap_at_the_best = false, gap_turned_round = false, says_no_to_nothing = false, lacks_count_as_zero = false;
+  bool no_number_counts = false;
 };
 
 FindOverfitting overfitting_with(const OverfittingSlip& slip) {
@@ -72,7 +73,8 @@ FindOverfitting overfitting_with(const OverfittingSlip& slip) {
     const double lacking = slip.lacks_count_as_zero ? 0.0 : std::numeric_limits<double>::quiet_NaN();
     for (const auto& row : rows) {
       const Point point{row.step, row.train_loss.value_or(lacking), row.validation_loss.value_or(lacking)};
-      if (std::isfinite(point.train_loss) && std::isfinite(point.validation_loss)) points.push_back(point);
+      const bool there = slip.no_number_counts && row.train_loss && row.validation_loss;
+      if (there || (std::isfinite(point.train_loss) && std::isfinite(point.validation_loss))) points.push_back(point);
     }
     Overfitting result;
     if (points.size() < 2) {
@@ -83,7 +85,8 @@ FindOverfitting overfitting_with(const OverfittingSlip& slip) {
     for (const auto& point : points) {
       const double loss = slip.best_of_training ? point.train_loss : point.validation_loss;
       const double least = slip.best_of_training ? best.train_loss : best.validation_loss;
-      if (loss < least || (slip.last_best && loss == least)) best = point;
+      const bool better = slip.no_number_counts ? !(loss >= least) : loss < least;
+      if (better || (slip.last_best && loss == least)) best = point;
     }
     const Point& last = points.back();
     const Point& at = slip.gap_at_the_best ? best : last;
@@ -138,15 +141,16 @@ constexpr auto none = std::nullopt;
               answers.add("with no row", name_of(find({}).found));
               answers.add("with one row that has both losses", name_of(find(rows_of({{none, 4.2}, {2.5, 2.4}})).found));
             })
-        .mistake("best_of_training", overfitting_with({.best_of_training = true}))
-        .mistake("gap_alone", overfitting_with({.gap_alone = true}))
-        .mistake("no_margin", overfitting_with({.margin = 0}))
-        .mistake("whatever_training_does", overfitting_with({.whatever_training_does = true}))
-        .mistake("last_of_equal_ones", overfitting_with({.last_best = true}))
-        .mistake("gap_at_the_best", overfitting_with({.gap_at_the_best = true}))
-        .mistake("gap_turned_round", overfitting_with({.gap_turned_round = true}))
-        .mistake("nothing_is_no", overfitting_with({.says_no_to_nothing = true}))
-        .mistake("missing_is_zero", overfitting_with({.lacks_count_as_zero = true}));
+        .mistake("best_of_training", overfitting_with, {.best_of_training = true})
+        .mistake("gap_alone", overfitting_with, {.gap_alone = true})
+        .mistake("no_margin", overfitting_with, {.margin = 0})
+        .mistake("whatever_training_does", overfitting_with, {.whatever_training_does = true})
+        .mistake("last_of_equal_ones", overfitting_with, {.last_best = true})
+        .mistake("gap_at_the_best", overfitting_with, {.gap_at_the_best = true})
+        .mistake("gap_turned_round", overfitting_with, {.gap_turned_round = true})
+        .mistake("nothing_is_no", overfitting_with, {.says_no_to_nothing = true})
+        .mistake("no_number_counts", overfitting_with, {.no_number_counts = true})
+        .mistake("missing_is_zero", overfitting_with, {.lacks_count_as_zero = true});
 
 // 6.4
 // ------------------------------------------------------------------------------------------------------------------
@@ -253,12 +257,12 @@ struct Parabola {
                    losses.push_back(next_loss().item<double>());
                    return losses;
                  })
-        .mistake("gradients_pile_up", one_batch_with({.gradients_pile_up = true}))
-        .mistake("after_the_step", one_batch_with({.after_the_step = true}))
-        .mistake("last_loss_missing", one_batch_with({.no_last = true}))
-        .mistake("no_backward", one_batch_with({.no_backward = true}))
-        .mistake("only_the_last", one_batch_with({.one_loss = true}))
-        .mistake("one_step_more", one_batch_with({.one_step_more = true}));
+        .mistake("gradients_pile_up", one_batch_with, {.gradients_pile_up = true})
+        .mistake("after_the_step", one_batch_with, {.after_the_step = true})
+        .mistake("last_loss_missing", one_batch_with, {.no_last = true})
+        .mistake("no_backward", one_batch_with, {.no_backward = true})
+        .mistake("only_the_last", one_batch_with, {.one_loss = true})
+        .mistake("one_step_more", one_batch_with, {.one_step_more = true});
 
 // 6.5
 // ------------------------------------------------------------------------------------------------------------------
@@ -340,14 +344,14 @@ MeasureHealth health_with(const HealthSlip& slip) {
                      if (one.weight_norm == 0) one.update_ratio = 0;
                    return health;
                  })
-        .mistake("gradient_for_change", health_with({.by_gradient = true}))
-        .mistake("norm_after_the_step", health_with({.of_the_new = true}))
-        .mistake("mean_for_norm", health_with({.mean_size = true}))
-        .mistake("squared", health_with({.squared = true}))
-        .mistake("difference_of_norms", health_with({.difference_of_norms = true}))
-        .mistake("largest_for_norm", health_with({.largest = true}))
-        .mistake("nothing_by_nothing", health_with({.nothing_by_nothing = true}))
-        .mistake("turned_round", health_with({.turned_round = true}));
+        .mistake("gradient_for_change", health_with, {.by_gradient = true})
+        .mistake("norm_after_the_step", health_with, {.of_the_new = true})
+        .mistake("mean_for_norm", health_with, {.mean_size = true})
+        .mistake("squared", health_with, {.squared = true})
+        .mistake("difference_of_norms", health_with, {.difference_of_norms = true})
+        .mistake("largest_for_norm", health_with, {.largest = true})
+        .mistake("nothing_by_nothing", health_with, {.nothing_by_nothing = true})
+        .mistake("turned_round", health_with, {.turned_round = true});
 
 // 6.7
 // ------------------------------------------------------------------------------------------------------------------
@@ -434,15 +438,15 @@ LogitsFunction looking(double ahead, std::int64_t distance, double behind) {
               changed.select(1, position) = (tokens.select(1, position) + 1) % vocabulary_size;
               return (model(changed) - model(tokens)).slice(1, 0, position).abs().max().item<double>();
             })
-        .mistake("every_position_compared", influence_with({.all_positions = true}))
-        .mistake("the_changed_ones_compared", influence_with({.from_here_on = true}))
-        .mistake("the_past_changed", influence_with({.changes_the_past = true}))
-        .mistake("tokens_overwritten", influence_with({.input_changed = true}))
-        .mistake("mean_for_largest", influence_with({.mean = true}))
-        .mistake("one_position_left_alone", influence_with({.one_position_less = true}))
-        .mistake("only_the_last_token", influence_with({.only_the_last_token = true}))
-        .mistake("nothing_changed", influence_with({.same_end = true}))
-        .mistake("no_absolute_value", influence_with({.signed_difference = true}));
+        .mistake("every_position_compared", influence_with, {.all_positions = true})
+        .mistake("the_changed_ones_compared", influence_with, {.from_here_on = true})
+        .mistake("the_past_changed", influence_with, {.changes_the_past = true})
+        .mistake("tokens_overwritten", influence_with, {.input_changed = true})
+        .mistake("mean_for_largest", influence_with, {.mean = true})
+        .mistake("one_position_left_alone", influence_with, {.one_position_less = true})
+        .mistake("only_the_last_token", influence_with, {.only_the_last_token = true})
+        .mistake("nothing_changed", influence_with, {.same_end = true})
+        .mistake("no_absolute_value", influence_with, {.signed_difference = true});
 
 }  // namespace
 }  // namespace verse

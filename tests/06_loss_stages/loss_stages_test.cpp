@@ -147,16 +147,16 @@ constexpr Tolerance counting{1e-6, 1e-6, "logarithms may be summed in float32"};
                  answers.add("the entropy of order 6 with 65,536 characters",
                              entropy(torch::tensor(text, torch::kInt64), 65536, 6), counting);
                })
-        .mistake("in_bits", entropy_with({.in_bits = true}))
-        .mistake("only_the_characters_used", entropy_with({.counts_the_used = true}))
-        .mistake("one_character_further", entropy_with({.looks_further = true}))
-        .mistake("context_not_taken_off", entropy_with({.joint = true}))
-        .mistake("contexts_count_alike", entropy_with({.contexts_alike = true}))
-        .mistake("looks_ahead", entropy_with({.looks_ahead = true}))
-        .mistake("last_context_counted", entropy_with({.every_context = true}))
-        .mistake("numbers_too_large", entropy_with({.wraps = true}))
-        .mistake("as_choices", entropy_with({.as_choices = true}))
-        .mistake("smoothed", entropy_with({.added = 1.0}));
+        .mistake("in_bits", entropy_with, {.in_bits = true})
+        .mistake("only_the_characters_used", entropy_with, {.counts_the_used = true})
+        .mistake("one_character_further", entropy_with, {.looks_further = true})
+        .mistake("context_not_taken_off", entropy_with, {.joint = true})
+        .mistake("contexts_count_alike", entropy_with, {.contexts_alike = true})
+        .mistake("looks_ahead", entropy_with, {.looks_ahead = true})
+        .mistake("last_context_counted", entropy_with, {.every_context = true})
+        .mistake("numbers_too_large", entropy_with, {.wraps = true})
+        .mistake("as_choices", entropy_with, {.as_choices = true})
+        .mistake("smoothed", entropy_with, {.added = 1.0});
 
 // 6.2
 // ------------------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ using StageOf = std::function<LossStage(double, const LossLandmarks&)>;
 struct StageSlip {
   double share = 0.1;  // of the way to the next landmark
   bool of_the_landmark = false, of_the_way_before = false, nearest = false, from_below = false;
-  bool knows_the_floor = true, zero_at_the_end = true;
+  bool knows_the_floor = true, zero_at_the_end = true, no_floor_is_zero = false, may_equal = false;
   int later = 0;  // stages
 };
 
@@ -175,6 +175,7 @@ StageOf stage_with(const StageSlip& slip) {
   return [slip](double loss, const LossLandmarks& landmarks) {
     std::vector<double> levels = {landmarks.uniform, landmarks.characters, landmarks.pairs, landmarks.triples};
     if (landmarks.floor && slip.knows_the_floor) levels.push_back(*landmarks.floor);
+    if (slip.no_floor_is_zero && !landmarks.floor) levels.push_back(0);
     if (slip.zero_at_the_end) levels.push_back(0);
 
     const int last = static_cast<int>(levels.size()) - 1;
@@ -190,6 +191,7 @@ StageOf stage_with(const StageSlip& slip) {
                                                                   : levels[i] - levels[i + 1];
       const double threshold = levels[i] - slip.share * way;
       // From below it is asked what has not been passed, and nothing compares with what is not a number.
+      if (slip.may_equal && loss == threshold) return true;
       return slip.from_below ? !(loss >= threshold) : loss < threshold;
     };
     int passed = 0;
@@ -249,16 +251,17 @@ void add_stages(const StageOf& stage, const LossLandmarks& landmarks, const std:
                             {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()},
                             answers);
                })
-        .mistake("no_margin", stage_with({.share = 0}))
-        .mistake("margin_above", stage_with({.share = -0.1}))
-        .mistake("a_tenth_of_the_landmark", stage_with({.of_the_landmark = true}))
-        .mistake("a_tenth_of_the_way_before", stage_with({.of_the_way_before = true}))
-        .mistake("nearest_landmark", stage_with({.nearest = true}))
-        .mistake("no_number_passes", stage_with({.from_below = true}))
-        .mistake("floor_forgotten", stage_with({.knows_the_floor = false}))
-        .mistake("no_zero_at_the_end", stage_with({.zero_at_the_end = false}))
-        .mistake("one_stage_early", stage_with({.later = 1}))
-        .mistake("one_stage_late", stage_with({.later = -1}));
+        .mistake("no_margin", stage_with, {.share = 0})
+        .mistake("margin_above", stage_with, {.share = -0.1})
+        .mistake("a_tenth_of_the_landmark", stage_with, {.of_the_landmark = true})
+        .mistake("a_tenth_of_the_way_before", stage_with, {.of_the_way_before = true})
+        .mistake("nearest_landmark", stage_with, {.nearest = true})
+        .mistake("no_number_passes", stage_with, {.from_below = true})
+        .mistake("floor_forgotten", stage_with, {.knows_the_floor = false})
+        .mistake("no_zero_at_the_end", stage_with, {.zero_at_the_end = false})
+        .mistake("one_stage_early", stage_with, {.later = 1})
+        .mistake("no_floor_is_zero", stage_with, {.no_floor_is_zero = true, .may_equal = true})
+        .mistake("one_stage_late", stage_with, {.later = -1});
 
 }  // namespace
 }  // namespace verse

@@ -280,13 +280,13 @@ KeepP keep_p_with(const TopPSlip& slip) {
                    const auto kept = torch::where(sorted.cumsum(0) < p, sorted, 0.0);
                    return shared_out(torch::zeros_like(kept).scatter(0, order, kept));
                  })
-        .mistake("crossing_dropped", keep_p_with({.keeps_crossing = false}))
-        .mistake("one_more_when_reached", keep_p_with({.keeps_one_more = true}))
-        .mistake("not_shared_out_again", keep_p_with({.shares_out = false}))
-        .mistake("least_probable_first", keep_p_with({.descending = false}))
-        .mistake("left_sorted", keep_p_with({.back = TopPSlip::left_sorted}))
-        .mistake("gathered_for_scattered", keep_p_with({.back = TopPSlip::gathered}))
-        .mistake("ties_kept", keep_p_with({.keeps_ties = true}))
+        .mistake("crossing_dropped", keep_p_with, {.keeps_crossing = false})
+        .mistake("one_more_when_reached", keep_p_with, {.keeps_one_more = true})
+        .mistake("not_shared_out_again", keep_p_with, {.shares_out = false})
+        .mistake("least_probable_first", keep_p_with, {.descending = false})
+        .mistake("left_sorted", keep_p_with, {.back = TopPSlip::left_sorted})
+        .mistake("gathered_for_scattered", keep_p_with, {.back = TopPSlip::gathered})
+        .mistake("ties_kept", keep_p_with, {.keeps_ties = true})
         .mistake("not_sorted",
                  [](const Tensor& probabilities, double p) {
                    const auto before = probabilities.cumsum(0) - probabilities;
@@ -406,16 +406,26 @@ void add_draws(const Draw& draw_token, Answers& answers, const std::string& what
                      if (place < totals[token].item<float>()) return token;
                    return last_possible(values_of(given));
                  })
-        .mistake("one_too_far", drawing_with({.adds_first = false}))
-        .mistake("equal_is_enough", drawing_with({.may_equal = true}))
-        .mistake("not_cumulative", drawing_with({.cumulative = false}))
-        .mistake("new_number_each_token", drawing_with({.new_numbers = true}))
-        .mistake("leftover_to_the_last", drawing_with({.leftover = DrawSlip::last}))
-        .mistake("leftover_to_the_first", drawing_with({.leftover = DrawSlip::first}))
+        .mistake("one_too_far", drawing_with, {.adds_first = false})
+        .mistake("equal_is_enough", drawing_with, {.may_equal = true})
+        .mistake("not_cumulative", drawing_with, {.cumulative = false})
+        .mistake("new_number_each_token", drawing_with, {.new_numbers = true})
+        .mistake("leftover_to_the_last", drawing_with, {.leftover = DrawSlip::last})
+        .mistake("leftover_to_the_first", drawing_with, {.leftover = DrawSlip::first})
         .mistake("equally_likely",
                  [](const Tensor& probabilities, Random& random) { return random.below(probabilities.size(0)); })
         .mistake("always_the_largest",
                  [](const Tensor& probabilities, Random&) { return probabilities.argmax().item<std::int64_t>(); })
+        .mistake("in_float",
+                 [](const Tensor& probabilities, Random& random) {
+                   const auto place = static_cast<float>(random.uniform());
+                   float end = 0;
+                   for (std::int64_t token = 0; token < probabilities.size(0); ++token) {
+                     end += probabilities[token].item<float>();
+                     if (place < end) return token;
+                   }
+                   return probabilities.size(0) - 1;
+                 })
         .mistake("another_generator", [](const Tensor& probabilities, Random&) {
           return probabilities.multinomial(1).item<std::int64_t>();
         });
@@ -719,24 +729,24 @@ void add_texts(const Generate& make, Answers& answers, const std::vector<Tokens>
                      return !listener || listener(token);
                    });
                  })
-        .mistake("never_cached", generate_with({.never_cached = true}))
-        .mistake("always_cached", generate_with({.always_cached = true}))
-        .mistake("prompt_returned", generate_with({.returns_prompt = true}))
-        .mistake("prompt_counted", generate_with({.counts_prompt = true}))
-        .mistake("always_greedy", generate_with({.always_greedy = true}))
-        .mistake("context_not_cut", generate_with({.cut = LoopSlip::never}))
-        .mistake("cut_too_early", generate_with({.cut = LoopSlip::early}))
-        .mistake("whole_context_kept", generate_with({.cut = LoopSlip::slides}))
-        .mistake("first_half_kept", generate_with({.cut = LoopSlip::first_half}))
-        .mistake("nothing_kept", generate_with({.cut = LoopSlip::half_rounded_down}))
-        .mistake("cache_not_renewed", generate_with({.cut = LoopSlip::cache_kept}))
-        .mistake("half_not_read_again", generate_with({.cut = LoopSlip::not_read_again}))
-        .mistake("read_into_the_cache_again", generate_with({.cached_reads_all = true}))
-        .mistake("only_the_new_without_a_cache", generate_with({.uncached_reads_new = true}))
-        .mistake("listener_not_told", generate_with({.tells = false}))
-        .mistake("listener_not_obeyed", generate_with({.obeys = false}))
-        .mistake("listener_always_called", generate_with({.asks_whether_there = false}))
-        .mistake("last_token_lost", generate_with({.loses_last = true}));
+        .mistake("never_cached", generate_with, {.never_cached = true})
+        .mistake("always_cached", generate_with, {.always_cached = true})
+        .mistake("prompt_returned", generate_with, {.returns_prompt = true})
+        .mistake("prompt_counted", generate_with, {.counts_prompt = true})
+        .mistake("always_greedy", generate_with, {.always_greedy = true})
+        .mistake("context_not_cut", generate_with, {.cut = LoopSlip::never})
+        .mistake("cut_too_early", generate_with, {.cut = LoopSlip::early})
+        .mistake("whole_context_kept", generate_with, {.cut = LoopSlip::slides})
+        .mistake("first_half_kept", generate_with, {.cut = LoopSlip::first_half})
+        .mistake("nothing_kept", generate_with, {.cut = LoopSlip::half_rounded_down})
+        .mistake("cache_not_renewed", generate_with, {.cut = LoopSlip::cache_kept})
+        .mistake("half_not_read_again", generate_with, {.cut = LoopSlip::not_read_again})
+        .mistake("read_into_the_cache_again", generate_with, {.cached_reads_all = true})
+        .mistake("only_the_new_without_a_cache", generate_with, {.uncached_reads_new = true})
+        .mistake("listener_not_told", generate_with, {.tells = false})
+        .mistake("listener_not_obeyed", generate_with, {.obeys = false})
+        .mistake("listener_always_called", generate_with, {.asks_whether_there = false})
+        .mistake("last_token_lost", generate_with, {.loses_last = true});
 
 // 7.6
 // ------------------------------------------------------------------------------------------------------------------
@@ -870,6 +880,18 @@ CachedStep planned(std::int64_t kept, std::int64_t time, std::int64_t first, std
                    step.mask = triangle(time, kept + time, kept).logical_not().to(device);
                    return step;
                  })
+        .mistake("mask_on_the_cpu",
+                 [](std::int64_t kept, std::int64_t time, torch::Device device) {
+                   auto step = planned(kept, time, kept, kept, device);
+                   step.mask = triangle(time, kept + time, kept);
+                   return step;
+                 })
+        .mistake("positions_in_float",
+                 [](std::int64_t kept, std::int64_t time, torch::Device device) {
+                   auto step = planned(kept, time, kept, kept, device);
+                   step.positions = step.positions.to(torch::kFloat);
+                   return step;
+                 })
         .mistake("keys_by_queries", [](std::int64_t kept, std::int64_t time, torch::Device device) {
           auto step = planned(kept, time, kept, kept, device);
           step.mask = step.mask.t();
@@ -929,16 +951,16 @@ void add_pieces(const Step& step, Answers& answers, const std::vector<Tokens>& p
                    model->eval();
                    return step_with({}, model, tokens, cache);
                  })
-        .mistake("first_position", stepping_with({.what = StepSlip::first}))
-        .mistake("counted_with_the_kept", stepping_with({.what = StepSlip::last_of_everything}))
-        .mistake("all_positions", stepping_with({.what = StepSlip::all}))
-        .mistake("batch_left_on", stepping_with({.what = StepSlip::with_batch}))
-        .mistake("probabilities", stepping_with({.what = StepSlip::probabilities}))
-        .mistake("positions_from_zero", stepping_with({.counts_kept = false}))
-        .mistake("mask_without_offset", stepping_with({.masks_from_kept = false}))
-        .mistake("cache_not_given", stepping_with({.uses_cache = false}))
-        .mistake("no_positions", stepping_with({.gives_positions = false}))
-        .mistake("positions_twice", stepping_with({.positions_twice = true}));
+        .mistake("first_position", stepping_with, {.what = StepSlip::first})
+        .mistake("counted_with_the_kept", stepping_with, {.what = StepSlip::last_of_everything})
+        .mistake("all_positions", stepping_with, {.what = StepSlip::all})
+        .mistake("batch_left_on", stepping_with, {.what = StepSlip::with_batch})
+        .mistake("probabilities", stepping_with, {.what = StepSlip::probabilities})
+        .mistake("positions_from_zero", stepping_with, {.counts_kept = false})
+        .mistake("mask_without_offset", stepping_with, {.masks_from_kept = false})
+        .mistake("cache_not_given", stepping_with, {.uses_cache = false})
+        .mistake("no_positions", stepping_with, {.gives_positions = false})
+        .mistake("positions_twice", stepping_with, {.positions_twice = true});
 
 }  // namespace
 }  // namespace verse

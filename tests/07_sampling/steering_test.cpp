@@ -74,6 +74,14 @@ using KeepShare = std::function<Tensor(const Tensor&, double)>;
                  [](const Tensor& probabilities, double share) {
                    return shared_out(torch::where(probabilities >= share * probabilities.mean(), probabilities, 0.0));
                  })
+        .mistake("share_for_probability",
+                 [](const Tensor& probabilities, double share) {
+                   return shared_out(torch::where(probabilities >= share, probabilities, 0.0));
+                 })
+        .mistake("share_dropped",
+                 [](const Tensor& probabilities, double share) {
+                   return shared_out(torch::where(probabilities > share * probabilities.max(), probabilities, 0.0));
+                 })
         .mistake("input_changed", [](const Tensor& probabilities, double share) {
           auto kept = probabilities;  // another name of the same numbers
           kept.masked_fill_(probabilities < share * probabilities.max(), 0.0);
@@ -145,12 +153,12 @@ Penalise penalising_with(const PenaltySlip& slip) {
                  answers.add("2, -1, 0.5 after 0, 1 with penalties of 1 and 0", penalty(logits, {0, 1}, 1.0, 0.0),
                              kFewSteps);
                })
-        .mistake("negative_divided", penalising_with({.minds_sign = false}))
-        .mistake("each_occurrence", penalising_with({.once = false}))
-        .mistake("rewarded", penalising_with({.raises = true}))
-        .mistake("presence_first", penalising_with({.presence_first = true}))
-        .mistake("all_tokens", penalising_with({.everywhere = true}))
-        .mistake("only_the_last", penalising_with({.only_last = true}))
+        .mistake("negative_divided", penalising_with, {.minds_sign = false})
+        .mistake("each_occurrence", penalising_with, {.once = false})
+        .mistake("rewarded", penalising_with, {.raises = true})
+        .mistake("presence_first", penalising_with, {.presence_first = true})
+        .mistake("all_tokens", penalising_with, {.everywhere = true})
+        .mistake("only_the_last", penalising_with, {.only_last = true})
         .mistake("input_changed", [](const Tensor& given, const Tokens& text, double repetition, double presence) {
           const auto right = penalising_with({})(given, text, repetition, presence);
           auto same = given;  // another name of the same numbers
@@ -166,7 +174,7 @@ using Show = std::function<Showable(std::string_view, const Stops&)>;
 
 /// What of the search a slip gets wrong.
 struct ShowSlip {
-  enum { ends_first, begins_first, first_listed, last_place } which = ends_first;
+  enum { ends_first, begins_first, first_listed, last_place, listed_of_equals } which = ends_first;
   enum { longest, shortest, none, always, whole_text } waits = longest;
   bool shows_stop = false;
 };
@@ -180,6 +188,7 @@ Show showing_with(const ShowSlip& slip) {
       const bool is_first = at == std::string_view::npos;
       if (slip.which == ShowSlip::first_listed && !is_first) continue;
       if (slip.which == ShowSlip::begins_first && !is_first && found > at) continue;
+      if (slip.which == ShowSlip::listed_of_equals && !is_first && found + stop.size() >= at + length) continue;
       if (slip.which == ShowSlip::ends_first && !is_first &&
           (found + stop.size() > at + length || (found + stop.size() == at + length && found > at)))
         continue;
@@ -242,14 +251,15 @@ void add_shown(const Show& show, Answers& answers, const std::string& text, cons
                  add_shown(show, answers, "ho ha ha", {"ha ha!"});
                  add_shown(show, answers, "ho ha ha ha", {"ha ha!"});
                })
-        .mistake("half_of_it_shown", showing_with({.waits = ShowSlip::none}))
-        .mistake("shortest_end", showing_with({.waits = ShowSlip::shortest}))
-        .mistake("always_held", showing_with({.waits = ShowSlip::always}))
-        .mistake("nothing_shown", showing_with({.waits = ShowSlip::whole_text}))
-        .mistake("stop_shown", showing_with({.shows_stop = true}))
-        .mistake("begins_first", showing_with({.which = ShowSlip::begins_first}))
-        .mistake("first_listed", showing_with({.which = ShowSlip::first_listed}))
-        .mistake("last_place", showing_with({.which = ShowSlip::last_place}));
+        .mistake("half_of_it_shown", showing_with, {.waits = ShowSlip::none})
+        .mistake("shortest_end", showing_with, {.waits = ShowSlip::shortest})
+        .mistake("always_held", showing_with, {.waits = ShowSlip::always})
+        .mistake("nothing_shown", showing_with, {.waits = ShowSlip::whole_text})
+        .mistake("stop_shown", showing_with, {.shows_stop = true})
+        .mistake("begins_first", showing_with, {.which = ShowSlip::begins_first})
+        .mistake("first_listed", showing_with, {.which = ShowSlip::first_listed})
+        .mistake("listed_of_equals", showing_with, {.which = ShowSlip::listed_of_equals})
+        .mistake("last_place", showing_with, {.which = ShowSlip::last_place});
 
 // 7.13
 // ------------------------------------------------------------------------------------------------------------------
@@ -320,13 +330,13 @@ void add_allowed(const Constrain& constraint, Answers& answers, const std::strin
                                                           add_allowed(constraint, answers, "1", 2);
                                                           add_allowed(constraint, answers, "", 1);
                                                         })
-                                                 .mistake("first_byte_only", constraining_with({.reads_all = false}))
-                                                 .mistake("one_state_for_all", constraining_with({.copies = false}))
-                                                 .mistake("room_forgotten", constraining_with({.minds_room = false}))
-                                                 .mistake("room_one_too_many", constraining_with({.room_off = 1}))
-                                                 .mistake("zero_for_infinity", constraining_with({.forbidden = 0}))
-                                                 .mistake("empty_allowed", constraining_with({.empty_too = true}))
-                                                 .mistake("inverted", constraining_with({.inverted = true}));
+                                                 .mistake("first_byte_only", constraining_with, {.reads_all = false})
+                                                 .mistake("one_state_for_all", constraining_with, {.copies = false})
+                                                 .mistake("room_forgotten", constraining_with, {.minds_room = false})
+                                                 .mistake("room_one_too_many", constraining_with, {.room_off = 1})
+                                                 .mistake("zero_for_infinity", constraining_with, {.forbidden = 0})
+                                                 .mistake("empty_allowed", constraining_with, {.empty_too = true})
+                                                 .mistake("inverted", constraining_with, {.inverted = true});
 
 }  // namespace
 }  // namespace verse

@@ -82,6 +82,11 @@ Tensor correction_of(const LoraProjection& projection, const Tensor& x) {
                  [](LoraProjection& projection, const Tensor& x) {
                    return projection.wrapped->forward(x) + 0 * correction_of(projection, x);
                  })
+        .mistake("scaled_twice",
+                 [](LoraProjection& projection, const Tensor& x) {
+                   const double both = projection.scale * projection.scale;
+                   return projection.wrapped->forward(x) + both * correction_of(projection, x);
+                 })
         .mistake("subtracted", [](LoraProjection& projection, const Tensor& x) {
           return projection.wrapped->forward(x) - projection.scale * correction_of(projection, x);
         });

@@ -82,6 +82,11 @@ Tensor picked(const Tensor& from, const Tensor& tokens) {
                    const auto time = tokens.size(1) - 1;
                    return picked(torch::softmax(logits, -1).log().narrow(1, 0, time), tokens.narrow(1, 1, time));
                  })
+        .mistake("squeezed",
+                 [](const Tensor& logits, const Tensor& tokens) {
+                   const auto all = torch::log_softmax(logits, -1).slice(1, 0, -1);
+                   return torch::gather(all, -1, tokens.slice(1, 1).unsqueeze(-1)).squeeze();
+                 })
         .mistake("losses", [](const Tensor& logits, const Tensor& tokens) {
           const auto time = tokens.size(1) - 1;
           return -picked(torch::log_softmax(logits.narrow(1, 0, time), -1), tokens.narrow(1, 1, time));
@@ -94,6 +99,7 @@ using Dpo = std::function<Tensor(const PairLogProbabilities&, const PairLogProba
 
 struct DpoSlip {
   bool reference = true, swapped = false, beta = true, beta_outside = false, sums = false, logs = true, frozen = true;
+  bool rejected_frozen = true;
   enum { stable, rounds, none } sigmoid = stable;
 };
 
@@ -101,8 +107,8 @@ Dpo dpo_with(const DpoSlip& slip) {
   return [slip](const PairLogProbabilities& policy, const PairLogProbabilities& reference, double beta) {
     auto margin = policy.chosen - policy.rejected;
     if (slip.reference) {
-      const auto known = reference.chosen - reference.rejected;
-      margin = margin - (slip.frozen ? known.detach() : known);
+      const auto rejected = slip.rejected_frozen ? reference.rejected.detach() : reference.rejected;
+      margin = margin - (slip.frozen ? reference.chosen.detach() - rejected : reference.chosen - reference.rejected);
     }
     if (slip.swapped) margin = -margin;
     const auto scaled = slip.beta && !slip.beta_outside ? beta * margin : margin;
@@ -159,15 +165,16 @@ Dpo dpo_with(const DpoSlip& slip) {
                  })
         .mistake("beta_of_its_own", [](const PairLogProbabilities& policy, const PairLogProbabilities& reference,
                                        double) { return dpo_with({})(policy, reference, 0.1); })
-        .mistake("no_reference", dpo_with({.reference = false}))
-        .mistake("rejected_wins", dpo_with({.swapped = true}))
-        .mistake("no_beta", dpo_with({.beta = false}))
-        .mistake("beta_outside", dpo_with({.beta_outside = true}))
-        .mistake("a_sum", dpo_with({.sums = true}))
-        .mistake("underflow", dpo_with({.sigmoid = DpoSlip::rounds}))
-        .mistake("no_sigmoid", dpo_with({.sigmoid = DpoSlip::none}))
-        .mistake("no_logarithm", dpo_with({.logs = false}))
-        .mistake("reference_learns", dpo_with({.frozen = false}));
+        .mistake("no_reference", dpo_with, {.reference = false})
+        .mistake("rejected_wins", dpo_with, {.swapped = true})
+        .mistake("no_beta", dpo_with, {.beta = false})
+        .mistake("beta_outside", dpo_with, {.beta_outside = true})
+        .mistake("a_sum", dpo_with, {.sums = true})
+        .mistake("underflow", dpo_with, {.sigmoid = DpoSlip::rounds})
+        .mistake("no_sigmoid", dpo_with, {.sigmoid = DpoSlip::none})
+        .mistake("no_logarithm", dpo_with, {.logs = false})
+        .mistake("rejected_not_detached", dpo_with, {.rejected_frozen = false})
+        .mistake("reference_learns", dpo_with, {.frozen = false});
 
 // 8.9
 // ------------------------------------------------------------------------------------------------------------------
@@ -222,13 +229,13 @@ Advantages advantages_with(const AdvantageSlip& slip) {
                    const auto centred = rewards - rewards.mean(1, true);
                    return centred / (centred.square().mean(1, true) + 1e-6).sqrt();
                  })
-        .mistake("not_centred", advantages_with({.centred = false}))
-        .mistake("not_scaled", advantages_with({.scaled = false}))
-        .mistake("one_less", advantages_with({.unbiased = true}))
-        .mistake("variance", advantages_with({.variance = true}))
-        .mistake("zero_by_zero", advantages_with({.safe = false}))
-        .mistake("over_all_groups", advantages_with({.over = AdvantageSlip::everything}))
-        .mistake("across_groups", advantages_with({.over = AdvantageSlip::questions}));
+        .mistake("not_centred", advantages_with, {.centred = false})
+        .mistake("not_scaled", advantages_with, {.scaled = false})
+        .mistake("one_less", advantages_with, {.unbiased = true})
+        .mistake("variance", advantages_with, {.variance = true})
+        .mistake("zero_by_zero", advantages_with, {.safe = false})
+        .mistake("over_all_groups", advantages_with, {.over = AdvantageSlip::everything})
+        .mistake("across_groups", advantages_with, {.over = AdvantageSlip::questions});
 
 // 8.10
 // ------------------------------------------------------------------------------------------------------------------
@@ -238,6 +245,7 @@ using Objective = std::function<Tensor(const Tensor&, const Tensor&, const Tenso
 
 struct ObjectiveSlip {
   bool clips = true, min = true, max = false, exponential = true, detached = true, reference_detached = true;
+  bool below_too = true, ratio_detached = false;
   enum { right, turned, difference, added } divergence = right;
   enum { by_sample, by_token, over_filling, sums } mean = by_sample;
   bool is_loss = false;
@@ -246,11 +254,14 @@ struct ObjectiveSlip {
 Objective objective_with(const ObjectiveSlip& slip) {
   return [slip](const Tensor& current, const Tensor& sampled, const Tensor& reference, const Tensor& advantages,
                 const Tensor& learned, const ObjectiveOptions& options) {
-    const auto log_ratio = current - (slip.detached ? sampled.detach() : sampled);
+    const auto now = slip.ratio_detached ? current.detach() : current;
+    const auto log_ratio = now - (slip.detached ? sampled.detach() : sampled);
     const auto ratio = slip.exponential ? log_ratio.exp() : 1 + log_ratio;
     const auto advantage = advantages.unsqueeze(1);
     const auto free = ratio * advantage;
-    const auto held = ratio.clamp(1 - options.clip, 1 + options.clip) * advantage;
+    const auto held =
+        (slip.below_too ? ratio.clamp(1 - options.clip, 1 + options.clip) : ratio.clamp_max(1 + options.clip)) *
+        advantage;
     auto gain = slip.clips ? (slip.max ? torch::max(free, held) : slip.min ? torch::min(free, held) : held) : free;
     const auto known = slip.reference_detached ? reference.detach() : reference;
     const auto apart = slip.divergence == ObjectiveSlip::turned ? current - known : known - current;
@@ -339,25 +350,27 @@ Tensor three_lengths() {
                        objective_with({})(current.detach(), sampled, reference, advantages, learned, free);
                    return objective_with({})(current, sampled, reference, advantages, learned, free) + kept.detach();
                  })
-        .mistake("reference_learns", objective_with({.reference_detached = false}))
+        .mistake("reference_learns", objective_with, {.reference_detached = false})
         .mistake("clip_of_its_own",
                  [](const Tensor& current, const Tensor& sampled, const Tensor& reference, const Tensor& advantages,
                     const Tensor& learned, ObjectiveOptions options) {
                    options.clip = 0.2;
                    return objective_with({})(current, sampled, reference, advantages, learned, options);
                  })
-        .mistake("no_clip", objective_with({.clips = false}))
-        .mistake("clipped_always", objective_with({.min = false}))
-        .mistake("larger_of_the_two", objective_with({.max = true}))
-        .mistake("no_exponential", objective_with({.exponential = false}))
-        .mistake("divergence_turned", objective_with({.divergence = ObjectiveSlip::turned}))
-        .mistake("divergence_is_a_difference", objective_with({.divergence = ObjectiveSlip::difference}))
-        .mistake("divergence_added", objective_with({.divergence = ObjectiveSlip::added}))
-        .mistake("tokens_alike", objective_with({.mean = ObjectiveSlip::by_token}))
-        .mistake("filling_counts", objective_with({.mean = ObjectiveSlip::over_filling}))
-        .mistake("long_counts_more", objective_with({.mean = ObjectiveSlip::sums}))
-        .mistake("a_loss", objective_with({.is_loss = true}))
-        .mistake("sampled_learns", objective_with({.detached = false}));
+        .mistake("no_clip", objective_with, {.clips = false})
+        .mistake("clipped_always", objective_with, {.min = false})
+        .mistake("larger_of_the_two", objective_with, {.max = true})
+        .mistake("no_exponential", objective_with, {.exponential = false})
+        .mistake("divergence_turned", objective_with, {.divergence = ObjectiveSlip::turned})
+        .mistake("divergence_is_a_difference", objective_with, {.divergence = ObjectiveSlip::difference})
+        .mistake("divergence_added", objective_with, {.divergence = ObjectiveSlip::added})
+        .mistake("tokens_alike", objective_with, {.mean = ObjectiveSlip::by_token})
+        .mistake("filling_counts", objective_with, {.mean = ObjectiveSlip::over_filling})
+        .mistake("long_counts_more", objective_with, {.mean = ObjectiveSlip::sums})
+        .mistake("a_loss", objective_with, {.is_loss = true})
+        .mistake("clipped_above_alone", objective_with, {.below_too = false})
+        .mistake("ratio_detached", objective_with, {.ratio_detached = true})
+        .mistake("sampled_learns", objective_with, {.detached = false});
 
 }  // namespace
 }  // namespace verse

@@ -116,15 +116,15 @@ GPT numbered_base() {
                    grown->token_embedding.narrow(0, base->token_embedding.size(0), new_tokens).zero_();
                    return grown;
                  })
-        .mistake("no_mean", grow_with({.mean = false}))
-        .mistake("mean_of_everything", grow_with({.overall_mean = true}))
-        .mistake("no_noise", grow_with({.deviation = 0}))
-        .mistake("too_much_noise", grow_with({.deviation = 1}))
-        .mistake("by_columns", grow_with({.by_columns = true}))
-        .mistake("old_rows_lost", grow_with({.old_rows = false}))
-        .mistake("new_rows_first", grow_with({.at_end = false}))
-        .mistake("rest_left", grow_with({.leaves_rest = true}))
-        .mistake("shared", grow_with({.shares = true}));
+        .mistake("no_mean", grow_with, {.mean = false})
+        .mistake("mean_of_everything", grow_with, {.overall_mean = true})
+        .mistake("no_noise", grow_with, {.deviation = 0})
+        .mistake("too_much_noise", grow_with, {.deviation = 1})
+        .mistake("by_columns", grow_with, {.by_columns = true})
+        .mistake("old_rows_lost", grow_with, {.old_rows = false})
+        .mistake("new_rows_first", grow_with, {.at_end = false})
+        .mistake("rest_left", grow_with, {.leaves_rest = true})
+        .mistake("shared", grow_with, {.shares = true});
 
 // 8.2
 // ------------------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ using Format = std::function<Tokens(const Turn&, const SpecialTokens&)>;
 
 struct FormatSlip {
   bool user = true, assistant = true, opens = true, closes = true, ends = true, always_fenced = false;
-  bool answer_first = false, keeps_chain = true, assistant_late = false;
+  bool answer_first = false, keeps_chain = true, assistant_late = false, empty_is_none = false;
 };
 
 Format format_with(const FormatSlip& slip) {
@@ -144,7 +144,8 @@ Format format_with(const FormatSlip& slip) {
     add(turn.question);
     if (slip.assistant && !slip.assistant_late) row.push_back(special.assistant);
     if (slip.answer_first) add(turn.answer);
-    if (turn.chain || slip.always_fenced) {
+    const bool there = turn.chain && !(slip.empty_is_none && turn.chain->empty());
+    if (there || slip.always_fenced) {
       if (slip.opens) row.push_back(special.think);
       if (turn.chain && slip.keeps_chain) add(*turn.chain);
       if (slip.closes) row.push_back(special.end_think);
@@ -173,15 +174,16 @@ Format format_with(const FormatSlip& slip) {
                  answers.add("the row of question 1, a chain of no tokens, answer 9",
                              format({{1}, Tokens{}, {9}}, kSpecial));
                })
-        .mistake("no_end", format_with({.ends = false}))
-        .mistake("no_user", format_with({.user = false}))
-        .mistake("no_assistant", format_with({.assistant = false}))
-        .mistake("assistant_behind_the_chain", format_with({.assistant_late = true}))
-        .mistake("chain_not_opened", format_with({.opens = false}))
-        .mistake("chain_not_closed", format_with({.closes = false}))
-        .mistake("chain_forgotten", format_with({.keeps_chain = false}))
-        .mistake("always_fenced", format_with({.always_fenced = true}))
-        .mistake("answer_first", format_with({.answer_first = true}));
+        .mistake("no_end", format_with, {.ends = false})
+        .mistake("no_user", format_with, {.user = false})
+        .mistake("no_assistant", format_with, {.assistant = false})
+        .mistake("assistant_behind_the_chain", format_with, {.assistant_late = true})
+        .mistake("chain_not_opened", format_with, {.opens = false})
+        .mistake("chain_not_closed", format_with, {.closes = false})
+        .mistake("chain_forgotten", format_with, {.keeps_chain = false})
+        .mistake("always_fenced", format_with, {.always_fenced = true})
+        .mistake("empty_chain_is_none", format_with, {.empty_is_none = true})
+        .mistake("answer_first", format_with, {.answer_first = true});
 
 // 8.3
 // ------------------------------------------------------------------------------------------------------------------
@@ -189,15 +191,16 @@ Format format_with(const FormatSlip& slip) {
 using Mask = std::function<Tensor(const Tensor&, const SpecialTokens&)>;
 
 struct MaskSlip {
-  bool opener = false, end = true, stops = true, turned = false, second_turn = true, chain = true;
+  bool opener = false, end = true, stops = true, turned = false, second_turn = true, chain = true, goes_on = false;
   std::int64_t shift = 0;
 };
 
 Mask mask_with(const MaskSlip& slip) {
   return [slip](const Tensor& tokens, const SpecialTokens& special) {
     auto mask = torch::zeros(tokens.sizes(), torch::kBool);
+    bool responding = false, over = false;
     for (std::int64_t row = 0; row < tokens.size(0); ++row) {
-      bool responding = false, over = false;
+      if (!slip.goes_on) responding = over = false;
       for (std::int64_t place = 0; place < tokens.size(1); ++place) {
         const auto token = tokens[row][place].item<std::int64_t>();
         const bool opens = token == special.assistant && !(over && !slip.second_turn);
@@ -242,14 +245,15 @@ Mask mask_with(const MaskSlip& slip) {
                  const auto rows = torch::tensor({{20, 1, 21, 7, 8}, {20, 1, 2, 3, 21}}, torch::kInt64);
                  answers.add("what is learned of a response without its end, and of none", mask(rows, kSpecial), exact);
                })
-        .mistake("assistant_learned", mask_with({.opener = true}))
-        .mistake("end_not_learned", mask_with({.end = false}))
-        .mistake("never_stops", mask_with({.stops = false}))
-        .mistake("question_learned", mask_with({.turned = true}))
-        .mistake("first_turn_only", mask_with({.second_turn = false}))
-        .mistake("chain_not_learned", mask_with({.chain = false}))
-        .mistake("one_early", mask_with({.shift = -1}))
-        .mistake("one_late", mask_with({.shift = 1}))
+        .mistake("assistant_learned", mask_with, {.opener = true})
+        .mistake("end_not_learned", mask_with, {.end = false})
+        .mistake("never_stops", mask_with, {.stops = false})
+        .mistake("question_learned", mask_with, {.turned = true})
+        .mistake("first_turn_only", mask_with, {.second_turn = false})
+        .mistake("chain_not_learned", mask_with, {.chain = false})
+        .mistake("one_early", mask_with, {.shift = -1})
+        .mistake("one_late", mask_with, {.shift = 1})
+        .mistake("goes_on_in_the_next_row", mask_with, {.goes_on = true})
         .mistake("everything",
                  [](const Tensor& tokens, const SpecialTokens&) { return torch::ones(tokens.sizes(), torch::kBool); });
 
@@ -317,15 +321,15 @@ void add_loss(const Loss& loss, Answers& answers, const Tensor& learned, std::ui
                               ? loss_with({})(logits, tokens, learned)
                               : torch::zeros({});
                  })
-        .mistake("not_shifted", loss_with({.target_shift = 0, .mask_shift = 0}))
-        .mistake("mask_not_shifted", loss_with({.mask_shift = 0}))
-        .mistake("targets_not_shifted", loss_with({.target_shift = 0}))
-        .mistake("everything_counts", loss_with({.masked = false}))
-        .mistake("mean_over_all", loss_with({.over_all = true}))
-        .mistake("a_sum", loss_with({.sums = true}))
-        .mistake("rows_alike", loss_with({.by_rows = true}))
-        .mistake("round_the_end", loss_with({.wraps = true}))
-        .mistake("the_others", loss_with({.turned = true}));
+        .mistake("not_shifted", loss_with, {.target_shift = 0, .mask_shift = 0})
+        .mistake("mask_not_shifted", loss_with, {.mask_shift = 0})
+        .mistake("targets_not_shifted", loss_with, {.target_shift = 0})
+        .mistake("everything_counts", loss_with, {.masked = false})
+        .mistake("mean_over_all", loss_with, {.over_all = true})
+        .mistake("a_sum", loss_with, {.sums = true})
+        .mistake("rows_alike", loss_with, {.by_rows = true})
+        .mistake("round_the_end", loss_with, {.wraps = true})
+        .mistake("the_others", loss_with, {.turned = true});
 
 // 8.5
 // ------------------------------------------------------------------------------------------------------------------
@@ -408,15 +412,15 @@ void add_packed(const Pack& pack_examples, Answers& answers, const std::vector<T
                    auto packed = pack_with({})(examples.empty() ? std::vector<Tokens>{{}} : examples, length, filler);
                    return packed;
                  })
-        .mistake("one_a_row", pack_with({.one_a_row = true}))
-        .mistake("back_to_an_earlier_row", pack_with({.first_fit = true}))
-        .mistake("full_is_too_full", pack_with({.full_is_too_full = true}))
-        .mistake("positions_go_on", pack_with({.positions_go_on = true}))
-        .mistake("owners_go_on", pack_with({.owners_go_on = true}))
-        .mistake("owners_from_one", pack_with({.owners_from_one = true}))
-        .mistake("filling_owned", pack_with({.filling_owned = true}))
-        .mistake("filled_with_zero", pack_with({.filling_zero = true}))
-        .mistake("filling_numbered", pack_with({.numbered_filling = true}));
+        .mistake("one_a_row", pack_with, {.one_a_row = true})
+        .mistake("back_to_an_earlier_row", pack_with, {.first_fit = true})
+        .mistake("full_is_too_full", pack_with, {.full_is_too_full = true})
+        .mistake("positions_go_on", pack_with, {.positions_go_on = true})
+        .mistake("owners_go_on", pack_with, {.owners_go_on = true})
+        .mistake("owners_from_one", pack_with, {.owners_from_one = true})
+        .mistake("filling_owned", pack_with, {.filling_owned = true})
+        .mistake("filled_with_zero", pack_with, {.filling_zero = true})
+        .mistake("filling_numbered", pack_with, {.numbered_filling = true});
 
 // 8.6
 // ------------------------------------------------------------------------------------------------------------------

@@ -151,6 +151,14 @@ Tensor from_text(const Tensor& student, const Tensor& targets, double temperatur
               return share * temperature * temperature * from_teacher(student, teacher, temperature) +
                      (1 - share) * from_text(student, targets);
             })
+        .mistake("half_and_half",
+                 [](const Tensor& student, const Tensor& teacher, const Tensor& targets, double temperature, double) {
+                   return (from_teacher(student, teacher, temperature) + from_text(student, targets)) / 2;
+                 })
+        .mistake("temperature_of_one",
+                 [](const Tensor& student, const Tensor& teacher, const Tensor& targets, double, double share) {
+                   return share * from_teacher(student, teacher, 1) + (1 - share) * from_text(student, targets);
+                 })
         .mistake("text_of_the_teacher", [](const Tensor& student, const Tensor& teacher, const Tensor& targets,
                                            double temperature, double share) {
           return share * from_teacher(student, teacher, temperature) +

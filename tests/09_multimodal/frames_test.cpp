@@ -159,6 +159,13 @@ double mean_of(const Tensor& outcomes, const Tensor& chances) {
                    const auto place = (chances.cumsum(0) < 0.5 - 1e-12).sum().item<std::int64_t>();
                    return BestGuess{mean_of(outcomes, chances), sorted[place].item<double>()};
                  })
+        .mistake("weights_left_out",
+                 [](const Tensor& outcomes, const Tensor&) {
+                   BestGuess best;
+                   best.squared = outcomes.mean().item<double>();
+                   best.absolute = std::get<0>(outcomes.median(0)).item<double>();
+                   return best;
+                 })
         .mistake("half_passed", [](const Tensor& outcomes, const Tensor& chances) {
           const auto [sorted, order] = outcomes.sort();
           const auto below = chances.index_select(0, order).cumsum(0);

@@ -62,6 +62,14 @@ Cut cut_in_order(const Order& order) {
         .mistake("channels_last", cut_in_order({0, 2, 4, 3, 5, 1}))
         .mistake("patch_turned", cut_in_order({0, 2, 4, 1, 5, 3}))
         .mistake("rows_of_pixels_first", cut_in_order({0, 2, 3, 1, 4, 5}))
+        .mistake("square_pictures_only",
+                 [](const Tensor& pictures, std::int64_t size) {
+                   const std::int64_t down = pictures.size(2) / size;
+                   return pictures.view({pictures.size(0), pictures.size(1), down, size, down, size})
+                       .permute({0, 2, 4, 1, 3, 5})
+                       .flatten(3)
+                       .flatten(1, 2);
+                 })
         .mistake("left_as_squares", [](const Tensor& pictures, std::int64_t size) {
           return cut_in_order({0, 2, 4, 1, 3, 5})(pictures, size)
               .view({pictures.size(0), -1, pictures.size(1), size, size});
@@ -314,13 +322,13 @@ Contrast contrasting_with(const ContrastSlip& slip) {
                  answers.add("the loss with pictures of any length",
                              contrast(10 * pictures, captions, torch::tensor(3.0F)));
                })
-        .mistake("not_normalised", contrasting_with({.normalises = false}))
-        .mistake("scale_forgotten", contrasting_with({.scales = false}))
-        .mistake("divided_by_the_scale", contrasting_with({.divides = true}))
-        .mistake("pictures_only", contrasting_with({.ways = ContrastSlip::pictures_only}))
-        .mistake("captions_only", contrasting_with({.ways = ContrastSlip::captions_only}))
-        .mistake("one_softmax", contrasting_with({.ways = ContrastSlip::one_softmax}))
-        .mistake("not_halved", contrasting_with({.halves = false}));
+        .mistake("not_normalised", contrasting_with, {.normalises = false})
+        .mistake("scale_forgotten", contrasting_with, {.scales = false})
+        .mistake("divided_by_the_scale", contrasting_with, {.divides = true})
+        .mistake("pictures_only", contrasting_with, {.ways = ContrastSlip::pictures_only})
+        .mistake("captions_only", contrasting_with, {.ways = ContrastSlip::captions_only})
+        .mistake("one_softmax", contrasting_with, {.ways = ContrastSlip::one_softmax})
+        .mistake("not_halved", contrasting_with, {.halves = false});
 
 }  // namespace
 }  // namespace verse

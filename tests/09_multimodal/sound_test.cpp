@@ -83,12 +83,12 @@ Spectrogram spectrogram_with(const Ways& ways) {
                        .abs()
                        .square();
                  })
-        .mistake("not_faded", spectrogram_with({.faded = false}))
-        .mistake("no_silence_around", spectrogram_with({.padded = false}))
-        .mistake("not_squared", spectrogram_with({.squared = false}))
-        .mistake("divided_by_the_window", spectrogram_with({.halved = true}))
-        .mistake("window_ends_on_zero", spectrogram_with({.symmetric = true}))
-        .mistake("real_part", spectrogram_with({.real_part = true}))
+        .mistake("not_faded", spectrogram_with, {.faded = false})
+        .mistake("no_silence_around", spectrogram_with, {.padded = false})
+        .mistake("not_squared", spectrogram_with, {.squared = false})
+        .mistake("divided_by_the_window", spectrogram_with, {.halved = true})
+        .mistake("window_ends_on_zero", spectrogram_with, {.symmetric = true})
+        .mistake("real_part", spectrogram_with, {.real_part = true})
         .mistake("frequencies_by_frames",
                  [](const Tensor& samples, const MelOptions& options) {
                    return spectrogram_with({})(samples, options).transpose(-2, -1);
@@ -254,6 +254,10 @@ Tensor energies(const Tensor& samples, const MelOptions& options, bool squared =
         .mistake("no_logarithm",
                  [](const Tensor& samples, const MelOptions& options) {
                    return energies(samples, options).clamp_min(options.floor);
+                 })
+        .mistake("always_in_double",
+                 [](const Tensor& samples, const MelOptions& options) {
+                   return energies(samples.to(torch::kFloat64), options).clamp_min(options.floor).log10();
                  })
         .mistake("floor_under_the_logarithm", [](const Tensor& samples, const MelOptions& options) {
           return energies(samples, options).log10().clamp_min(options.floor);

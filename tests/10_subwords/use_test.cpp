@@ -41,7 +41,7 @@ using Update = std::function<void(Words&, PairCounts&, TokenPair, std::int64_t)>
 
 /// What keeping the counts does, with a slip.
 struct UpdateSlip {
-  bool takes = true, weights = true, erases = true, keeps_word = true;
+  bool takes = true, weights = true, weights_new = true, erases = true, keeps_word = true;
 };
 
 Update update_with(const UpdateSlip& slip) {
@@ -55,6 +55,7 @@ Update update_with(const UpdateSlip& slip) {
       if (slip.takes) {
         for (const auto& [each, count] : before) counts[each] -= count;
       }
+      if (!slip.weights_new) alone.front().weight = 1;
       for (const auto& [each, count] : plain_counts(alone)) counts[each] += count;
       for (const auto& [each, count] : before) {
         if (slip.erases && counts[each] == 0) counts.erase(each);
@@ -64,8 +65,11 @@ Update update_with(const UpdateSlip& slip) {
   };
 }
 
-void add_updated(const Update& update, Answers& answers, const std::string& name, Words words, TokenPair pair) {
+/// @param elsewhere what the counts know of words that are not given
+void add_updated(const Update& update, Answers& answers, const std::string& name, Words words, TokenPair pair,
+                 const Words& elsewhere = {}) {
   PairCounts counts = plain_counts(words);
+  for (const auto& [each, count] : plain_counts(elsewhere)) counts[each] += count;
   update(words, counts, pair, 9);
   answers.add("the counts of " + name, shown(counts));
   std::string tokens;
@@ -86,15 +90,46 @@ void add_updated(const Update& update, Answers& answers, const std::string& name
                              {{{1, 2, 1, 2, 3}, 2}, {{2, 1}, 7}}, {1, 2});
                  add_updated(update, answers, "4 4 4 4 4 (3) with (4 4) joined to 9", {{{4, 4, 4, 4, 4}, 3}}, {4, 4});
                })
+        .check("not_anew",
+               [](const Update& update, Answers& answers) {
+                 // Whoever counts the given words once more loses what they do not have.
+                 add_updated(update, answers,
+                             "3 1 2 (5) and 5 6 (4), where 5 6 7 (3) lies elsewhere, with (1 2) joined to 9",
+                             {{{3, 1, 2}, 5}, {{5, 6}, 4}}, {1, 2}, {{{5, 6, 7}, 3}});
+               })
         .mistake("neighbours_forgotten",
                  [](Words& words, PairCounts& counts, TokenPair pair, std::int64_t made) {
                    plain_join(words, pair, made);
                    counts.erase(pair);
                  })
-        .mistake("nothing_taken", update_with({.takes = false}))
-        .mistake("weights_ignored", update_with({.weights = false}))
-        .mistake("zeros_stay", update_with({.erases = false}))
-        .mistake("words_left", update_with({.keeps_word = false}));
+        .mistake("nothing_taken", update_with, {.takes = false})
+        .mistake("weights_ignored", update_with, {.weights = false})
+        .mistake("zeros_stay", update_with, {.erases = false})
+        .mistake("words_left", update_with, {.keeps_word = false})
+        .mistake("new_ones_by_one", update_with, {.weights_new = false})
+        .mistake(
+            "left_neighbour_alone",
+            [](Words& words, PairCounts& counts, TokenPair pair, std::int64_t made) {
+              for (auto& word : words) {
+                Numbers joined;
+                for (std::size_t i = 0; i < word.tokens.size(); ++i) {
+                  const bool here = i + 1 < word.tokens.size() && TokenPair{word.tokens[i], word.tokens[i + 1]} == pair;
+                  if (here && !joined.empty()) {
+                    counts[{joined.back(), pair.first}] -= word.weight;
+                    counts[{joined.back(), made}] += word.weight;
+                  }
+                  joined.push_back(here ? made : word.tokens[i]);
+                  if (here) ++i;
+                }
+                word.tokens = joined;
+              }
+              counts.erase(pair);
+              std::erase_if(counts, [](const auto& each) { return each.second == 0; });
+            })
+        .mistake("counted_anew", [](Words& words, PairCounts& counts, TokenPair pair, std::int64_t made) {
+          plain_join(words, pair, made);
+          counts = plain_counts(words);
+        });
 
 // 10.7
 // ------------------------------------------------------------------------------------------------------------------
@@ -327,6 +362,10 @@ using Bits = std::function<double(double, std::int64_t, std::int64_t)>;
         .mistake("whole_number_division",
                  [](double nats, std::int64_t tokens, std::int64_t bytes) {
                    return nats / std::log(2.0) * static_cast<double>(tokens / bytes);
+                 })
+        .mistake("bits_a_bit",
+                 [](double nats, std::int64_t tokens, std::int64_t bytes) {
+                   return nats / std::log(2.0) * static_cast<double>(tokens) / (8.0 * static_cast<double>(bytes));
                  })
         .mistake("logarithm_of_the_loss", [](double nats, std::int64_t tokens, std::int64_t bytes) {
           return std::log2(nats) * static_cast<double>(tokens) / static_cast<double>(bytes);

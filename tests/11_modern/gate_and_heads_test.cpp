@@ -78,6 +78,15 @@ Gated gated_by(const std::function<Tensor(const Tensor&, const Tensor&)>& mix) {
                  gated_by([](const Tensor& gate, const Tensor& up) { return torch::silu(gate) * torch::silu(up); }))
         .mistake("added", gated_by([](const Tensor& gate, const Tensor& up) { return torch::silu(gate) + up; }))
         .mistake("no_activation", gated_by([](const Tensor& gate, const Tensor& up) { return gate * up; }))
+        .mistake("not_transposed",
+                 [](const Tensor& x, const Tensor& gate, const Tensor& up, const Tensor& down) {
+                   return torch::matmul(torch::silu(torch::matmul(x, gate)) * torch::matmul(x, up), down);
+                 })
+        .mistake("silu_at_the_end",
+                 [](const Tensor& x, const Tensor& gate, const Tensor& up, const Tensor& down) {
+                   const auto inner = torch::silu(torch::linear(x, gate)) * torch::linear(x, up);
+                   return torch::silu(torch::linear(inner, down));
+                 })
         .mistake("no_up", gated_by([](const Tensor& gate, const Tensor&) { return torch::silu(gate); }));
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -143,6 +152,11 @@ Tensor speaking_heads(std::int64_t batch, std::int64_t heads, std::int64_t time,
                        .expand({-1, -1, -1, times, -1})
                        .reshape({x.size(0), x.size(1) * times, x.size(2), x.size(3)});
                  })
+        .mistake("last_head_for_all",
+                 [](const Tensor& x, std::int64_t times) {
+                   return torch::stack(
+                       std::vector<Tensor>(static_cast<std::size_t>(x.size(1) * times), x.select(1, -1)), 1);
+                 })
         .mistake("not_repeated", [](const Tensor& x, std::int64_t) { return x.clone(); });
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -154,7 +168,7 @@ using Window = std::function<Tensor(const Tensor&, const Tensor&, std::int64_t)>
 struct WindowSlips {
   std::int64_t more = 0;  ///< positions in the window
   bool both_sides = false, future = false, strictly = false, zero_is_a_window = false, ignored = false;
-  bool upside_down = false, keys_by_queries = false, indices = false, as_numbers = false;
+  bool upside_down = false, keys_by_queries = false, indices = false, from_the_end = false, as_numbers = false;
 };
 
 Window masked_wrongly(const WindowSlips& slips) {
@@ -162,7 +176,8 @@ Window masked_wrongly(const WindowSlips& slips) {
     auto behind = queries.unsqueeze(1) - keys.unsqueeze(0);
     if (slips.indices) {
       behind = torch::arange(queries.size(0), queries.options()).unsqueeze(1) -
-               torch::arange(keys.size(0), keys.options()).unsqueeze(0);
+               torch::arange(keys.size(0), keys.options()).unsqueeze(0) +
+               (slips.from_the_end ? keys.size(0) - queries.size(0) : 0);
     }
     if (slips.both_sides) behind = behind.abs();
     auto mask = slips.strictly ? behind > 0 : behind >= 0;
@@ -207,17 +222,18 @@ Tensor counted_from(std::int64_t first, std::int64_t count) {
                  answers.add("where the mask of positions on the meta device lies",
                              place_of([&] { return mask(positions, positions, 2); }));
                })
-        .mistake("one_too_many", masked_wrongly({.more = 1}))
-        .mistake("one_too_few", masked_wrongly({.more = -1}))
-        .mistake("to_both_sides", masked_wrongly({.both_sides = true}))
-        .mistake("future_seen", masked_wrongly({.future = true}))
-        .mistake("not_itself", masked_wrongly({.strictly = true}))
-        .mistake("window_zero_sees_nothing", masked_wrongly({.zero_is_a_window = true}))
-        .mistake("window_not_looked_at", masked_wrongly({.ignored = true}))
-        .mistake("upside_down", masked_wrongly({.upside_down = true}))
-        .mistake("keys_by_queries", masked_wrongly({.keys_by_queries = true}))
-        .mistake("places_for_positions", masked_wrongly({.indices = true}))
-        .mistake("numbers_for_bool", masked_wrongly({.as_numbers = true}));
+        .mistake("one_too_many", masked_wrongly, {.more = 1})
+        .mistake("one_too_few", masked_wrongly, {.more = -1})
+        .mistake("to_both_sides", masked_wrongly, {.both_sides = true})
+        .mistake("future_seen", masked_wrongly, {.future = true})
+        .mistake("not_itself", masked_wrongly, {.strictly = true})
+        .mistake("window_zero_sees_nothing", masked_wrongly, {.zero_is_a_window = true})
+        .mistake("window_not_looked_at", masked_wrongly, {.ignored = true})
+        .mistake("upside_down", masked_wrongly, {.upside_down = true})
+        .mistake("keys_by_queries", masked_wrongly, {.keys_by_queries = true})
+        .mistake("places_for_positions", masked_wrongly, {.indices = true})
+        .mistake("places_for_positions", masked_wrongly, {.indices = true, .from_the_end = true})
+        .mistake("numbers_for_bool", masked_wrongly, {.as_numbers = true});
 
 }  // namespace
 }  // namespace verse

@@ -22,7 +22,7 @@ using Quantise = std::function<Int8Rows(const Tensor&)>;
 /// What a mistake changes.
 struct QuantiseSlips {
   bool one_for_all = false, by_columns = false, signed_largest = false, narrow = false;
-  bool cut_off = false, upward = false, kept_dimension = false, inverted = false, zero_gets_one = false;
+  bool cut_off = false, upward = false, kept_dimension = false, inverted = false, zero_gets_one = false, wide = false;
   double steps = 127;
 };
 
@@ -41,7 +41,7 @@ Quantise quantise_wrongly(const QuantiseSlips& slips) {
     auto written = slips.inverted ? torch::where(scales == 0, torch::zeros_like(scales), 1 / divisors) : scales;
     if (slips.zero_gets_one) written = divisors;
     if (!slips.kept_dimension) written = written.flatten();
-    return Int8Rows{bytes, written.clone()};
+    return Int8Rows{slips.wide ? values : bytes, written.clone()};
   };
 }
 
@@ -72,17 +72,18 @@ void add_rows(Answers& answers, const std::string& of, const Int8Rows& rows) {
                  add_rows(answers, "a bfloat16 matrix", quantise(normal_input({3, 5}, 904).to(torch::kBFloat16)));
                  add_rows(answers, "a float64 matrix", quantise(normal_input({2, 5}, 905).to(torch::kFloat64)));
                })
-        .mistake("one_scale_for_all", quantise_wrongly({.one_for_all = true}))
-        .mistake("by_columns", quantise_wrongly({.by_columns = true}))
-        .mistake("sign_not_taken_off", quantise_wrongly({.signed_largest = true}))
-        .mistake("cut_off", quantise_wrongly({.cut_off = true}))
-        .mistake("always_upward", quantise_wrongly({.upward = true}))
-        .mistake("steps_128", quantise_wrongly({.steps = 128}))
-        .mistake("steps_255", quantise_wrongly({.steps = 255}))
-        .mistake("scales_inverted", quantise_wrongly({.inverted = true}))
-        .mistake("dimension_kept", quantise_wrongly({.kept_dimension = true}))
-        .mistake("zeros_get_a_scale", quantise_wrongly({.zero_gets_one = true}))
-        .mistake("type_of_the_weight", quantise_wrongly({.narrow = true}));
+        .mistake("one_scale_for_all", quantise_wrongly, {.one_for_all = true})
+        .mistake("by_columns", quantise_wrongly, {.by_columns = true})
+        .mistake("sign_not_taken_off", quantise_wrongly, {.signed_largest = true})
+        .mistake("cut_off", quantise_wrongly, {.cut_off = true})
+        .mistake("always_upward", quantise_wrongly, {.upward = true})
+        .mistake("steps_128", quantise_wrongly, {.steps = 128})
+        .mistake("steps_255", quantise_wrongly, {.steps = 255})
+        .mistake("scales_inverted", quantise_wrongly, {.inverted = true})
+        .mistake("dimension_kept", quantise_wrongly, {.kept_dimension = true})
+        .mistake("zeros_get_a_scale", quantise_wrongly, {.zero_gets_one = true})
+        .mistake("values_stay_float", quantise_wrongly, {.wide = true})
+        .mistake("type_of_the_weight", quantise_wrongly, {.narrow = true});
 
 // ---------------------------------------------------------------------------------------------------------------------
 // 11.10 Products with them.
@@ -149,13 +150,13 @@ Product multiplied_wrongly(const ProductSlips& slips) {
                              product(watched(torch::full({1, 16}, 100, torch::kFloat16)), large),
                              {1, 2e-3, "float16 has eleven binary digits"});
                })
-        .mistake("no_scales", multiplied_wrongly({.no_scales = true}))
-        .mistake("divided_by_scales", multiplied_wrongly({.divided = true}))
-        .mistake("sums_in_sixteen_bits", multiplied_wrongly({.narrow = true}))
-        .mistake("result_widened", multiplied_wrongly({.widened = true}))
-        .mistake("inputs_rounded", multiplied_wrongly({.inputs_in_bytes = true}))
-        .mistake("scales_of_the_inputs", multiplied_wrongly({.scales_on_inputs = true}))
-        .mistake("not_transposed", multiplied_wrongly({.transposed = true}));
+        .mistake("no_scales", multiplied_wrongly, {.no_scales = true})
+        .mistake("divided_by_scales", multiplied_wrongly, {.divided = true})
+        .mistake("sums_in_sixteen_bits", multiplied_wrongly, {.narrow = true})
+        .mistake("result_widened", multiplied_wrongly, {.widened = true})
+        .mistake("inputs_rounded", multiplied_wrongly, {.inputs_in_bytes = true})
+        .mistake("scales_of_the_inputs", multiplied_wrongly, {.scales_on_inputs = true})
+        .mistake("not_transposed", multiplied_wrongly, {.transposed = true});
 
 }  // namespace
 }  // namespace verse

@@ -16,11 +16,12 @@ using Rotate = std::function<Tensor(const Tensor&, const Tensor&, double)>;
 
 /// What a mistake changes about the turn.
 struct Turn {
-  bool halves = false;     ///< pairs are feature i and feature i + half
-  bool backwards = false;  ///< by minus the angle
-  bool stretched = false;  ///< both coordinates get the sum
-  bool torn = false;       ///< the turned halves stay apart instead of side by side
-  bool one_speed = false;  ///< every pair turns alike
+  bool halves = false;             ///< pairs are feature i and feature i + half
+  bool backwards = false;          ///< by minus the angle
+  bool stretched = false;          ///< both coordinates get the sum
+  bool torn = false;               ///< the turned halves stay apart instead of side by side
+  bool one_speed = false;          ///< every pair turns alike
+  bool of_the_turned_one = false;  ///< the second coordinate is made of the first one that was turned already
 };
 
 Rotate turned_wrongly(const Turn& turn) {
@@ -34,7 +35,7 @@ Rotate turned_wrongly(const Turn& turn) {
     const auto a = turn.halves ? x.slice(-1, 0, width / 2) : x.index({"...", Slice(0, None, 2)});
     const auto b = turn.halves ? x.slice(-1, width / 2) : x.index({"...", Slice(1, None, 2)});
     const auto across = a * angles.cos() + (turn.stretched ? 1 : -1) * b * angles.sin();
-    const auto up = a * angles.sin() + b * angles.cos();
+    const auto up = (turn.of_the_turned_one ? across : a) * angles.sin() + b * angles.cos();
     return turn.torn || turn.halves ? torch::cat({across, up}, -1) : torch::stack({across, up}, -1).flatten(-2);
   };
 }
@@ -56,11 +57,12 @@ Rotate turned_wrongly(const Turn& turn) {
                  answers.add("turned vectors [batch, time, features]",
                              turn(normal_input({2, 1, 4}, 53), torch::tensor({9}), 500.0));
                })
-        .mistake("halves", turned_wrongly({.halves = true}))
-        .mistake("backwards", turned_wrongly({.backwards = true}))
-        .mistake("no_minus", turned_wrongly({.stretched = true}))
-        .mistake("not_side_by_side", turned_wrongly({.torn = true}))
-        .mistake("one_speed", turned_wrongly({.one_speed = true}));
+        .mistake("halves", turned_wrongly, {.halves = true})
+        .mistake("backwards", turned_wrongly, {.backwards = true})
+        .mistake("no_minus", turned_wrongly, {.stretched = true})
+        .mistake("not_side_by_side", turned_wrongly, {.torn = true})
+        .mistake("of_the_turned_one", turned_wrongly, {.of_the_turned_one = true})
+        .mistake("one_speed", turned_wrongly, {.one_speed = true});
 
 // 11.2
 // -----------------------------------------------------------------------------------------------------------------
@@ -123,11 +125,11 @@ Orthogonalise orthogonal_wrongly(const Rounds& rounds) {
                    const auto made = orthogonal_wrongly({})(matrices, steps);
                    return torch::where(matrices.norm(2, {-2, -1}, true) == 0, torch::full_like(made, NAN), made);
                  })
-        .mistake("not_scaled", orthogonal_wrongly({.not_scaled = true}))
-        .mistake("one_norm_for_all", orthogonal_wrongly({.whole_stack = true}))
-        .mistake("still_lying", orthogonal_wrongly({.stays_down = true}))
-        .mistake("not_squared_twice", orthogonal_wrongly({.even = true}))
-        .mistake("one_round_short", orthogonal_wrongly({.fewer = 1}));
+        .mistake("not_scaled", orthogonal_wrongly, {.not_scaled = true})
+        .mistake("one_norm_for_all", orthogonal_wrongly, {.whole_stack = true})
+        .mistake("still_lying", orthogonal_wrongly, {.stays_down = true})
+        .mistake("not_squared_twice", orthogonal_wrongly, {.even = true})
+        .mistake("one_round_short", orthogonal_wrongly, {.fewer = 1});
 
 }  // namespace
 }  // namespace verse

@@ -101,20 +101,20 @@ Norm norm_wrongly(const NormSlips& slips) {
                  answers.add("rms_norm of float16 numbers near 1000", norm(x, torch::ones({6}, torch::kFloat16), 1e-5),
                              {2e-3, 2e-3, "float16 has eleven binary digits"});
                })
-        .mistake("mean_taken_away", norm_wrongly({.centred = true, .deviation = true}))
-        .mistake("divided_by_the_deviation", norm_wrongly({.deviation = true}))
-        .mistake("sum_for_mean", norm_wrongly({.sum = true}))
-        .mistake("root_forgotten", norm_wrongly({.no_root = true}))
-        .mistake("statistics_detached", norm_wrongly({.detached = true}))
-        .mistake("gain_forgotten", norm_wrongly({.no_gain = true}))
-        .mistake("gain_plus_one", norm_wrongly({.gain_plus_one = true}))
-        .mistake("in_sixteen_bits", norm_wrongly({.narrow = true}))
-        .mistake("result_widened", norm_wrongly({.wide_result = true}))
-        .mistake("epsilon_forgotten", norm_wrongly({.epsilon_share = 0}))
-        .mistake("epsilon_outside_root", norm_wrongly({.epsilon_outside = true}))
+        .mistake("mean_taken_away", norm_wrongly, {.centred = true, .deviation = true})
+        .mistake("divided_by_the_deviation", norm_wrongly, {.deviation = true})
+        .mistake("sum_for_mean", norm_wrongly, {.sum = true})
+        .mistake("root_forgotten", norm_wrongly, {.no_root = true})
+        .mistake("statistics_detached", norm_wrongly, {.detached = true})
+        .mistake("gain_forgotten", norm_wrongly, {.no_gain = true})
+        .mistake("gain_plus_one", norm_wrongly, {.gain_plus_one = true})
+        .mistake("in_sixteen_bits", norm_wrongly, {.narrow = true})
+        .mistake("result_widened", norm_wrongly, {.wide_result = true})
+        .mistake("epsilon_forgotten", norm_wrongly, {.epsilon_share = 0})
+        .mistake("epsilon_outside_root", norm_wrongly, {.epsilon_outside = true})
         .mistake("epsilon_of_its_own",
                  [](const Tensor& x, const Tensor& gain, double) { return norm_wrongly({})(x, gain, 1e-6); })
-        .mistake("over_positions", norm_wrongly({.over = {-2}}));
+        .mistake("over_positions", norm_wrongly, {.over = {-2}});
 
 // ---------------------------------------------------------------------------------------------------------------------
 // 11.4 Frequencies and their scalings.
@@ -126,7 +126,7 @@ using Kind = RotaryScaling::Kind;
 struct FrequencySlips {
   double exponent = 2;
   bool rising = false;  ///< the first pair is the slowest
-  bool kind_ignored = false, multiplied = false;
+  bool kind_ignored = false, multiplied = false, unscaled = false, whole_numbers = false;
   bool no_mixture = false, shares_swapped = false, limits_swapped = false, no_circle = false, all_slowed = false;
 };
 
@@ -134,8 +134,9 @@ Frequencies frequencies_wrongly(const FrequencySlips& slips) {
   return [slips](std::int64_t width, double base, const RotaryScaling& scaling) {
     std::vector<double> all;
     for (std::int64_t i = 0; i < width / 2; ++i) {
-      const double one = std::pow(base, -slips.exponent * static_cast<double>(i) / static_cast<double>(width));
-      const double slowed = slips.multiplied ? one * scaling.factor : one / scaling.factor;
+      const double exact_power = slips.exponent * static_cast<double>(i) / static_cast<double>(width);
+      const double one = std::pow(base, slips.whole_numbers ? -std::floor(exact_power) : -exact_power);
+      const double slowed = slips.unscaled ? one : slips.multiplied ? one * scaling.factor : one / scaling.factor;
       double stays = scaling.kind == Kind::linear || slips.kind_ignored ? 0 : 1;
       if (scaling.kind == Kind::llama3 && !slips.kind_ignored) {
         const double circle = slips.no_circle ? 1 : 2 * std::numbers::pi;
@@ -184,15 +185,17 @@ Tensor as_tensor(const std::vector<double>& numbers) {
                  answers.add("frequencies of a head of 16, base 10,000, llama3 with factor 3, limits 2 and 40",
                              as_tensor(frequencies(16, 1e4, {Kind::llama3, 3, 2, 40, 512})), double_rounding);
                })
-        .mistake("half_the_exponent", frequencies_wrongly({.exponent = 1}))
-        .mistake("slowest_first", frequencies_wrongly({.rising = true}))
-        .mistake("kind_not_looked_at", frequencies_wrongly({.kind_ignored = true}))
-        .mistake("multiplied_by_the_factor", frequencies_wrongly({.multiplied = true}))
-        .mistake("no_mixture", frequencies_wrongly({.no_mixture = true}))
-        .mistake("shares_swapped", frequencies_wrongly({.shares_swapped = true}))
-        .mistake("limits_swapped", frequencies_wrongly({.limits_swapped = true}))
-        .mistake("radians_for_turns", frequencies_wrongly({.no_circle = true}))
-        .mistake("llama3_as_linear", frequencies_wrongly({.all_slowed = true}));
+        .mistake("half_the_exponent", frequencies_wrongly, {.exponent = 1})
+        .mistake("slowest_first", frequencies_wrongly, {.rising = true})
+        .mistake("kind_not_looked_at", frequencies_wrongly, {.kind_ignored = true})
+        .mistake("multiplied_by_the_factor", frequencies_wrongly, {.multiplied = true})
+        .mistake("no_mixture", frequencies_wrongly, {.no_mixture = true})
+        .mistake("shares_swapped", frequencies_wrongly, {.shares_swapped = true})
+        .mistake("limits_swapped", frequencies_wrongly, {.limits_swapped = true})
+        .mistake("radians_for_turns", frequencies_wrongly, {.no_circle = true})
+        .mistake("scaling_left_out", frequencies_wrongly, {.unscaled = true})
+        .mistake("whole_number_division", frequencies_wrongly, {.whole_numbers = true})
+        .mistake("llama3_as_linear", frequencies_wrongly, {.all_slowed = true});
 
 // ---------------------------------------------------------------------------------------------------------------------
 // 11.5 Halves as pairs.
@@ -251,13 +254,13 @@ Tensor some_angles(std::int64_t time, std::int64_t pairs) {
               answers.add("turned vectors of float64",
                           rotate_pairs(normal_input({2, 3, 4}, 505).to(torch::kFloat64), some_angles(3, 2)), rounding);
             })
-        .mistake("neighbours", turned_wrongly({.neighbours = true}))
-        .mistake("backwards", turned_wrongly({.backwards = true}))
-        .mistake("no_minus", turned_wrongly({.stretched = true}))
-        .mistake("side_by_side", turned_wrongly({.side_by_side = true}))
-        .mistake("halves_swapped", turned_wrongly({.swapped = true}))
-        .mistake("of_the_turned_one", turned_wrongly({.first_alone = true}))
-        .mistake("result_widened", turned_wrongly({.widened = true}));
+        .mistake("neighbours", turned_wrongly, {.neighbours = true})
+        .mistake("backwards", turned_wrongly, {.backwards = true})
+        .mistake("no_minus", turned_wrongly, {.stretched = true})
+        .mistake("side_by_side", turned_wrongly, {.side_by_side = true})
+        .mistake("halves_swapped", turned_wrongly, {.swapped = true})
+        .mistake("of_the_turned_one", turned_wrongly, {.first_alone = true})
+        .mistake("result_widened", turned_wrongly, {.widened = true});
 
 }  // namespace
 }  // namespace verse

@@ -153,11 +153,11 @@ void go_round(const Average& average, Answers& answers, int size, std::int64_t n
                  go_round(average, answers, 3, 10);
                  go_round(average, answers, 4, 2);
                })
-        .mistake("no_division", turning_wrongly({.divides = false}))
-        .mistake("half_way", turning_wrongly({.second_half = false}))
-        .mistake("adds_to_the_end", turning_wrongly({.copies = false}))
-        .mistake("wrong_chunk", turning_wrongly({.right_chunk = false}))
-        .mistake("all_wait_for_their_neighbour", turning_wrongly({.receives_first = false}));
+        .mistake("no_division", turning_wrongly, {.divides = false})
+        .mistake("half_way", turning_wrongly, {.second_half = false})
+        .mistake("adds_to_the_end", turning_wrongly, {.copies = false})
+        .mistake("wrong_chunk", turning_wrongly, {.right_chunk = false})
+        .mistake("all_wait_for_their_neighbour", turning_wrongly, {.receives_first = false});
 
 }  // namespace
 }  // namespace verse

@@ -52,6 +52,7 @@ struct FusedSettings {
   bool ascend = false;
   bool options_swapped = false;
   bool one_at_a_time = false;
+  bool counted_twice = false;
 };
 
 class WrongFusedAdamW : public AdamW {
@@ -62,8 +63,9 @@ class WrongFusedAdamW : public AdamW {
   void step(double learning_rate) override {
     torch::NoGradGuard no_gradients;
     ++steps_;
-    const auto number = torch::full({}, settings_.step_stands_still ? 1.0 : static_cast<double>(steps_),
-                                    torch::device(parameters_[0].device()));
+    const double step = settings_.step_stands_still ? 1 : static_cast<double>(steps_);
+    const auto number =
+        torch::full({}, settings_.counted_twice ? 2 * step : step, torch::device(parameters_[0].device()));
     for (const bool decays : {true, false}) {
       std::vector<Tensor> parameters, gradients, first, second;
       const auto call = [&] {
@@ -138,12 +140,13 @@ MakeOptimizer fused_wrongly(const FusedSettings& settings) {
                  [](std::vector<Tensor> parameters, const AdamWOptions& options) {
                    return std::make_shared<AdamW>(std::move(parameters), options);
                  })
-        .mistake("one_call_a_parameter", fused_wrongly({.one_at_a_time = true}))
-        .mistake("vectors_decay", fused_wrongly({.decay_vectors = true}))
-        .mistake("nothing_decays", fused_wrongly({.decay_nothing = true}))
-        .mistake("step_stands_still", fused_wrongly({.step_stands_still = true}))
-        .mistake("uphill", fused_wrongly({.ascend = true}))
-        .mistake("betas_exchanged", fused_wrongly({.options_swapped = true}));
+        .mistake("one_call_a_parameter", fused_wrongly, {.one_at_a_time = true})
+        .mistake("vectors_decay", fused_wrongly, {.decay_vectors = true})
+        .mistake("nothing_decays", fused_wrongly, {.decay_nothing = true})
+        .mistake("step_stands_still", fused_wrongly, {.step_stands_still = true})
+        .mistake("uphill", fused_wrongly, {.ascend = true})
+        .mistake("step_counted_twice", fused_wrongly, {.counted_twice = true})
+        .mistake("betas_exchanged", fused_wrongly, {.options_swapped = true});
 
 // 12.2
 // -----------------------------------------------------------------------------------------------------------------
@@ -302,13 +305,13 @@ Accumulate adding_wrongly(const Adding& adding) {
                    answers.add("whether products stay in bfloat16 afterwards" + how, still_on ? "yes" : "no");
                  }
                })
-        .mistake("graph_kept", adding_wrongly({.keeps_graph = true}))
-        .mistake("guard_around_backward", adding_wrongly({.guards_backward = true}))
-        .mistake("no_shares", adding_wrongly({.no_shares = true}))
-        .mistake("equal_shares", adding_wrongly({.equal_shares = true}))
-        .mistake("last_alone", adding_wrongly({.clears = true}))
-        .mistake("guard_stays", adding_wrongly({.guard_stays = true}))
-        .mistake("no_guard", adding_wrongly({.no_guard = true}));
+        .mistake("graph_kept", adding_wrongly, {.keeps_graph = true})
+        .mistake("guard_around_backward", adding_wrongly, {.guards_backward = true})
+        .mistake("no_shares", adding_wrongly, {.no_shares = true})
+        .mistake("equal_shares", adding_wrongly, {.equal_shares = true})
+        .mistake("last_alone", adding_wrongly, {.clears = true})
+        .mistake("guard_stays", adding_wrongly, {.guard_stays = true})
+        .mistake("no_guard", adding_wrongly, {.no_guard = true});
 
 // 12.4
 // -----------------------------------------------------------------------------------------------------------------
@@ -390,6 +393,20 @@ void train_a_little(GPT& model, Optimizer& optimizer, Random& random, int steps)
         .mistake("no_moments", forgetting("optimizer."))
         .mistake("no_random_state", forgetting("random"))
         .mistake("no_generator", forgetting("generator."))
+        .mistake("weights_left_out", forgetting("model."))
+        .mistake("not_copied",
+                 [](GPTImpl& model, const Optimizer& optimizer, const Random& random) {
+                   State state = collect_rightly(model, optimizer, random);
+                   std::map<std::string, Tensor> themselves;
+                   for (const auto& parameter : model.named_parameters()) {
+                     themselves["model." + parameter.key()] = parameter.value().detach();
+                   }
+                   for (const auto& [name, tensor] : optimizer.state()) themselves["optimizer." + name] = tensor;
+                   for (auto& [name, tensor] : state) {
+                     if (themselves.count(name) > 0) tensor = themselves.at(name);
+                   }
+                   return state;
+                 })
         .mistake("not_copied", [](GPTImpl& model, const Optimizer& optimizer, const Random& random) {
           State state = collect_rightly(model, optimizer, random);
           for (auto& [name, tensor] : state) {
@@ -541,6 +558,11 @@ Operations counted_with(double passes, double per_product, bool head, bool atten
         .mistake("backward_once", counted_with(2, 2, true, true))
         .mistake("products_as_one", counted_with(3, 1, true, true))
         .mistake("no_head", counted_with(3, 2, false, true))
+        .mistake("thirty_two_bits",
+                 [](const ModelShape& shape) {
+                   const auto right = static_cast<std::uint64_t>(counted_with(3, 2, true, true)(shape));
+                   return static_cast<double>(static_cast<std::int32_t>(static_cast<std::uint32_t>(right)));
+                 })
         .mistake("no_attention", counted_with(3, 2, true, false));
 
 }  // namespace

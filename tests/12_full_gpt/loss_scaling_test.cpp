@@ -25,6 +25,8 @@ struct Slips {
   bool grows_once = false;
   bool divides_late = false;
   bool multiplies = false;
+  bool leaves_gradients = false;
+  bool leaves_at_once = false;
 };
 
 /// The right way, with what a mistake makes of it.
@@ -46,6 +48,13 @@ Unscale unscaling_wrongly(const Slips& slips) {
       good = slips.last_one_decides ? all : good && all;
     }
     const double before = scale.scale;
+    if (slips.leaves_at_once && !good) {
+      for (Tensor& gradient : gradients) {
+        gradient.div_(before);
+        if (!gradient.isfinite().all().item<bool>()) break;
+      }
+      return false;
+    }
     if (!good) {
       scale.scale /= 2;
       if (!slips.goes_on_counting) scale.good_steps = 0;
@@ -54,6 +63,7 @@ Unscale unscaling_wrongly(const Slips& slips) {
       if (!slips.grows_once) scale.good_steps = 0;
     }
     for (Tensor& gradient : gradients) {
+      if (slips.leaves_gradients) break;
       if (slips.multiplies) {
         gradient.mul_(before);
       } else {
@@ -131,13 +141,15 @@ void add_state(Answers& answers, const std::string& when, bool taken, const Loss
                  }
                  answers.add("scale and good steps after each of 14 steps", course);
                })
-        .mistake("infinity_passes", unscaling_wrongly({.infinity_passes = true}))
-        .mistake("last_one_decides", unscaling_wrongly({.last_one_decides = true}))
-        .mistake("stops_at_a_parameter_without_gradient", unscaling_wrongly({.stops = true}))
-        .mistake("goes_on_counting", unscaling_wrongly({.goes_on_counting = true}))
-        .mistake("grows_once_for_all", unscaling_wrongly({.grows_once = true}))
-        .mistake("divides_by_the_next_scale", unscaling_wrongly({.divides_late = true}))
-        .mistake("multiplies", unscaling_wrongly({.multiplies = true}));
+        .mistake("infinity_passes", unscaling_wrongly, {.infinity_passes = true})
+        .mistake("last_one_decides", unscaling_wrongly, {.last_one_decides = true})
+        .mistake("stops_at_a_parameter_without_gradient", unscaling_wrongly, {.stops = true})
+        .mistake("goes_on_counting", unscaling_wrongly, {.goes_on_counting = true})
+        .mistake("grows_once_for_all", unscaling_wrongly, {.grows_once = true})
+        .mistake("divides_by_the_next_scale", unscaling_wrongly, {.divides_late = true})
+        .mistake("gradients_left", unscaling_wrongly, {.leaves_gradients = true})
+        .mistake("scale_left", unscaling_wrongly, {.leaves_at_once = true})
+        .mistake("multiplies", unscaling_wrongly, {.multiplies = true});
 
 }  // namespace
 }  // namespace verse

@@ -18,6 +18,7 @@ using Cost = std::function<ProductCost(const ProductShape&, const Limits&)>;
 struct RooflineSlips {
   double each = 2;
   bool factors_alone = false, numbers_for_bytes = false, adds = false, takes_the_shorter = false;
+  bool bytes_an_operation = false, always_four = false, no_inner = false;
 };
 
 /// The right way, with what a mistake makes of it.
@@ -26,11 +27,12 @@ Cost wrongly(const RooflineSlips& slips) {
     const auto rows = static_cast<double>(p.rows), inner = static_cast<double>(p.inner);
     const auto columns = static_cast<double>(p.columns);
     ProductCost cost;
-    cost.operations = slips.each * rows * inner * columns;
+    cost.operations = slips.each * rows * columns;
+    if (!slips.no_inner) cost.operations *= inner;
     cost.bytes = rows * inner + inner * columns;
     if (!slips.factors_alone) cost.bytes += rows * columns;
-    if (!slips.numbers_for_bytes) cost.bytes *= static_cast<double>(p.number_bytes);
-    cost.intensity = cost.operations / cost.bytes;
+    if (!slips.numbers_for_bytes) cost.bytes *= slips.always_four ? 4 : static_cast<double>(p.number_bytes);
+    cost.intensity = slips.bytes_an_operation ? cost.bytes / cost.operations : cost.operations / cost.bytes;
     const double computing = cost.operations / limits.operations, moving = cost.bytes / limits.bytes;
     cost.seconds = std::max(computing, moving);
     if (slips.adds) cost.seconds = computing + moving;
@@ -61,11 +63,26 @@ constexpr ProductShape kShapes[] = {
                    }
                  }
                })
-        .mistake("one_operation", wrongly({.each = 1}))
-        .mistake("factors_alone", wrongly({.factors_alone = true}))
-        .mistake("numbers_for_bytes", wrongly({.numbers_for_bytes = true}))
-        .mistake("one_after_the_other", wrongly({.adds = true}))
-        .mistake("the_shorter", wrongly({.takes_the_shorter = true}));
+        .mistake("one_operation", wrongly, {.each = 1})
+        .mistake("factors_alone", wrongly, {.factors_alone = true})
+        .mistake("numbers_for_bytes", wrongly, {.numbers_for_bytes = true})
+        .mistake("one_after_the_other", wrongly, {.adds = true})
+        .mistake("bytes_an_operation", wrongly, {.bytes_an_operation = true})
+        .mistake("always_four_bytes", wrongly, {.always_four = true})
+        .mistake("inner_forgotten", wrongly, {.no_inner = true})
+        .mistake("thirty_two_bits",
+                 [](const ProductShape& p, const Limits& limits) {
+                   const auto cut = [](double number) {
+                     return static_cast<double>(static_cast<std::uint32_t>(static_cast<std::uint64_t>(number)));
+                   };
+                   ProductCost cost = wrongly({})(p, limits);
+                   cost.operations = cut(cost.operations);
+                   cost.bytes = cut(cost.bytes);
+                   cost.intensity = cost.operations / cost.bytes;
+                   cost.seconds = std::max(cost.operations / limits.operations, cost.bytes / limits.bytes);
+                   return cost;
+                 })
+        .mistake("the_shorter", wrongly, {.takes_the_shorter = true});
 
 }  // namespace
 }  // namespace verse

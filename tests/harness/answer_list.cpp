@@ -27,7 +27,7 @@ void check_body(const ListedAnswer& answer) {
 }  // namespace
 
 std::vector<ListedAnswer> read_answers(std::string_view text, const std::string& file) {
-  static const std::regex heading(R"(//! \[(\d+\.\d+)\] (?:(right)|wrong(?: ([a-z0-9_]+))?)(?:: (.*))?)");
+  static const std::regex heading(R"(//! \[(\d+\.\d+)\] (?:(right)|wrong(?: ([a-z0-9_+]+))?)(?:: (.*))?)");
   std::vector<ListedAnswer> answers;
   std::size_t number = 0;
   for (const std::string_view line : lines_of(text)) {

@@ -14,7 +14,8 @@
 ///     return torch::einsum("...qd,...kd->...qk", {query, key}) / std::sqrt(query.size(-1));
 ///
 /// What follows a heading, up to the next one, is what stands between the exercise's marks. A wrong answer may say
-/// which known mistake it has to be recognised as; words behind a colon are for whoever reads the list.
+/// which known mistake it has to be recognised as, or which two, with a + between them; words behind a colon are for
+/// whoever reads the list.
 namespace verse {
 
 struct ListedAnswer {

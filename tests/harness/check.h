@@ -31,10 +31,14 @@
 ///               return query.matmul(key.transpose(-2, -1));
 ///             });
 ///
+/// Where one function makes many mistakes from a struct of slips, `.mistake("id", scores_with, {.scaled = false})`
+/// hands over both, and what two of them do together is known too.
+///
 /// The mistakes' ids stand in the chapter's exercises.toml, with the sentence that the learner reads.
 
 #include <torch/torch.h>
 
+#include <any>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -46,6 +50,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "tests/harness/slips.h"
 
 namespace verse {
 
@@ -171,16 +177,24 @@ class ExerciseBase {
   const std::string& id() const { return id_; }
   const std::vector<Case>& cases() const { return cases_; }
   const std::vector<std::string>& mistakes() const { return mistakes_; }
+  /// Two known mistakes that can be made together.
+  struct Pair {
+    std::size_t one, other;
+  };
+  const std::vector<Pair>& pairs() const { return pairs_; }
 
   /// Runs a case on the linked subject.
   virtual void run_linked(std::size_t index, Answers& answers) const = 0;
   /// Runs a case on a known mistake.
   virtual void run_mistake(std::size_t index, std::size_t mistake, Answers& answers) const = 0;
+  /// Runs a case on two known mistakes at once.
+  virtual void run_pair(std::size_t index, std::size_t pair, Answers& answers) const = 0;
 
  protected:
   std::string id_;
   std::vector<Case> cases_;
   std::vector<std::string> mistakes_;
+  std::vector<Pair> pairs_;
 };
 
 /// An exercise: its number, the linked subject, its checks, its known mistakes.
@@ -199,22 +213,45 @@ class Exercise : public ExerciseBase {
     return *this;
   }
 
-  /// Adds a known mistake: a subject that answers as people do who made it.
+  /// Adds a known mistake: a subject that answers as people do who made it. The same id once more is another form of
+  /// it, which may answer otherwise.
   Exercise& mistake(const std::string& mistake_id, Subject wrong) {
     mistakes_.push_back(mistake_id);
     wrong_.push_back(std::move(wrong));
     return *this;
   }
 
+  /// Adds a known mistake that `with` makes of a slip, and the pairs that it forms with those that `with` made before.
+  template <typename Slip>
+  Exercise& mistake(const std::string& mistake_id, Subject (*with)(const Slip&),
+                    const std::type_identity_t<Slip>& slip) {
+    using Made = std::pair<Subject (*)(const Slip&), Slip>;
+    for (const auto& [number, earlier] : made_by_slips_) {
+      const auto* const made = std::any_cast<Made>(&earlier);
+      if (made == nullptr || made->first != with) continue;
+      const std::optional<Slip> both = together(made->second, slip);
+      if (!both) continue;
+      pairs_.push_back({number, mistakes_.size()});
+      wrong_pairs_.push_back([with, both] { return with(*both); });
+    }
+    made_by_slips_.emplace_back(mistakes_.size(), Made(with, slip));
+    return mistake(mistake_id, with(slip));
+  }
+
   void run_linked(std::size_t index, Answers& answers) const override { checks_[index](linked_, answers); }
   void run_mistake(std::size_t index, std::size_t mistake, Answers& answers) const override {
     checks_[index](wrong_[mistake], answers);
+  }
+  void run_pair(std::size_t index, std::size_t pair, Answers& answers) const override {
+    checks_[index](wrong_pairs_[pair](), answers);
   }
 
  private:
   Subject linked_;
   std::vector<Check> checks_;
   std::vector<Subject> wrong_;
+  std::vector<std::pair<std::size_t, std::any>> made_by_slips_;  ///< each with its mistake's number
+  std::vector<std::function<Subject()>> wrong_pairs_;
 };
 
 /// Takes an exercise into the test program. @return it, to be filled in

@@ -7,13 +7,12 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <tuple>
+#include <set>
 
-#include "common/base/bodies.h"
 #include "common/base/error.h"
 #include "tests/harness/check.h"
 #include "tests/harness/difference.h"
-#include "tests/harness/guarded_memory.h"
+#include "tests/harness/recognition.h"
 #include "tests/harness/record.h"
 #include "tests/harness/report_listener.h"
 #include "tests/harness/test_device.h"
@@ -25,114 +24,6 @@ namespace {
 std::vector<std::unique_ptr<ExerciseBase>>& exercises() {
   static std::vector<std::unique_ptr<ExerciseBase>> all;
   return all;
-}
-
-/// Whose bodies run where an exercise is judged, by their numbers in common/base/bodies.h. Every exercise but the one
-/// that is judged is the reference's, so that it answers for nobody's faults but its own.
-struct BodyNumbers {
-  int judged = 0;
-  int reference = 0;
-};
-BodyNumbers body_numbers;
-
-/// Chooses the bodies for as long as it lives; afterwards every exercise is the file's own again.
-class BodiesInUse {
- public:
-  BodiesInUse(const std::string& exercise, int its_body) {
-    for (auto& [id, body] : bodies_in_use()) body = id == exercise ? its_body : body_numbers.reference;
-  }
-  ~BodiesInUse() {
-    for (auto& [id, body] : bodies_in_use()) body = 0;
-  }
-  BodiesInUse(const BodiesInUse&) = delete;
-  BodiesInUse& operator=(const BodiesInUse&) = delete;
-};
-
-Answers collect_linked(const ExerciseBase& exercise, std::size_t index, const Answers* truth, int body) {
-  const BodiesInUse bodies(exercise.id(), body);
-  return collect_answers(truth, [&](Answers& into) {
-    const GuardedMemory guarded;
-    exercise.run_linked(index, into);
-  });
-}
-
-/// The truth of one case: from the record for a learner, worked out on the spot by the reference itself.
-class Truth {
- public:
-  static Truth& instance() {
-    static Truth truth;
-    return truth;
-  }
-  void use_record(Record record) {
-    record_ = std::move(record);
-    recorded_ = true;
-  }
-
-  const Answers& of(const ExerciseBase& exercise, std::size_t index) {
-    const std::string key = record_key(exercise.id(), exercise.cases()[index].name);
-    const auto found = record_.find(key);
-    if (found != record_.end()) return found->second;
-    if (recorded_) throw std::runtime_error(key + " is not in the record: build the test program anew");
-    Answers answers = collect_linked(exercise, index, nullptr, body_numbers.reference);
-    return record_.emplace(key, std::move(answers)).first->second;
-  }
-
- private:
-  Record record_;
-  bool recorded_ = false;
-};
-
-/// Answers that have been worked out once. Nothing is run before it is asked for.
-class Remembered {
- public:
-  static Remembered& instance() {
-    static Remembered remembered;
-    return remembered;
-  }
-
-  const Answers& linked(const ExerciseBase& exercise, std::size_t index) {
-    const auto key = std::make_pair(&exercise, index);
-    const auto found = linked_.find(key);
-    if (found != linked_.end()) return found->second;
-    const Answers& truth = Truth::instance().of(exercise, index);
-    return linked_.emplace(key, collect_linked(exercise, index, &truth, body_numbers.judged)).first->second;
-  }
-
-  const Answers& mistake(const ExerciseBase& exercise, std::size_t mistake, std::size_t index) {
-    const auto key = std::make_tuple(&exercise, mistake, index);
-    const auto found = mistakes_.find(key);
-    if (found != mistakes_.end()) return found->second;
-    const Answers& truth = Truth::instance().of(exercise, index);
-    // A mistake that calls the exercise's own function means the right one.
-    const BodiesInUse bodies(exercise.id(), body_numbers.reference);
-    Answers answers = collect_answers(&truth, [&](Answers& into) { exercise.run_mistake(index, mistake, into); });
-    return mistakes_.emplace(key, std::move(answers)).first->second;
-  }
-
-  void forget_linked() { linked_.clear(); }
-
- private:
-  std::map<std::pair<const ExerciseBase*, std::size_t>, Answers> linked_;
-  std::map<std::tuple<const ExerciseBase*, std::size_t, std::size_t>, Answers> mistakes_;
-};
-
-/// The known mistake whose answers are those of the linked subject, in every case of the exercise; `first`, the case
-/// that differs from the truth, is looked at first. One that calls an exercise which is not written yet is not that
-/// mistake.
-std::optional<std::string> recognise_mistake(const ExerciseBase& exercise, std::size_t first) {
-  Remembered& remembered = Remembered::instance();
-  const auto alike = [&](std::size_t mistake, std::size_t index) {
-    return !first_difference(remembered.mistake(exercise, mistake, index), remembered.linked(exercise, index));
-  };
-  for (std::size_t mistake = 0; mistake < exercise.mistakes().size(); ++mistake) {
-    try {
-      bool same = alike(mistake, first);
-      for (std::size_t i = 0; same && i < exercise.cases().size(); ++i) same = alike(mistake, i);
-      if (same) return exercise.mistakes()[mistake];
-    } catch (const NotImplemented&) {
-    }
-  }
-  return std::nullopt;
 }
 
 /// So many tolerances a known mistake lies away from the truth, and from every other mistake.
@@ -153,7 +44,7 @@ class CaseTest : public ::testing::Test {
     if (!difference) return;
     // What was found stands, even if a later case of this exercise does not come to an end.
     report::found(difference->text);
-    const std::optional<std::string> mistake = recognise_mistake(exercise_, index_);
+    const std::optional<std::string> mistake = explain_answers(exercise_, index_);
     if (mistake || !difference->kind.empty()) report::set_mistake(mistake.value_or(difference->kind));
     ADD_FAILURE() << difference->text << (mistake ? "\nThis is the known mistake \"" + *mistake + "\"." : "");
   }
@@ -195,7 +86,7 @@ class MistakeTest : public ::testing::Test {
     EXPECT_TRUE(differs_from([&](std::size_t i) -> const Answers& { return Truth::instance().of(exercise_, i); }))
         << "the checks accept this mistake";
     for (std::size_t other = 0; other < exercise_.mistakes().size(); ++other) {
-      if (other == mistake_) continue;
+      if (exercise_.mistakes()[other] == exercise_.mistakes()[mistake_]) continue;  // itself, or another form of it
       EXPECT_TRUE(differs_from([&](std::size_t i) -> const Answers& {
         return remembered.mistake(exercise_, other, i);
       })) << "the checks cannot tell it from \""
@@ -230,9 +121,13 @@ void register_exercises(bool linked_to_reference) {
     register_cases(suite_name("Exercise_", exercise.id()), exercise,
                    [&exercise](std::size_t i) { return new CaseTest(exercise, i); });
     if (!linked_to_reference) continue;
+    std::map<std::string, int> forms;
     for (std::size_t mistake = 0; mistake < exercise.mistakes().size(); ++mistake) {
+      const std::string& id = exercise.mistakes()[mistake];
+      const int form = ++forms[id];
+      const std::string name = form == 1 ? id : fmt::format("{}_form_{}", id, form);
       ::testing::RegisterTest(
-          suite_name("Mistakes_", exercise.id()).c_str(), exercise.mistakes()[mistake].c_str(), nullptr, nullptr,
+          suite_name("Mistakes_", exercise.id()).c_str(), name.c_str(), nullptr, nullptr,
           exercise.cases().at(0).file.c_str(), exercise.cases().at(0).line,
           [&exercise, mistake]() -> ::testing::Test* { return new MistakeTest(exercise, mistake); });
     }
@@ -286,7 +181,10 @@ int run_checks(int argc, char** argv, CheckedBodies checked) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--list-mistakes") != 0) continue;
     for (const auto& exercise : exercises()) {
-      for (const auto& mistake : exercise->mistakes()) fmt::print("{} {}\n", exercise->id(), mistake);
+      std::set<std::string> told;
+      for (const auto& mistake : exercise->mistakes()) {
+        if (told.insert(mistake).second) fmt::print("{} {}\n", exercise->id(), mistake);
+      }
     }
     return 0;
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -134,9 +135,30 @@ std::string list_difference(const std::string& expected, const std::string& got)
   return text;
 }
 
+constexpr const char* kUndefinedTensor = "a tensor was used that has no value";
+constexpr const char* kNoSuchElement = "an element was asked for that is not there";
+constexpr const char* kEmptyOptional = "an empty std::optional was asked for its value";
+
+/// The kind of what is said, where every exercise can have it.
+std::string kind_of_text(const std::string& text) {
+  static const std::pair<const char*, const char*> kinds[] = {{kNoGradientFlows, "gradient_cut"},
+                                                              {kUndefinedTensor, "undefined_tensor"},
+                                                              {kNoSuchElement, "no_such_element"},
+                                                              {kEmptyOptional, "empty_optional"}};
+  for (const auto& [part, kind] : kinds) {
+    if (text.find(part) != std::string::npos) return kind;
+  }
+  return {};
+}
+
 Difference text_difference(const std::string& name, const std::string& expected, const std::string& got) {
   return {fmt::format("{}:\n  expected: {}\n  got:      {}{}", name, expected, got, list_difference(expected, got)),
-          got.find(kNoGradientFlows) != std::string::npos ? "gradient_cut" : ""};
+          kind_of_text(got)};
+}
+
+/// Whether an effect is one of those that the other side has too.
+bool is_among(const std::string& effect, const Answers::Effects& effects) {
+  return std::any_of(effects.begin(), effects.end(), [&](const auto& other) { return other.second == effect; });
 }
 
 }  // namespace
@@ -156,7 +178,7 @@ std::optional<Difference> find_difference(const Answers& expected, const Answers
       // Only what ended the check early stands under a name that the other side does not have.
       return Difference{have_text ? fmt::format("{}: {}", have.name, *have_text)
                                   : fmt::format("`{}` was not expected here.", have.name),
-                        have_text && have_text->find(kNoGradientFlows) != std::string::npos ? "gradient_cut" : ""};
+                        have_text ? kind_of_text(*have_text) : ""};
     }
     const auto& want = expected.all()[i];
     const auto* want_text = std::get_if<std::string>(&want.value);
@@ -176,11 +198,45 @@ std::optional<Difference> find_difference(const Answers& expected, const Answers
   }
   // What was done beside answering; the reference's own side effects are allowed.
   for (const auto& [kind, effect] : got.effects()) {
-    const auto same = [&, one = &effect](const auto& other) { return other.second == *one; };
-    if (std::any_of(expected.effects().begin(), expected.effects().end(), same)) continue;
-    return Difference{effect, kind};
+    if (!is_among(effect, expected.effects())) return Difference{effect, kind};
   }
   return std::nullopt;
+}
+
+std::optional<std::string> only_kind(const Answers& expected, const Answers& got) {
+  std::set<std::string> kinds;  // "" is a difference without a kind
+  bool ended = false;
+  for (std::size_t i = 0; i < got.all().size() && !ended; ++i) {
+    const auto& have = got.all()[i];
+    const auto* have_text = std::get_if<std::string>(&have.value);
+    if (i >= expected.all().size() || expected.all()[i].name != have.name) {
+      kinds.insert(have_text ? kind_of_text(*have_text) : "");
+      ended = true;
+      continue;
+    }
+    const auto& want = expected.all()[i];
+    const auto* want_text = std::get_if<std::string>(&want.value);
+    if (want_text || have_text) {
+      if (!want_text || !have_text || *want_text != *have_text) kinds.insert(have_text ? kind_of_text(*have_text) : "");
+      continue;
+    }
+    const auto& wanted = std::get<torch::Tensor>(want.value);
+    const auto difference = tensor_difference(have.name, wanted, have, want.tolerance, 1.0);
+    if (!difference) continue;
+    kinds.insert(difference->kind);
+    const auto& value = std::get<torch::Tensor>(have.value);
+    if (difference->kind.empty() || wanted.scalar_type() == value.scalar_type()) continue;
+    // Another type may hide other numbers.
+    const Answers::Answer in_its_type{have.name, value.to(wanted.scalar_type()), have.tolerance, have.input};
+    const auto hidden = tensor_difference(have.name, wanted, in_its_type, want.tolerance, 1.0);
+    if (hidden) kinds.insert(hidden->kind);
+  }
+  if (!ended && got.all().size() < expected.all().size()) kinds.insert("");
+  for (const auto& [kind, effect] : got.effects()) {
+    if (!is_among(effect, expected.effects())) kinds.insert(kind);
+  }
+  if (kinds.size() > 1 || kinds.count("") > 0) return std::nullopt;
+  return kinds.empty() ? std::string() : *kinds.begin();
 }
 
 std::optional<std::string> first_difference(const Answers& expected, const Answers& got, double slack) {
@@ -213,6 +269,12 @@ std::string explain_libtorch_error(const std::string& message) {
   for (const auto& [part, sentence] : sentences) {
     if (message.find(part) != std::string::npos) return fmt::format("{} (LibTorch says: {})", sentence, message);
   }
+  return message;
+}
+
+std::string explain_exception(const std::string& message) {
+  if (message == "bad optional access") return fmt::format("{} ({})", kEmptyOptional, message);
+  if (message.find("_M_range_check") != std::string::npos) return fmt::format("{} ({})", kNoSuchElement, message);
   return message;
 }
 

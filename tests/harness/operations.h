@@ -11,8 +11,10 @@
 
 namespace verse {
 
-/// Runs `action` and counts the operations that it calls on this thread, by name ("aten::matmul").
-inline std::map<std::string, int> operations_called(const std::function<void()>& action) {
+/// Runs `action` and counts the operations that it calls on this thread, by name ("aten::matmul"). With
+/// at::RecordScope::BACKWARD_FUNCTION, the steps that autograd takes back ("TanhBackward0").
+inline std::map<std::string, int> operations_called(const std::function<void()>& action,
+                                                    at::RecordScope scope = at::RecordScope::FUNCTION) {
   static thread_local std::map<std::string, int>* counts = nullptr;
   std::map<std::string, int> called;
   counts = &called;
@@ -20,7 +22,7 @@ inline std::map<std::string, int> operations_called(const std::function<void()>&
       at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
         if (counts != nullptr) ++(*counts)[function.name()];
         return nullptr;
-      }).scopes({at::RecordScope::FUNCTION}));
+      }).scopes({scope}));
   try {
     action();
   } catch (...) {

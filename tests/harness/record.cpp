@@ -62,7 +62,7 @@ Answers collect_answers(const Answers* truth, const std::function<void(Answers&)
                 explain_libtorch_error(text.substr(0, text.find('\n'))));
   } catch (const std::exception& error) {
     answers.set_ended_early();
-    answers.add("the code stopped with an exception", error.what());
+    answers.add("the code stopped with an exception", explain_exception(error.what()));
   }
   torch::GradMode::set_enabled(true);
   return answers;

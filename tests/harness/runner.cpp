@@ -92,17 +92,25 @@ std::string explain_signal(int number) {
   }
 }
 
+// An assertion of the standard library's (-D_GLIBCXX_ASSERTIONS).
+struct Assertion {
+  const char *prints, *kind, *means;
+};
+
+const Assertion* assertion_of(const ProcessEnd& end, const std::string& printed) {
+  static constexpr Assertion all[] = {
+      {"< this->size()", "no_such_element",
+       "it asked for an element that is not there: an index past the end of a vector or a string"},
+      {"!this->empty()", "nothing_in_it", "it asked for the first or last element of something that is empty"},
+      {"this->_M_is_engaged()", "empty_optional", "it asked an empty std::optional for its value"}};
+  for (const Assertion& one : all) {
+    if (end.signal == SIGABRT && printed.find(one.prints) != std::string::npos) return &one;
+  }
+  return nullptr;
+}
+
 std::string explain_end(const ProcessEnd& end, const std::string& printed = {}) {
-  // What the standard library's own assertions print (-D_GLIBCXX_ASSERTIONS).
-  if (end.signal == SIGABRT && printed.find("< this->size()") != std::string::npos) {
-    return "it asked for an element that is not there: an index past the end of a vector or a string";
-  }
-  if (end.signal == SIGABRT && printed.find("!this->empty()") != std::string::npos) {
-    return "it asked for the first or last element of something that is empty";
-  }
-  if (end.signal == SIGABRT && printed.find("this->_M_is_engaged()") != std::string::npos) {
-    return "it asked an empty std::optional for its value";
-  }
+  if (const auto* assertion = assertion_of(end, printed)) return assertion->means;
   if (end.signal != 0) return explain_signal(end.signal);
   return fmt::format("it left the program in the middle, by exit({})", end.exit_code);
 }
@@ -174,6 +182,8 @@ class Attempt {
       if (outcome.message.empty()) {
         outcome.status = stop_ ? stop_->status : TestStatus::crashed;
         outcome.message = stop_ ? stop_->message : explain_end(*child_.ended(), outcome.printed);
+        const auto* assertion = stop_ ? nullptr : assertion_of(*child_.ended(), outcome.printed);
+        if (assertion) outcome.mistake = assertion->kind;
       }
       outcomes_.push_back(std::move(outcome));
       cut_short_ = true;

@@ -25,7 +25,7 @@ struct TestOutcome {
   std::string suite;
   std::string test;
   TestStatus status = TestStatus::failed;
-  std::string mistake;   ///< id of the known mistake that answers alike, or empty
+  std::string mistake;   ///< the known mistake that answers alike, two with a + between them, a kind, or empty
   std::string message;   ///< what was wrong, in one or more lines
   std::string expected;  ///< may be empty, as may be the next one
   std::string got;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "common/base/json.h"
@@ -69,12 +70,48 @@ std::string own_printing(const std::string& printed, const Surroundings& around)
   return result;
 }
 
+// What every exercise can have beside a known mistake of its own.
+std::string kind_in_words(const std::string& kind) {
+  static const std::map<std::string, std::string> words = {
+      {"computed_in_float",
+       "something on the way is in float (float32), where double (float64) is given or asked for."},
+      {"input_changed",
+       "an input is changed. What is given stays as it is: operations that end in _, and another name for the same "
+       "tensor, write into it."},
+      {"gradient_cut",
+       "no gradient flows: the result is cut off from its inputs (a NoGradGuard, detach(), item() or data()?)."},
+      {"gradient_mode_left",
+       "gradients are not recorded any more afterwards: GradMode was switched off and not on again. A NoGradGuard does "
+       "both."},
+      {"random_numbers_drawn", "LibTorch's own random numbers were drawn or seeded, which this exercise does not do."},
+  };
+  const auto found = words.find(kind);
+  return found == words.end() ? std::string() : found->second;
+}
+
+// Two mistakes at once, each in words; empty where one of them has none.
+std::string both_in_words(const Exercise& exercise, const std::string& mistakes) {
+  std::string text;
+  for (const std::string& id : split(mistakes, '+')) {
+    const KnownMistake* mistake = exercise.find_mistake(id);
+    const std::string says = mistake != nullptr ? mistake->says : kind_in_words(id);
+    if (says.empty()) return {};
+    text += paragraph((text.empty() ? "Two things at once. First: " : "And: ") + says, 2);
+  }
+  return text;
+}
+
 // What happened, from the plainest there is: a known mistake in words, else what the check found.
 std::string what_happened(const ExerciseVerdict& one) {
   const TestOutcome& cause = *one.cause;
   std::string result;
   if (const KnownMistake* mistake = one.exercise->find_mistake(cause.mistake)) {
     result = paragraph(mistake->says, 2);
+  } else if (cause.mistake.find('+') != std::string::npos) {
+    result = both_in_words(*one.exercise, cause.mistake);
+  }
+  if (!result.empty()) {
+    // Said already.
   } else if (cause.status == TestStatus::failed) {
     result = paragraph(cause.message.empty() ? "The test failed without saying why." : trimmed(cause.message), 2);
   } else {
