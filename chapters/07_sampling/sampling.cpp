@@ -41,6 +41,8 @@ torch::Tensor keep_top_p(const torch::Tensor& probabilities, double p) {
   if (!(p > 0 && p <= 1)) throw UsageError(fmt::format("top-p must be above 0 and at most 1, not {}", p));
   //! [7.4]
   // Exercise 7.4: Top-p. Read "As many as it takes" in README.md, then replace the next line; make hint-7.4 helps.
+  // New here: x.sort(dim, descending)
+  //   does: a `std::tuple` of the values in order, and the places that they had in `x`
   // New here: torch::zeros_like(x)
   //   does: zeros with the shape, dtype and device of `x`
   // New here: x.scatter(dim, index, source)

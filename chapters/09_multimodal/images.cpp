@@ -65,6 +65,8 @@ torch::Tensor contrastive_loss(const torch::Tensor& pictures, const torch::Tenso
                                const torch::Tensor& scale) {
   //! [9.5]
   // Exercise 9.5. Read "Pictures and captions in one space" in README.md, then replace the next line; make hint-9.5 helps.
+  // New here: x.norm(2, dim, keepdim)
+  //   does: the length along `dim`; with `keepdim` that dimension stays, of size 1
   throw NotImplemented("9.5");
   //! [9.5]
 }

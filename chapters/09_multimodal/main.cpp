@@ -34,6 +34,11 @@ constexpr std::array<Part, 7> kParts = {{{"images", show_images},
                                          {"bins", show_bins},
                                          {"distillation", show_distillation}}};
 
+/// What runs where no part is named: all but the one that takes as long as three others. In a quick run, that one too.
+bool runs_by_default(const std::string& part, bool quick) {
+  return quick || part != "sound";
+}
+
 /// A file's log-mel spectrogram as numbers, a frame a line, so that another program can compare.
 void print_log_mel(const std::string& path) {
   const auto sound = read_wav(path);
@@ -55,7 +60,7 @@ int run(int argc, char** argv) {
   std::optional<std::string> wanted;
   std::optional<std::filesystem::path> to_print;
   CommandLine line("Reads pictures, clips and sound, writes frames, and lets a student learn.");
-  line.choice("part", wanted, names, one_of(names) + "; without it, all of them");
+  line.choice("part", wanted, names, one_of(names) + "; without it, all of them but sound, the longest");
   line.flag("quick", setting.quick, "a few steps of everything, to see that it runs; the figures mean nothing");
   line.option("run", setting.run, "a folder with a trained model, to be the teacher; without it one is trained", "RUN");
   line.option("characters", setting.characters, {0, 1'000'000'000},
@@ -82,7 +87,7 @@ int run(int argc, char** argv) {
   check_teacher(setting);                           // what is no teacher is refused before any time is spent
   catch_interrupts();
   for (const auto& [name, show] : kParts)
-    if (!wanted || *wanted == name) {
+    if (wanted ? *wanted == name : runs_by_default(name, setting.quick)) {
       torch::manual_seed(setting.shared.seed);  // a part gives the same figures alone as among the others
       show(setting);
     }

@@ -34,6 +34,8 @@ torch::Tensor mel_filter_bank(const MelOptions& options) {
   const auto real = torch::TensorOptions(torch::kFloat64);
   //! [9.7]
   // Exercise 9.7. Read "Going further: bands for the ear" in README.md, then replace the next line; make hint-9.7 helps.
+  // New here: torch::minimum(x, y)
+  //   does: the smaller of the two, number by number
   // New here: torch::linspace(first, last, count, options)
   //   does: `count` numbers at equal distances, both ends included
   // New here: x.clamp_min(least)

@@ -109,6 +109,12 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertGreater(len(done.stdout.splitlines()), 3)
 
+    def test_without_a_part_all_run_quickly_and_the_longest_is_left_out_otherwise(self):
+        done = run("--quick", "--threads", 1)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("letters wrong", done.stdout)
+        self.assertIn("all of them but sound", " ".join(run("--help").stdout.split()))
+
     def test_a_teacher_that_is_not_there(self):
         self.assertIn("nowhere", self.refused("--part", "distillation", "--run", self.path("nowhere")))
 
