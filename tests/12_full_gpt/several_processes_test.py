@@ -171,7 +171,7 @@ class SeveralProcesses(unittest.TestCase):
         alone("--out", shared, "--resume", "--steps", 70)
 
     def test_a_shared_out_optimizer_is_saved_when_interrupted(self):
-        whole, stopped, more, steps = self.place("whole"), self.place("stopped"), ["--shard-optimizer"], 600
+        whole, stopped, more, steps = self.place("whole"), self.place("stopped"), ["--shard-optimizer"], 400
         processes = start(2, self.arguments(stopped, steps) + more)
         self.wait_for_steps(stopped, processes)
         processes[1].send_signal(signal.SIGINT)
