@@ -218,6 +218,15 @@ class CommandLine(unittest.TestCase):
                             ("--top-p", "1.5"), ("--max-new-tokens", "0")):
             self.refused([*generate, flag, value], flag, value)
 
+    def test_what_does_not_go_together_for_several_processes(self):
+        self.refused_training(["--sync", "ring", "--sums", "bf16"], "--sync ring", "--sums bf16")
+        self.refused_training(["--preset", "speedrun", "--shard-optimizer"], "--shard-optimizer", "speedrun")
+        scale = ["scale", "--step-ms", "4", "--sum-ms", "0.01"]
+        self.refused(scale, "--sum-ms 0.01", "among 2")
+        self.refused([*scale, "--gigabits", "1"], "--sum-ms", "--gigabits")
+        done = run("scale", "--step-ms", "4", "--sum-ms", "86.266528", "--most", "2")
+        self.assertIn(b"; 4 Gbit/s", done.stdout, "a sum of two sends all bytes once, and waits for two messages of 50 us")
+
     def test_a_device_that_is_not_there(self):
         if os.path.exists("/dev/nvidiactl"):
             self.skipTest("this machine may have CUDA")

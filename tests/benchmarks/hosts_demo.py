@@ -205,7 +205,7 @@ def record(file, given, parameters, alone, found, gigabits, foretold):
                    "foretold": {"columns": ["hosts", "gradients", "measured_ms", "foretold_ms"],
                                 "rows": [[str(size), *row] for size, *row in foretold]}},
         "pictures": {os.path.basename(given.plot or "hosts.svg"): {
-            "kind": "bars", "title": f"cables of {given.rate}", "x": "% of what as many hosts do that sum nothing", "y": "",
+            "kind": "bars", "title": f"cables of {re.sub('(?<=[0-9])([kmg])bit', lambda m: f' {m[1].upper()}bit/s', given.rate)}", "x": "% of what as many hosts do that sum nothing", "y": "",
             "bars": bars}},
     }
     with open(file + ".partial", "w", encoding="utf-8") as out:
