@@ -14,7 +14,7 @@ namespace verse {
 struct HiddenThresholds {
   double answers_differ = 1e-3;  ///< that a logit may change when the same is asked again
   double seen_before = 0.05;     ///< share of the validation text that may stand in the training text
-  double surprise = 1.0;         ///< nats that a sample may surprise more than its model's validation loss says
+  double surprise = 2.0;         ///< nats that a sample may surprise more than its model's validation loss says
   double rounded_weights = 0.5;  ///< share of the weights that may be bfloat16 numbers
 };
 
