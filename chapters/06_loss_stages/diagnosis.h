@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "02_embeddings/given/speak.h"
+#include "06_loss_stages/given/probes.h"
 #include "06_loss_stages/loss_stages.h"
 #include "common/base/metrics.h"
 
@@ -27,6 +28,7 @@ struct RunRecord {
   std::vector<Metrics> rows;               ///< metrics.csv; the first is the model before training
   std::optional<double> future_influence;  ///< see future_influence(), of the trained model
   std::string sample;                      ///< text that it wrote
+  Probes probes;                           ///< what the findings of given/hidden_faults.h go by
 };
 
 /// What a look at a run can end in.

@@ -187,7 +187,7 @@ struct Request {
   std::optional<std::filesystem::path> run, report, curve, out, score;
   std::optional<std::string> with, fault;
   std::int64_t sample = 200, steps = 600, warmup = 100, layers = 4, width = 128, batch_size = 12;
-  double learning_rate = 1e-3;
+  double learning_rate = 1e-3, dropout = 0;
   bool listens = false, one_batch = false, health = false;
 };
 
@@ -260,6 +260,9 @@ void record(const Request& request, const Corpus& corpus, const SharedOptions& s
   plan.layers = request.layers;
   plan.width = request.width;
   plan.batch_size = request.batch_size;
+  plan.dropout = request.dropout;
+  if (plan.fault == Fault::evaluation_dropout && plan.dropout == 0)
+    throw UsageError("--fault evaluation-dropout needs a --dropout above 0");
   if (plan.width > 32 && plan.width % 32 != 0)
     throw UsageError(fmt::format("--width {} must be a multiple of 32, or below", plan.width));
   catch_interrupts();
@@ -287,6 +290,7 @@ int run(int argc, char** argv) {
   line.option("steps", request.steps, {1, 1'000'000}, "of --fault and --listen");
   line.option("learning-rate", request.learning_rate, {1e-9, 1e3}, "of --fault");
   line.option("warmup", request.warmup, {0, 1'000'000}, "of --fault");
+  line.option("dropout", request.dropout, {0, 0.9}, "of --fault");
   line.option("layers", request.layers, {1, 100}, "of --fault");
   line.option("width", request.width, {1, 4096}, "of --fault");
   line.option("batch-size", request.batch_size, {1, 4096}, "of --fault");

@@ -82,7 +82,7 @@ class CommandLine(unittest.TestCase):
     def test_findings_are_scored(self):
         done = run("--score", RUNS)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("all six", done.stdout)
+        self.assertIn("  all  ", done.stdout)
         self.assertIn("holds no folder", self.refused("--score", self.folder.name))
 
     def test_metrics_that_cannot_be_read(self):

@@ -28,12 +28,47 @@ constexpr std::int64_t kContext = 64;
 constexpr std::int64_t kValidationWindows = 128;
 constexpr std::int64_t kSampleLength = 300;
 
+/// The characters that a validation text has to have in common with the training text to have been seen: enough that
+/// nobody writes them twice by chance.
+constexpr std::int64_t kSeenLength = 64;
+
+/// The training text as the faulty program has it.
+std::string training_text(const Corpus& corpus, Fault fault) {
+  if (fault != Fault::leaking_split) return corpus.train;
+  const std::u32string validation = decode_utf8(corpus.validation);
+  return corpus.train + encode_utf8(validation.substr(0, validation.size() / 2));
+}
+
+/// Spells a text with a vocabulary in another order: that in which the characters first occur in the training text, and
+/// those that do not occur there behind them, where the model's is sorted.
+std::string spelled_otherwise(const std::vector<std::int64_t>& tokens, const Tokenizer& tokenizer,
+                              const std::string& text) {
+  std::u32string order;
+  for (const char32_t character : decode_utf8(text)) {
+    if (order.find(character) == std::u32string::npos) order += character;
+  }
+  for (std::int64_t id = 0; id < tokenizer.size(); ++id) {
+    const std::u32string character = decode_utf8(tokenizer.decode({id}));
+    if (order.find(character) == std::u32string::npos) order += character;
+  }
+  std::u32string spelled;
+  for (const std::int64_t token : tokens) spelled += order[static_cast<std::size_t>(token)];
+  return encode_utf8(spelled);
+}
+
+/// What can be asked of the texts of a run, and of what it wrote.
+void question_texts(const std::string& train, const std::string& validation, RunRecord& run) {
+  run.probes.seen_before = share_seen_before(train, validation, kSeenLength);
+  run.probes.sample_surprise = sample_surprise(train, run.sample);
+}
+
 /// A training program with a fault in it.
 class FaultyProgram {
  public:
   FaultyProgram(const Corpus& corpus, const RecordingPlan& plan)
       : plan_(plan), tokenizer_(Tokenizer::from_text(corpus.text)), random_(plan.seed) {
-    train_ = tokenizer_.encode_tensor(corpus.train);
+    train_text_ = training_text(corpus, plan.fault);
+    train_ = tokenizer_.encode_tensor(train_text_);
     validation_ = tokenizer_.encode_tensor(corpus.validation);
     GPTOptions options;
     options.vocabulary_size = tokenizer_.size();
@@ -42,6 +77,7 @@ class FaultyProgram {
     options.heads = std::max<std::int64_t>(plan.width / 32, 1);
     options.width = plan.width;
     options.fused = true;
+    options.dropout = plan.dropout;
     torch::manual_seed(plan.seed);
     model_ = GPT(options);
     if (plan.fault == Fault::no_initialisation) initialise_as_libtorch(*model_);
@@ -60,6 +96,7 @@ class FaultyProgram {
 
   /// The next batch's loss.
   torch::Tensor next_loss() {
+    if (plan_.fault == Fault::lost_precision) round_weights();
     if (plan_.fault == Fault::same_batch) return loss_on(same_batch_);
     return loss_on(draw_batch(train_, plan_.batch_size, kContext, random_));
   }
@@ -67,6 +104,7 @@ class FaultyProgram {
   /// The loss over windows from all over the validation text, as the program measures it.
   double validation_loss() {
     const torch::NoGradGuard no_gradients;
+    const Evaluating evaluating(*this);
     const std::int64_t stride = (validation_.size(0) - kContext - 1) / (kValidationWindows - 1);
     double sum = 0;
     constexpr std::int64_t kAtOnce = 32;
@@ -84,6 +122,26 @@ class FaultyProgram {
   RunRecord record(const Corpus& corpus);
 
  private:
+  /// As long as it lives the model is in the mode that the program evaluates it in.
+  class Evaluating {
+   public:
+    explicit Evaluating(FaultyProgram& program) : model_(program.model_), was_training_(model_->is_training()) {
+      model_->train(program.plan_.fault == Fault::evaluation_dropout);
+    }
+    ~Evaluating() { model_->train(was_training_); }
+    Evaluating(const Evaluating&) = delete;
+    Evaluating& operator=(const Evaluating&) = delete;
+
+   private:
+    GPT& model_;
+    bool was_training_;
+  };
+
+  void round_weights() {
+    const torch::NoGradGuard no_gradients;
+    for (auto& parameter : model_->parameters()) parameter.copy_(parameter.to(torch::kBFloat16));
+  }
+
   torch::Tensor loss_on(const Batch& batch) {
     const auto logits = logits_of(batch.inputs);
     const auto& targets = plan_.fault == Fault::unshifted_targets ? batch.inputs : batch.targets;
@@ -93,6 +151,7 @@ class FaultyProgram {
   RecordingPlan plan_;
   Tokenizer tokenizer_;
   Random random_;
+  std::string train_text_;
   torch::Tensor train_, validation_;
   GPT model_{nullptr};
   Batch same_batch_;
@@ -145,12 +204,25 @@ RunRecord FaultyProgram::record(const Corpus& corpus) {
   };
   train_small(model_->parameters(), plan_.batch_size * kContext, counted_loss, training);
 
-  // What can only be asked while the program is there: the probe, and a text.
+  if (plan_.fault == Fault::lost_precision) round_weights();
+
+  // What can only be asked while the program is there: the probes, and a text.
+  const Evaluating evaluating(*this);
   const LogitsFunction model = [this](const torch::Tensor& tokens) { return logits_of(tokens); };
-  run.future_influence =
-      future_influence(model, validation_.narrow(0, 0, kContext).unsqueeze(0), kContext / 2, tokenizer_.size());
+  const auto asked = validation_.narrow(0, 0, kContext).unsqueeze(0);  // [1, time]
+  run.probes.answers_differ = answers_differ(model, asked);
+  {
+    // With dropout the answers differ by themselves; the question about the future is about the mask.
+    model_->eval();
+    run.future_influence = future_influence(model, asked, kContext / 2, tokenizer_.size());
+    model_->train(plan_.fault == Fault::evaluation_dropout);
+  }
   Random random(plan_.seed);
-  run.sample = tokenizer_.decode(speak(model, starting_token(tokenizer_), kSampleLength, kContext, random));
+  const auto written = speak(model, starting_token(tokenizer_), kSampleLength, kContext, random);
+  run.sample = plan_.fault == Fault::wrong_tokenizer ? spelled_otherwise(written, tokenizer_, train_text_)
+                                                     : tokenizer_.decode(written);
+  question_texts(train_text_, corpus.validation, run);
+  run.probes.rounded_weights = share_of_rounded(model_->parameters());
   return run;
 }
 
@@ -169,6 +241,10 @@ const std::vector<std::pair<std::string, Fault>>& fault_names() {
       {"no-causal-mask", Fault::no_causal_mask},
       {"same-batch", Fault::same_batch},
       {"no-initialisation", Fault::no_initialisation},
+      {"evaluation-dropout", Fault::evaluation_dropout},
+      {"leaking-split", Fault::leaking_split},
+      {"wrong-tokenizer", Fault::wrong_tokenizer},
+      {"lost-precision", Fault::lost_precision},
   };
   return names;
 }
@@ -225,6 +301,8 @@ void question_model(const std::filesystem::path& folder, const Corpus& corpus, R
     Random random(1);
     run.sample = tokenizer.decode(speak(logits_of, starting_token(tokenizer), kSampleLength, context, random));
   }
+  question_texts(corpus.train, corpus.validation, run);
+  run.probes.rounded_weights = share_of_rounded(model->parameters());
 }
 
 }  // namespace
@@ -240,6 +318,7 @@ void read_evidence(const JsonEntry& evidence, RunRecord& run) {
   run.landmarks = {entropies[0].number(), entropies[1].number(), entropies[2].number(), entropies[3].number(),
                    number("floor")};
   run.future_influence = number("future_influence");
+  run.probes = {number("answers_differ"), number("seen_before"), number("sample_surprise"), number("rounded_weights")};
 }
 
 RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus) {
@@ -268,6 +347,7 @@ RunRecord load_record(const std::filesystem::path& folder, const Corpus& corpus)
     run.training_characters = train.size(0);
     run.landmarks = measure_landmarks(train, tokenizer.size());
     run.landmarks.floor = corpus.floor;
+    question_texts(corpus.train, corpus.validation, run);
   }
   return run;
 }
@@ -276,7 +356,7 @@ void save_record(const std::filesystem::path& folder, const RunRecord& record) {
   make_folder(folder);
   std::string metrics = kMetricsHeader;
   for (const Metrics& row : record.rows) metrics += format_metrics(row);
-  const Json evidence = {
+  Json evidence = {
       {"text", record.text_name},
       {"training_characters", record.training_characters},
       {"entropies",
@@ -284,6 +364,12 @@ void save_record(const std::filesystem::path& folder, const RunRecord& record) {
       {"floor", optional_number(record.landmarks.floor)},
       {"future_influence", optional_number(record.future_influence)},
   };
+  const Probes& probes = record.probes;
+  for (const auto& [name, answer] :
+       {std::pair{"answers_differ", probes.answers_differ}, std::pair{"seen_before", probes.seen_before},
+        std::pair{"sample_surprise", probes.sample_surprise}, std::pair{"rounded_weights", probes.rounded_weights}}) {
+    if (answer) evidence[name] = optional_number(answer);
+  }
   write_file_atomically(folder / "metrics.csv", metrics, Links::replace);
   write_file_atomically(folder / "sample.txt", record.sample, Links::replace);
   write_file_atomically(folder / "evidence.json", json_text(evidence, 2) + "\n", Links::replace);

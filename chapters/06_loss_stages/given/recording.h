@@ -27,7 +27,11 @@ enum class Fault {
   unshifted_targets,   ///< each position is asked for its own token
   no_causal_mask,      ///< each position sees those after it
   same_batch,          ///< one batch, drawn once, at every step
-  no_initialisation    ///< tables and weights as LibTorch's modules come, not as GPT-2's
+  no_initialisation,   ///< tables and weights as LibTorch's modules come, not as GPT-2's
+  evaluation_dropout,  ///< dropout stays on where the validation loss is measured
+  leaking_split,       ///< half of the validation text stands in the training text as well
+  wrong_tokenizer,     ///< what the model says is spelled with a vocabulary in another order
+  lost_precision       ///< after each step the weights are rounded to bfloat16
 };
 
 /// Every fault by the name of its flag and folder, such as "no-causal-mask".
@@ -46,10 +50,11 @@ struct RecordingPlan {
   std::int64_t record_every = 20;
   std::uint64_t seed = 1;
   std::int64_t layers = 4, width = 128, batch_size = 12;  ///< heads are 32 wide, or as wide as the model
+  double dropout = 0;                                     ///< in training; evaluation_dropout needs some
 };
 
 /// Trains with a fault, and notes what its author would see: both losses (as the faulty program measures them), the
-/// gradient's norm, what the model says about a text whose end was changed, and how it writes.
+/// gradient's norm, what the model says about a text whose end was changed, how it writes, and the probes.
 /// @throws UsageError for a text that is too short, Interrupted when it is stopped
 RunRecord record_run(const Corpus& corpus, const RecordingPlan& plan);
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "06_loss_stages/given/hidden_faults.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/shown.h"
@@ -49,6 +50,39 @@ std::vector<std::string> words_of(const std::string& text) {
     }
   }
   return words;
+}
+
+}  // namespace
+
+namespace {
+
+/// The questions about faults that losses hide, as far as they were put to this run.
+void add_hidden_faults(const RunRecord& run, Report& report) {
+  const Probes& probes = run.probes;
+  if (probes.answers_differ) {
+    report.faults.push_back(
+        {"Dropout on in evaluation?", dropout_at_evaluation(run),
+         fmt::format("asked the same again, the program moves a logit by {:.2g}", *probes.answers_differ),
+         "Call eval() before the validation loss is measured, and train() after it."});
+  }
+  if (probes.seen_before) {
+    report.faults.push_back(
+        {"Do the splits overlap?", splits_overlap(run),
+         fmt::format("{:.1f} % of the validation text's windows stand in the training text", 100 * *probes.seen_before),
+         "Cut the text before anything else is done to it, and take repeated documents out first."});
+  }
+  if (probes.sample_surprise) {
+    report.faults.push_back(
+        {"Another vocabulary?", wrong_tokenizer(run),
+         fmt::format("the sample has {:.2f} nats a character for a reader of pairs, validation loss {}",
+                     *probes.sample_surprise, show(last_loss(run, &Metrics::validation_loss))),
+         "Store the vocabulary with the model, and decode with that one. Encode and decode a line to see."});
+  }
+  if (probes.rounded_weights) {
+    report.faults.push_back({"Precision lost?", precision_lost(run),
+                             fmt::format("{:.1f} % of the weights are bfloat16 numbers", 100 * *probes.rounded_weights),
+                             "Keep the weights in float32, and use bfloat16 for the products only."});
+  }
 }
 
 }  // namespace
@@ -101,6 +135,8 @@ Report examine(const RunRecord& run) {
       {"Learning rate too high?", learning_rate_too_high(run, thresholds),
        fmt::format("highest learning rate {:.2g}; {}", peak, stuck), "Divide the learning rate by ten and begin anew."},
   };
+  add_hidden_faults(run, report);
+
   // Of a run that blew up, what came before says nothing about its end.
   if (!no_number) report.overfitting = find_overfitting(run.rows);
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <tuple>
 
+#include "06_loss_stages/given/hidden_faults.h"
 #include "06_loss_stages/given/recording.h"
 #include "common/base/error.h"
 #include "common/base/statistics.h"
@@ -15,14 +17,25 @@ namespace verse {
 
 namespace {
 
-using Find = Finding (*)(const RunRecord&, const Thresholds&);
+/// A fault, the finding that looks for it, and the probe that the finding needs, if it needs one.
+struct Question {
+  const char* fault;
+  Finding (*find)(const RunRecord&, const Thresholds&);
+  Finding (*find_hidden)(const RunRecord&, const HiddenThresholds&) = nullptr;
+  std::optional<double> Probes::*probe = nullptr;
+};
 
-constexpr std::array<std::pair<const char*, Find>, 6> kFindings = {{{"no-initialisation", bad_initialisation},
-                                                                    {"no-causal-mask", sees_the_future},
-                                                                    {"unshifted-targets", targets_not_shifted},
-                                                                    {"same-batch", same_batch_every_step},
-                                                                    {"high-learning-rate", learning_rate_too_high},
-                                                                    {"no-warmup", warmup_missing}}};
+constexpr std::array<Question, 10> kQuestions = {
+    {{"no-initialisation", bad_initialisation},
+     {"no-causal-mask", sees_the_future},
+     {"unshifted-targets", targets_not_shifted},
+     {"same-batch", same_batch_every_step},
+     {"high-learning-rate", learning_rate_too_high},
+     {"no-warmup", warmup_missing},
+     {"evaluation-dropout", nullptr, dropout_at_evaluation, &Probes::answers_differ},
+     {"leaking-split", nullptr, splits_overlap, &Probes::seen_before},
+     {"wrong-tokenizer", nullptr, wrong_tokenizer, &Probes::sample_surprise},
+     {"lost-precision", nullptr, precision_lost, &Probes::rounded_weights}}};
 
 double share(std::int64_t hits, std::int64_t trials) {
   return trials == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(trials);
@@ -52,20 +65,22 @@ NamedRuns load_runs(const std::filesystem::path& folder) {
 
 std::string fault_in(const std::string& name) {
   if (name.find("healthy") != std::string::npos) return "";
-  for (const auto& [fault, find] : kFindings) {
-    if (name.find(fault) != std::string::npos) return fault;
+  for (const Question& question : kQuestions) {
+    if (name.find(question.fault) != std::string::npos) return question.fault;
   }
   return "";
 }
 
 std::vector<Score> score_findings(const NamedRuns& runs, const Thresholds& thresholds) {
   std::vector<Score> scores;
-  for (const auto& [fault, find] : kFindings) {
+  for (const Question& question : kQuestions) {
     Score score;
-    score.fault = fault;
+    score.fault = question.fault;
     for (const auto& [name, run] : runs) {
-      const bool yes = find(run, thresholds) == Finding::yes;
-      if (fault_in(name) == fault) {
+      if (question.probe != nullptr && !(run.probes.*question.probe)) continue;
+      const Finding found = question.find != nullptr ? question.find(run, thresholds) : question.find_hidden(run, {});
+      const bool yes = found == Finding::yes;
+      if (fault_in(name) == question.fault) {
         ++score.there;
         score.found += yes ? 1 : 0;
         continue;
@@ -108,6 +123,8 @@ void show_scores(const std::vector<Score>& scores) {
                score.accused, score.not_there, share(score.accused, score.not_there), alarms.low, alarms.high});
   };
   for (const Score& score : scores) {
+    // A folder of older runs has nothing to say about the faults that need a probe.
+    if (score.there + score.not_there == 0) continue;
     show(score);
     all.there += score.there;
     all.found += score.found;
@@ -116,7 +133,7 @@ void show_scores(const std::vector<Score>& scores) {
     all.healthy += score.healthy;
     all.healthy_accused += score.healthy_accused;
   }
-  all.fault = "all six";
+  all.fault = "all";
   show(all);
 }
 

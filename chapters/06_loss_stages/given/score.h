@@ -24,7 +24,8 @@ NamedRuns load_runs(const std::filesystem::path& folder);
 /// run and for one of another kind.
 std::string fault_in(const std::string& name);
 
-/// What a finding answered to the runs that have its fault, and to all others.
+/// What a finding answered to the runs that have its fault, and to all others. A run that was never asked what the
+/// finding goes by (see Probes) counts as neither.
 struct Score {
   std::string fault;
   std::int64_t there = 0, found = 0;              ///< runs with the fault, and how many of them got a yes
@@ -32,7 +33,7 @@ struct Score {
   std::int64_t healthy = 0, healthy_accused = 0;  ///< of those, the healthy ones
 };
 
-/// Asks every run all six questions.
+/// Asks every run all ten questions, and the runs that have the probes' answers the last four.
 std::vector<Score> score_findings(const NamedRuns& runs, const Thresholds& thresholds);
 
 /// The scores as a table with 95 % intervals (Wilson's); they go into the results as well.
