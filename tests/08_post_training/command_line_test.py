@@ -43,7 +43,7 @@ class CommandLine(unittest.TestCase):
     def test_the_last_model_can_be_kept(self):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
             out = os.path.join(folder, "run")
-            done = run("--quick", "--threads", 1, "--out", out)
+            done = run("--quick", "--threads", 1, "--base-steps", 2, "--steps", 3, "--rewarded-steps", 1, "--problems", 2, "--out", out)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             with open(os.path.join(out, "config.json"), encoding="utf-8") as file:
                 rows = json.load(file)["vocab_size"]
