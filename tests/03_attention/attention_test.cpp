@@ -91,6 +91,8 @@ double root(std::int64_t size) {
             [](const Tensor& query, const Tensor& key) { return divided_products(key, query, root(query.size(-1))); })
         .mistake("no_transpose", [](const Tensor& query,
                                     const Tensor& key) { return torch::matmul(query, key) / root(query.size(-1)); })
+        .mistake("root_of_keys", [](const Tensor& query,
+                                    const Tensor& key) { return divided_products(query, key, root(key.size(-2))); })
         .mistake("transposed_from_the_front", [](const Tensor& query, const Tensor& key) {
           return torch::matmul(query, key.transpose(2, 3)) / root(query.size(-1));
         });
@@ -218,6 +220,15 @@ using Weights = std::function<Tensor(const Tensor&, const Tensor&)>;
                  [](const Tensor& scores, const Tensor& mask) {
                    return torch::softmax(scores.masked_fill(mask, kNever), -1);
                  })
+        .mistake("minus_a_billion",
+                 [](const Tensor& scores, const Tensor& mask) {
+                   return torch::softmax(torch::where(mask, scores, torch::full_like(scores, -1e9)), -1);
+                 })
+        .mistake("softmax_that_overflows",
+                 [](const Tensor& scores, const Tensor& mask) {
+                   const auto weights = torch::exp(scores).mul(mask.to(scores.scalar_type()));
+                   return weights.div(weights.sum(-1, /*keepdim=*/true));
+                 })
         .mistake("softmax_that_overflows", [](const Tensor& scores, const Tensor& mask) {
           const auto powers = scores.masked_fill(mask.logical_not(), kNever).exp();
           return powers / powers.sum(-1, true);
@@ -232,13 +243,16 @@ using Attend =
 /// attend() on its own, with a switch for each slip.
 struct AttendSlip {
   bool scaled = true, masked = true, gives_weights = true, gives_dropped_weights = false, mixes_keys = false;
+  bool scaled_again = false, squeezed = false, one_half = false;
   enum { on_weights, nowhere, on_result, not_raised } dropout = on_weights;
 };
 
 Attend attend_with(const AttendSlip& slip) {
   return [slip](const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, Tensor* weights_out,
                 double dropout) {
-    const auto scores = divided_products(query, key, slip.scaled ? root(query.size(-1)) : 1.0);
+    auto scores = divided_products(query, key, slip.scaled ? root(query.size(-1)) : 1.0);
+    if (slip.scaled_again) scores = scores / root(query.size(-1));
+    if (slip.one_half && dropout > 0) dropout = 0.5;
     const auto weights = slip.masked ? right_weights(scores, mask) : torch::softmax(scores, -1);
     auto dropped = weights;
     if (dropout > 0 && (slip.dropout == AttendSlip::on_weights || slip.dropout == AttendSlip::not_raised)) {
@@ -247,7 +261,9 @@ Attend attend_with(const AttendSlip& slip) {
     }
     if (weights_out != nullptr && slip.gives_weights) *weights_out = slip.gives_dropped_weights ? dropped : weights;
     const auto mixed = torch::matmul(dropped, slip.mixes_keys ? key : value);
-    return dropout > 0 && slip.dropout == AttendSlip::on_result ? torch::dropout(mixed, dropout, true) : mixed;
+    const auto result =
+        dropout > 0 && slip.dropout == AttendSlip::on_result ? torch::dropout(mixed, dropout, true) : mixed;
+    return slip.squeezed ? result.squeeze() : result;
   };
 }
 
@@ -305,16 +321,19 @@ Attend attend_with(const AttendSlip& slip) {
                  // 8,192 draws of one in five: a deviation of 0.0045.
                  answers.add("share of the weights that a dropout of 0.2 drops",
                              (mixed == 0).to(torch::kDouble).mean().item<double>(),
-                             {0.03, 0, "which weights are dropped is left to chance"});
+                             {0.025, 0, "which weights are dropped is left to chance"});
                })
-        .mistake("no_scaling", attend_with({.scaled = false}))
-        .mistake("no_mask", attend_with({.masked = false}))
-        .mistake("keys_for_values", attend_with({.mixes_keys = true}))
-        .mistake("weights_not_given", attend_with({.gives_weights = false}))
-        .mistake("dropped_weights_given", attend_with({.gives_dropped_weights = true}))
-        .mistake("no_dropout", attend_with({.dropout = AttendSlip::nowhere}))
-        .mistake("dropout_on_the_result", attend_with({.dropout = AttendSlip::on_result}))
-        .mistake("dropout_not_raised", attend_with({.dropout = AttendSlip::not_raised}));
+        .mistake("no_scaling", attend_with, {.scaled = false})
+        .mistake("no_mask", attend_with, {.masked = false})
+        .mistake("keys_for_values", attend_with, {.mixes_keys = true})
+        .mistake("weights_not_given", attend_with, {.gives_weights = false})
+        .mistake("dropped_weights_given", attend_with, {.gives_dropped_weights = true})
+        .mistake("no_dropout", attend_with, {.dropout = AttendSlip::nowhere})
+        .mistake("dropout_on_the_result", attend_with, {.dropout = AttendSlip::on_result})
+        .mistake("scaled_twice", attend_with, {.scaled_again = true})
+        .mistake("squeezed", attend_with, {.squeezed = true})
+        .mistake("always_one_half", attend_with, {.one_half = true})
+        .mistake("dropout_not_raised", attend_with, {.dropout = AttendSlip::not_raised});
 
 // 3.5
 // ------------------------------------------------------------------------------------------------------------------
@@ -363,6 +382,8 @@ using Split = std::function<Tensor(const Tensor&, std::int64_t)>;
                  [](const Tensor& x, std::int64_t heads) {
                    return x.reshape({x.size(0), x.size(1), x.size(2) / heads, heads}).permute({0, 3, 1, 2});
                  })
+        .mistake("heads_as_batches",
+                 [](const Tensor& x, std::int64_t heads) { return torch::cat(x.split(x.size(-1) / heads, -1), 0); })
         .mistake("heads_for_head_width", [](const Tensor& x, std::int64_t heads) {
           return x.reshape({x.size(0), x.size(1), x.size(2) / heads, heads}).transpose(1, 2);
         });
@@ -412,6 +433,10 @@ Tensor speaking_heads(std::int64_t heads) {
                  [](const Tensor& x) {
                    return x.permute({0, 2, 3, 1}).reshape({x.size(0), x.size(2), x.size(1) * x.size(3)});
                  })
+        .mistake("heads_as_positions",
+                 [](const Tensor& x) {
+                   return x.reshape({x.size(0), -1, x.size(3)});
+                 })
         .mistake("heads_added", [](const Tensor& x) { return x.sum(1); });
 
 // 3.7
@@ -423,7 +448,7 @@ using Forward = std::function<Tensor(CausalSelfAttentionImpl&, const Tensor&, co
 /// The forward pass on its own, with a switch for each slip.
 struct ForwardSlip {
   bool keys_first = false, values_first = false, interleaved = false, splits = true, splits_right = true,
-       merges_right = true, projects = true, masked = true;
+       merges_right = true, projects = true, masked = true, values_second = false;
   bool mask_knows_cache = true, takes_mask = true, narrows_mask = false, uses_cache = true;
   bool gives_weights = true, fused_gives_weights = true, obeys_fused = true;
   bool drops_weights = true, drops_result = true, drops_in_evaluation = false;
@@ -441,6 +466,7 @@ Forward forward_with(const ForwardSlip& slip) {
     auto parts = all.chunk(3, -1);
     if (slip.keys_first) std::swap(parts[0], parts[1]);
     if (slip.values_first) std::swap(parts[0], parts[2]);
+    if (slip.values_second) std::swap(parts[1], parts[2]);
     if (slip.interleaved) {
       // Each head's query, key and value side by side.
       const auto cut = all.reshape({batch, time, heads, 3, width / heads});
@@ -569,24 +595,25 @@ void add_weights(const Forward& forward, Answers& answers, bool fused) {
                                kernel ? "is called" : "is not called");
                  }
                })
-        .mistake("fused_not_obeyed", forward_with({.obeys_fused = false}))
-        .mistake("interleaved", forward_with({.interleaved = true}))
-        .mistake("values_first", forward_with({.values_first = true}))
-        .mistake("no_mask", forward_with({.masked = false}))
-        .mistake("keys_first", forward_with({.keys_first = true}))
-        .mistake("heads_not_split", forward_with({.splits = false}))
-        .mistake("heads_split_wrong", forward_with({.splits_right = false}))
-        .mistake("heads_merged_wrong", forward_with({.merges_right = false}))
-        .mistake("no_output_projection", forward_with({.projects = false}))
-        .mistake("mask_forgets_the_cache", forward_with({.mask_knows_cache = false}))
-        .mistake("cache_not_used", forward_with({.uses_cache = false}))
-        .mistake("mask_not_used", forward_with({.takes_mask = false}))
-        .mistake("mask_and_causal", forward_with({.narrows_mask = true}))
-        .mistake("weights_not_given", forward_with({.gives_weights = false}))
-        .mistake("fused_gives_no_weights", forward_with({.fused_gives_weights = false}))
-        .mistake("dropout_in_evaluation", forward_with({.drops_in_evaluation = true}))
-        .mistake("no_dropout_on_the_weights", forward_with({.drops_weights = false}))
-        .mistake("no_dropout_on_the_result", forward_with({.drops_result = false}));
+        .mistake("fused_not_obeyed", forward_with, {.obeys_fused = false})
+        .mistake("interleaved", forward_with, {.interleaved = true})
+        .mistake("values_first", forward_with, {.values_first = true})
+        .mistake("no_mask", forward_with, {.masked = false})
+        .mistake("keys_first", forward_with, {.keys_first = true})
+        .mistake("heads_not_split", forward_with, {.splits = false})
+        .mistake("heads_split_wrong", forward_with, {.splits_right = false})
+        .mistake("heads_merged_wrong", forward_with, {.merges_right = false})
+        .mistake("no_output_projection", forward_with, {.projects = false})
+        .mistake("mask_forgets_the_cache", forward_with, {.mask_knows_cache = false})
+        .mistake("cache_not_used", forward_with, {.uses_cache = false})
+        .mistake("mask_not_used", forward_with, {.takes_mask = false})
+        .mistake("mask_and_causal", forward_with, {.narrows_mask = true})
+        .mistake("weights_not_given", forward_with, {.gives_weights = false})
+        .mistake("fused_gives_no_weights", forward_with, {.fused_gives_weights = false})
+        .mistake("dropout_in_evaluation", forward_with, {.drops_in_evaluation = true})
+        .mistake("no_dropout_on_the_weights", forward_with, {.drops_weights = false})
+        .mistake("values_second", forward_with, {.values_second = true})
+        .mistake("no_dropout_on_the_result", forward_with, {.drops_result = false});
 
 }  // namespace
 }  // namespace verse

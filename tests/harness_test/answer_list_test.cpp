@@ -14,9 +14,10 @@ TEST(AnswerList, HeadingsAndBodiesAreRead) {
       "// What this list is.\n\n"
       "//! [3.1] wrong no_scaling: forgot the root\nreturn product;\n\n"
       "//! [3.10] right\n// With a remark.\nreturn 1;\n"
-      "//! [3.1] wrong\nreturn 2;\n",
+      "//! [3.1] wrong\nreturn 2;\n"
+      "//! [3.1] wrong no_scaling+wrong_axis: two at once\nreturn 3;\n",
       "list");
-  ASSERT_EQ(answers.size(), 3U);
+  ASSERT_EQ(answers.size(), 4U);
   EXPECT_EQ(answers[0].exercise, "3.1");
   EXPECT_FALSE(answers[0].right);
   EXPECT_EQ(answers[0].mistake, "no_scaling");
@@ -26,6 +27,7 @@ TEST(AnswerList, HeadingsAndBodiesAreRead) {
   EXPECT_TRUE(answers[1].right);
   EXPECT_EQ(answers[1].exercise, "3.10");
   EXPECT_TRUE(answers[2].mistake.empty());
+  EXPECT_EQ(answers[3].mistake, "no_scaling+wrong_axis");
 }
 
 TEST(AnswerList, WhatCannotBeReadIsNamedWithItsLine) {

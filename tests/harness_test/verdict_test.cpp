@@ -53,6 +53,19 @@ class Verdict : public testing::Test {
   Course course{files.path()};
 };
 
+TEST_F(Verdict, TwoMistakesAtOnceAreBothInWords) {
+  const auto& mistakes = course.exercise("3.1").mistakes;
+  ASSERT_GE(mistakes.size(), 2u);
+  const auto told = [&](const std::string& id) {
+    return shown(judged({outcome("Exercise_3_1", TestStatus::failed, "`scores` differs.", id)}));
+  };
+  const std::string two = told(mistakes[0].id + "+" + mistakes[1].id);
+  expect_part(two, "Two things at once. First: " + mistakes[0].says.substr(0, 20));
+  expect_part(two, "And: " + mistakes[1].says.substr(0, 20));
+  expect_part(told(mistakes[0].id + "+gradient_cut"), "And: no gradient flows");
+  expect_part(told(mistakes[0].id + "+unheard_of"), "`scores` differs.");
+}
+
 TEST_F(Verdict, SuitesBelongToExercisesByName) {
   EXPECT_EQ(exercise_of_suite("Exercise_3_2"), "3.2");
   EXPECT_EQ(exercise_of_suite("Widths/Exercise_3_12"), "3.12");

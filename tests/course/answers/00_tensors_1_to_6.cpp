@@ -24,7 +24,7 @@ facts.last_size = tensor.size(-1);
 facts.floating = tensor.dtype() == torch::kFloat32;
 return facts;
 
-//! [0.1] wrong: not an integer, so floating
+//! [0.1] wrong all_but_int64: not an integer, so floating
 TensorFacts facts;
 facts.dimensions = tensor.dim();
 facts.elements = tensor.numel();
@@ -32,7 +32,7 @@ facts.last_size = tensor.size(-1);
 facts.floating = tensor.scalar_type() != torch::kInt64;
 return facts;
 
-//! [0.1] wrong: floating is forgotten
+//! [0.1] wrong floating_forgotten: floating is forgotten
 TensorFacts facts;
 facts.dimensions = tensor.dim();
 facts.elements = tensor.numel();
@@ -299,7 +299,7 @@ bias = register_parameter("bias", torch::ones({outputs}));
 weight = register_parameter("weight", torch::randn({outputs, inputs}) * 0.1, false);
 bias = register_parameter("bias", torch::zeros({outputs}), false);
 
-//! [0.6] wrong: names in another number
+//! [0.6] wrong other_names: names in another number
 weight = register_parameter("weights", torch::randn({outputs, inputs}) * 0.1);
 bias = register_parameter("biases", torch::zeros({outputs}));
 

@@ -62,7 +62,7 @@ g.weight = (weight * g.sum).sum();
 g.bias = g.sum.sum();
 return g;
 
-//! [0.7] wrong: tanh's derivative without the square
+//! [0.7] wrong square_forgotten: tanh's derivative without the square
 NeuronGradients g;
 const auto y = (weight * x + bias).tanh();
 g.activation = 2 * (y - target) / x.size(0);
@@ -71,13 +71,79 @@ g.weight = (x * g.sum).sum();
 g.bias = g.sum.sum();
 return g;
 
-//! [0.7] wrong: weight and bias left as one number an example
+//! [0.7] wrong not_summed: weight and bias left as one number an example
 NeuronGradients g;
 const auto y = (weight * x + bias).tanh();
 g.activation = 2 * (y - target) / x.size(0);
 g.sum = g.activation * (1 - y * y);
 g.weight = g.sum * x;
 g.bias = g.sum;
+return g;
+
+//! [0.7] wrong whole_number_division: 2 / n
+NeuronGradients g;
+const auto y = (weight * x + bias).tanh();
+g.activation = 2 / x.numel() * (y - target);
+g.sum = g.activation * (1 - y * y);
+g.weight = (x * g.sum).sum();
+g.bias = g.sum.sum();
+return g;
+
+//! [0.7] wrong by_autograd: backward(), and what was in between kept
+const auto w = weight.clone().requires_grad_(true);
+const auto b = bias.clone().requires_grad_(true);
+auto z = w * x + b;
+z.retain_grad();
+auto y = torch::tanh(z);
+y.retain_grad();
+(y - target).pow(2).mean().backward();
+NeuronGradients g;
+g.activation = y.grad();
+g.sum = z.grad();
+g.weight = w.grad();
+g.bias = b.grad();
+return g;
+
+//! [0.7] wrong by_autograd: the first step by hand, the others by autograd
+NeuronGradients g;
+auto z = (weight * x + bias).set_requires_grad(true);
+const auto y = z.tanh();
+g.activation = (2 * (y - target) / x.numel()).detach();
+g.sum = torch::autograd::grad({y}, {z}, {g.activation})[0];
+g.weight = g.sum.dot(x);
+g.bias = g.sum.sum();
+return g;
+
+//! [0.7] wrong by_autograd: weight and bias alone by autograd
+NeuronGradients g;
+{
+  const torch::NoGradGuard guard;
+  const auto y = (weight * x + bias).tanh();
+  g.activation = (y - target) * (2.0 / x.numel());
+  g.sum = (1 - y.square()) * g.activation;
+}
+const auto w = torch::tensor(weight.item<float>(), torch::requires_grad());
+const auto b = torch::tensor(bias.item<float>(), torch::requires_grad());
+torch::mse_loss((w * x + b).tanh(), target).backward();
+g.weight = w.grad();
+g.bias = b.grad();
+return g;
+
+//! [0.7] wrong not_averaged+tanh_skipped: neither the mean nor the tanh
+NeuronGradients g;
+g.activation = (torch::tanh(bias + weight * x) - target) * 2;
+g.sum = g.activation;
+g.weight = torch::dot(g.sum, x);
+g.bias = g.sum.sum();
+return g;
+
+//! [0.7] wrong mean_of_the_examples+target_minus_activation: the sign, and the mean of what comes back
+NeuronGradients g;
+const auto y = torch::tanh(bias + weight * x);
+g.activation = (target - y) * (2.0 / x.numel());
+g.sum = g.activation * (1 - y.pow(2));
+g.weight = (g.sum * x).mean();
+g.bias = g.sum.mean();
 return g;
 
 //! [0.7] right: 1 / cosh squared, and a dot product

@@ -27,12 +27,12 @@ const auto characters = decode_utf8(text);
 const std::set<char32_t, std::greater<>> different(characters.begin(), characters.end());
 return {different.begin(), different.end()};
 
-//! [1.1] wrong: case folded
+//! [1.1] wrong capitals_made_small: case folded
 std::set<char32_t> different;
 for (const char32_t c : decode_utf8(text)) different.insert(c >= U'A' && c <= U'Z' ? c + 32 : c);
 return {different.begin(), different.end()};
 
-//! [1.1] wrong: only the printable ones
+//! [1.1] wrong printable_only: only the printable ones
 std::set<char32_t> different;
 for (const char32_t c : decode_utf8(text))
   if (c >= U' ') different.insert(c);
@@ -94,7 +94,7 @@ for (const char32_t c : decode_utf8(text)) {
 }
 return tokens;
 
-//! [1.2] wrong: an unknown one is -1
+//! [1.2] wrong unknown_is_minus_one: an unknown one is -1
 std::vector<std::int64_t> tokens;
 for (const char32_t c : decode_utf8(text)) {
   const auto place = std::find(vocabulary_.begin(), vocabulary_.end(), c);
@@ -102,7 +102,7 @@ for (const char32_t c : decode_utf8(text)) {
 }
 return tokens;
 
-//! [1.2] wrong: std::map::at, so another error
+//! [1.2] wrong another_error: std::map::at, so another error
 std::map<char32_t, std::int64_t> numbers;
 for (std::size_t i = 0; i < vocabulary_.size(); ++i) numbers[vocabulary_[i]] = static_cast<std::int64_t>(i);
 std::vector<std::int64_t> tokens;
@@ -182,7 +182,7 @@ std::u32string text;
 for (const auto token : tokens) text += vocabulary_.at(static_cast<std::size_t>(token - 1));
 return encode_utf8(text);
 
-//! [1.3] wrong: no check
+//! [1.3] wrong no_such_element: no check
 std::u32string text;
 for (const auto token : tokens) text += vocabulary_[static_cast<std::size_t>(token)];
 return encode_utf8(text);
@@ -198,7 +198,7 @@ for (const auto token : tokens)
   if (token >= 0 && token < size()) text += vocabulary_[static_cast<std::size_t>(token)];
 return encode_utf8(text);
 
-//! [1.3] wrong: the number itself as a character
+//! [1.3] wrong tokens_for_code_points: the number itself as a character
 std::u32string text;
 for (const auto token : tokens) text += static_cast<char32_t>(token);
 return encode_utf8(text);

@@ -62,7 +62,7 @@ return c / c.sum(1, true);
 const auto c = counts + smoothing;
 return (c / c.sum(1, true)).to(torch::kFloat64);
 
-//! [1.7] wrong: smoothing once a row
+//! [1.7] wrong smoothing_once_a_row: smoothing once a row
 const auto c = counts.to(torch::kFloat64) + smoothing;
 return c / (counts.to(torch::kFloat64).sum(1, true) + smoothing);
 
@@ -156,7 +156,7 @@ std::int64_t now = first;
 for (std::int64_t i = 0; i < count; ++i) tokens.push_back(now = torch::multinomial(probabilities[now], 1).item<std::int64_t>());
 return tokens;
 
-//! [1.9] wrong: a number for each token that is looked at
+//! [1.9] wrong new_number_for_each: a number for each token that is looked at
 std::vector<std::int64_t> tokens;
 std::int64_t now = first;
 for (std::int64_t i = 0; i < count; ++i) {
@@ -223,7 +223,7 @@ for (std::int64_t now = first; std::ssize(tokens) < count; tokens.push_back(now)
 }
 return tokens;
 
-//! [1.10] wrong: reads past the end
+//! [1.10] wrong no_such_element: reads past the end
 std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;
 for (std::size_t i = 0; i < tokens.size(); ++i) ++counts[{tokens[i], tokens[i + 1]}];
 return std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
@@ -251,7 +251,7 @@ std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;
 for (std::size_t i = 0; i + 2 < tokens.size(); ++i) ++counts[{tokens[i], tokens[i + 1]}];
 return std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
 
-//! [1.10] wrong: packed into a byte
+//! [1.10] wrong packed_too_tightly: packed into a byte
 std::map<std::int64_t, std::int64_t> counts;
 for (std::size_t i = 0; i + 1 < tokens.size(); ++i) ++counts[tokens[i] * 256 + tokens[i + 1]];
 const auto best = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -319,7 +319,7 @@ for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
 }
 return merged;
 
-//! [1.11] wrong: reads past the end
+//! [1.11] wrong no_such_element: reads past the end
 std::vector<std::int64_t> merged;
 for (std::size_t i = 0; i < tokens.size(); ++i) {
   if (tokens[i] == pair.first && tokens[i + 1] == pair.second) {
@@ -331,7 +331,7 @@ for (std::size_t i = 0; i < tokens.size(); ++i) {
 }
 return merged;
 
-//! [1.11] wrong: size() - 1 of nothing
+//! [1.11] wrong no_such_element: size() - 1 of nothing
 std::vector<std::int64_t> merged;
 for (std::size_t i = 0; i <= tokens.size() - 1; ++i) {
   if (i + 1 < tokens.size() && tokens[i] == pair.first && tokens[i + 1] == pair.second) {

@@ -36,10 +36,10 @@ return embed_tokens(token_table, tokens);
 //! [2.2] wrong positions_over_the_batch: positions by the batch
 return embed_tokens(token_table, tokens) + position_table.slice(0, 0, tokens.size(0)).unsqueeze(1);
 
-//! [2.2] wrong: the whole position table
+//! [2.2] wrong whole_position_table: the whole position table
 return embed_tokens(token_table, tokens) + position_table;
 
-//! [2.2] wrong: side by side
+//! [2.2] wrong side_by_side: side by side
 const auto where = position_table.slice(0, 0, tokens.size(1)).expand({tokens.size(0), -1, -1});
 return torch::cat({embed_tokens(token_table, tokens), where}, -1);
 
@@ -84,7 +84,7 @@ return (scores - scores.amax(-1, true)).exp();
 const auto weights = (scores - scores.max()).exp();
 return weights / weights.sum();
 
-//! [2.3] wrong: clamped instead
+//! [2.3] wrong scores_clamped: clamped instead
 const auto weights = scores.clamp(-80, 80).exp();
 return weights / weights.sum(-1, true);
 
@@ -132,7 +132,7 @@ return -torch::log_softmax(logits, -1).gather(1, targets.unsqueeze(1)).squeeze(1
 //! [2.4] wrong over_rows: over the rows
 return -torch::log_softmax(logits, 0).gather(1, targets.unsqueeze(1)).mean();
 
-//! [2.4] wrong: something added before the logarithm
+//! [2.4] wrong something_added: something added before the logarithm
 return -(softmax(logits).gather(1, targets.unsqueeze(1)) + 1e-9).log().mean();
 
 //! [2.4] wrong not_safe: exp without the largest taken off
@@ -177,7 +177,7 @@ return (torch::one_hot(targets, logits.size(-1)) - softmax(logits)) / logits.siz
 //! [2.5] wrong over_classes: over the classes
 return (softmax(logits) - torch::one_hot(targets, logits.size(-1))) / logits.size(1);
 
-//! [2.5] wrong: the one-hot as wide as the targets need
+//! [2.5] wrong one_hot_too_narrow: the one-hot as wide as the targets need
 return (softmax(logits) - torch::one_hot(targets)) / logits.size(0);
 
 //! [2.5] wrong whole_columns: whole columns
@@ -254,7 +254,7 @@ for (auto parameter : parameters) {
   parameter.mutable_grad().reset();
 }
 
-//! [2.6] wrong: no gradient is not asked for
+//! [2.6] wrong undefined_tensor: no gradient is not asked for
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   parameter -= learning_rate * parameter.grad();
@@ -269,7 +269,7 @@ for (auto parameter : parameters) {
   parameter.mutable_grad().reset();
 }
 
-//! [2.6] wrong: only the sign
+//! [2.6] wrong only_the_sign: only the sign
 torch::NoGradGuard guard;
 for (auto parameter : parameters) {
   if (!parameter.grad().defined()) continue;

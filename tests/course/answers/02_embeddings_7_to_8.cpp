@@ -65,7 +65,7 @@ count.final_norm = 2 * w;
 count.total = count.token_embedding + count.position_embedding + shape.layers * count.block + count.final_norm;
 return count;
 
-//! [2.7] wrong: 32 bits
+//! [2.7] wrong thirty_two_bits: 32 bits
 ParameterCount count;
 const int w = static_cast<int>(shape.width), v = static_cast<int>(shape.vocabulary_size), l = static_cast<int>(shape.layers);
 count.token_embedding = v * w;
@@ -142,7 +142,7 @@ return embed_tokens(output_table, tokens).matmul(token_table.t());
 //! [2.8] wrong probabilities: probabilities
 return softmax(embed_tokens(token_table, tokens).matmul(output_table.t()));
 
-//! [2.8] wrong: not transposed
+//! [2.8] wrong not_transposed: not transposed
 return embed_tokens(token_table, tokens).matmul(output_table);
 
 //! [2.8] wrong logarithms: logarithms of probabilities

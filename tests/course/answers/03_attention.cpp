@@ -6,7 +6,7 @@ return query.matmul(key.mT());
 //! [3.1] wrong one_over_d: 1 / d
 return query.matmul(key.mT()) / query.size(-1);
 
-//! [3.1] wrong: the root of the number of keys
+//! [3.1] wrong root_of_keys: the root of the number of keys
 return query.matmul(key.mT()) / std::sqrt(static_cast<double>(key.size(-2)));
 
 //! [3.1] wrong: a head width of 8 taken for granted
@@ -92,7 +92,7 @@ return softmax(scores.masked_fill(mask.logical_not(), 0.0));
 //! [3.3] wrong mask_after_softmax: masked after the softmax
 return softmax(scores) * mask;
 
-//! [3.3] wrong: -1e9
+//! [3.3] wrong minus_a_billion: -1e9
 return softmax(scores.masked_fill(mask.logical_not(), -1e9));
 
 //! [3.3] wrong wrong_axis: over the queries
@@ -101,7 +101,7 @@ return torch::softmax(scores.masked_fill(mask.logical_not(), -std::numeric_limit
 //! [3.3] wrong masked_scores_zero: scores times the mask
 return softmax(scores * mask);
 
-//! [3.3] wrong: -1e9 added
+//! [3.3] wrong minus_a_billion: -1e9 added
 return softmax(scores + mask.logical_not().to(scores.dtype()) * -1e9);
 
 //! [3.3] wrong gradient_cut: the scores changed in place
@@ -109,7 +109,7 @@ auto changed = scores.detach();
 changed.masked_fill_(mask.logical_not(), -std::numeric_limits<float>::infinity());
 return softmax(changed);
 
-//! [3.3] wrong: exp without care
+//! [3.3] wrong softmax_that_overflows: exp without care
 const auto weights = scores.exp() * mask;
 return weights / weights.sum(-1, true);
 
@@ -125,10 +125,10 @@ return weights / weights.sum(-1, true);
 const auto bias = torch::zeros(mask.sizes(), scores.options().requires_grad(false)).masked_fill(~mask, -INFINITY);
 return softmax(scores + bias);
 
-//! [3.4] wrong: keys for values
+//! [3.4] wrong keys_for_values+weights_not_given: keys for values
 return attention_weights(attention_scores(query, key), mask).matmul(key);
 
-//! [3.4] wrong: weights not handed out
+//! [3.4] wrong no_dropout+weights_not_given: weights not handed out
 return attention_weights(attention_scores(query, key), mask).matmul(value);
 
 //! [3.4] wrong dropout_on_the_result: dropout outside
@@ -146,17 +146,17 @@ const auto weights = attention_weights(attention_scores(query, key), mask);
 *weights_out = weights;
 return torch::dropout(weights, dropout, true).matmul(value);
 
-//! [3.4] wrong: dropout of one half, always
+//! [3.4] wrong always_one_half: dropout of one half, always
 const auto weights = attention_weights(attention_scores(query, key), mask);
 if (weights_out) *weights_out = weights;
 return torch::dropout(weights, 0.5, dropout > 0).matmul(value);
 
-//! [3.4] wrong: scaled twice
+//! [3.4] wrong scaled_twice: scaled twice
 const auto weights = attention_weights(attention_scores(query, key) / std::sqrt(static_cast<double>(query.size(-1))), mask);
 if (weights_out) *weights_out = weights;
 return torch::dropout(weights, dropout, dropout > 0).matmul(value);
 
-//! [3.4] wrong: a squeeze for a batch of one
+//! [3.4] wrong squeezed: a squeeze for a batch of one
 const auto weights = attention_weights(attention_scores(query, key), mask);
 if (weights_out) *weights_out = weights;
 return torch::dropout(weights, dropout, dropout > 0).matmul(value).squeeze();
@@ -208,7 +208,7 @@ return x.detach().view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpo
 //! [3.5] wrong dealt_out: features dealt out
 return x.view({x.size(0), x.size(1), x.size(2) / heads, heads}).permute({0, 3, 1, 2});
 
-//! [3.5] wrong: heads as batches
+//! [3.5] wrong heads_as_batches: heads as batches
 return torch::cat(x.chunk(heads, -1), 0);
 
 //! [3.5] wrong computed_in_float: cast to float32
@@ -238,7 +238,7 @@ return x.transpose(1, 2).view({x.size(0), x.size(2), x.size(1) * x.size(3)});
 //! [3.6] wrong gradient_cut: detached
 return x.transpose(1, 2).detach().reshape({x.size(0), x.size(2), x.size(1) * x.size(3)});
 
-//! [3.6] wrong: heads one after another in time
+//! [3.6] wrong heads_as_positions: heads one after another in time
 return x.flatten(1, 2);
 
 //! [3.6] wrong heads_added: the heads added
@@ -333,7 +333,7 @@ const auto mask = extras.mask.defined() ? extras.mask : causal_mask(x.size(1), k
 const auto mixed = options.fused && !extras.weights ? attend_fused(query, key, value, extras.mask, options.dropout) : attend(query, key, value, mask, extras.weights, options.dropout);
 return torch::dropout(output->forward(merge_heads(mixed)), options.dropout, true);
 
-//! [3.7] wrong: query, value, key
+//! [3.7] wrong values_second: query, value, key
 const auto parts = query_key_value->forward(x).chunk(3, -1);
 const auto query = split_heads(parts[0], options.heads), value = split_heads(parts[1], options.heads), key = split_heads(parts[2], options.heads);
 return torch::dropout(output->forward(merge_heads(mix(query, key, value, extras))), options.dropout, is_training());

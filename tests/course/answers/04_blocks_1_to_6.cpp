@@ -16,7 +16,7 @@ return (x - mean) / (variance + epsilon).sqrt() * gain + bias;
 const auto c = x - x.mean(-2, true);
 return c / (c.square().mean(-2, true) + epsilon).sqrt() * gain + bias;
 
-//! [4.1] wrong: over the batch
+//! [4.1] wrong over_the_batch: over the batch
 const auto c = x - x.mean(0, true);
 return c / (c.square().mean(0, true) + epsilon).sqrt() * gain + bias;
 
@@ -249,10 +249,10 @@ for (auto& p : named_parameters()) {
   else p->zero_();
 }
 
-//! [4.5] wrong: 2 * layers in whole numbers, 1 / 4 too early
+//! [4.5] wrong whole_number_division: 2 * layers in whole numbers, 1 / 4 too early
 torch::NoGradGuard guard;
 for (auto& p : named_parameters()) {
-  if (p.key().ends_with("output.weight") || p.key().ends_with("contract.weight")) p->normal_(0, 0.02 * (1 / (2 * options.layers)) + 1e-9);
+  if (p.key().ends_with("output.weight") || p.key().ends_with("contract.weight")) p->normal_(0, 0.02 * (1 / (2 * options.layers)));
   else if (p->dim() > 1) p->normal_(0, 0.02);
   else p->fill_(p.key().ends_with("bias") ? 0.0 : 1.0);
 }
@@ -350,7 +350,7 @@ return x + embed_tokens(position_embedding, positions);
 if (!positions.defined()) return x;
 return x + embed_tokens(token_embedding, positions);
 
-//! [4.6] wrong input_changed: in place on the vectors
+//! [4.6] wrong detached+input_changed: in place on the vectors
 if (!positions.defined()) return x;
 torch::NoGradGuard guard;
 auto y = x;

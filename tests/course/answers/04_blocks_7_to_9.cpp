@@ -120,7 +120,7 @@ return torch::matmul(x, token_embedding.detach().t());
 //! [4.8] wrong probabilities: probabilities
 return torch::softmax(torch::matmul(x, token_embedding.t()), -1);
 
-//! [4.8] wrong: not transposed
+//! [4.8] wrong not_transposed: not transposed
 return torch::matmul(x, token_embedding);
 
 //! [4.8] wrong normed_again: normed again

@@ -10,7 +10,7 @@ for (std::int64_t row = 0; row < batch_size; ++row) {
 }
 return {torch::stack(inputs), torch::stack(targets)};
 
-//! [5.1] wrong: one place too many
+//! [5.1] wrong one_place_too_many: one place too many
 if (tokens.size(0) < context + 1) throw UsageError("too short");
 std::vector<torch::Tensor> inputs, targets;
 for (std::int64_t row = 0; row < batch_size; ++row) {
@@ -46,7 +46,7 @@ if (tokens.size(0) < context + 1) throw UsageError("too short");
 const auto start = random.below(tokens.size(0) - context);
 return {tokens.narrow(0, start, context).expand({batch_size, context}), tokens.narrow(0, start + 1, context).expand({batch_size, context})};
 
-//! [5.1] wrong: only the next character is a target
+//! [5.1] wrong next_character_alone: only the next character is a target
 if (tokens.size(0) < context + 1) throw UsageError("too short");
 std::vector<torch::Tensor> inputs, targets;
 for (std::int64_t row = 0; row < batch_size; ++row) {
@@ -138,7 +138,7 @@ return torch::stack(losses).mean();
 const auto said = torch::log_softmax(model->forward(batch.inputs), -1).gather(2, batch.targets.unsqueeze(2));
 return said.mean().neg();
 
-//! [5.3] wrong: not squared
+//! [5.3] wrong second_not_squared: not squared
 moments.first.mul_(beta1).add_(gradient, 1 - beta1);
 moments.second.mul_(beta2).add_(gradient.abs(), 1 - beta2);
 
@@ -202,7 +202,7 @@ const auto m = moments.first / (1 - std::pow(options.beta1, step));
 const auto v = moments.second / (1 - std::pow(options.beta2, step));
 return m / (v.sqrt() + 1e-8);
 
-//! [5.4] wrong: the betas of the paper
+//! [5.4] wrong betas_by_heart: the betas of the paper
 const auto m = moments.first / (1 - std::pow(0.9, step));
 const auto v = moments.second / (1 - std::pow(0.999, step));
 return m / (v.sqrt() + options.epsilon);

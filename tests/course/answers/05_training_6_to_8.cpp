@@ -196,7 +196,7 @@ for (std::int64_t first = 0; first < n; first += c) {
 }
 return total / n;
 
-//! [5.8] wrong: in training mode
+//! [5.8] wrong in_training_mode: in training mode
 torch::NoGradGuard guard;
 double total = 0;
 const auto n = tokens.size(0) - 1, c = model->context();
@@ -218,7 +218,7 @@ for (std::int64_t first = 0; first + c <= n; first += c) {
 }
 return total / count;
 
-//! [5.8] wrong: the mean of the windows' means
+//! [5.8] wrong mean_of_means: the mean of the windows' means
 torch::NoGradGuard guard;
 const EvaluationMode evaluating(*model);
 double total = 0;
@@ -264,7 +264,7 @@ for (std::int64_t first = 0; first < n; first += c) {
 }
 return total / tokens.size(0);
 
-//! [5.8] wrong: nothing for a text shorter than a window
+//! [5.8] wrong all_at_once+mean_of_no_windows: nothing for a text shorter than a window
 torch::NoGradGuard guard;
 const EvaluationMode evaluating(*model);
 const auto n = tokens.size(0) - 1, c = model->context();

@@ -217,14 +217,14 @@ for (const auto& row : run.rows)
   if (row.step > 0 && row.step <= run.rows.back().step / 20 && row.learning_rate) return *row.learning_rate > thresholds.early_rate * highest_rate(run) ? Finding::yes : Finding::no;
 return Finding::no;
 
-//! [6.12] wrong: a missing rate dereferenced
+//! [6.12] wrong empty_optional: a missing rate dereferenced
 const Finding stuck = is_stuck(run);
 if (stuck != Finding::yes) return stuck;
 for (const auto& row : run.rows)
   if (row.step <= run.rows.back().step / 20) return *row.learning_rate > thresholds.early_rate * highest_rate(run) ? Finding::yes : Finding::no;
 return Finding::unknown;
 
-//! [6.12] wrong: above the highest
+//! [6.12] wrong above_the_highest: above the highest
 const Finding stuck = is_stuck(run);
 if (stuck != Finding::yes) return stuck;
 for (const auto& row : run.rows)

@@ -93,7 +93,7 @@ const auto nats = [&](const torch::Tensor& rows) {
 };
 return nats(windows) - nats(windows.narrow(1, 0, order - 1));
 
-//! [6.2] wrong: the floor believed to be there
+//! [6.2] wrong empty_optional: the floor believed to be there
 std::vector<double> levels = {landmarks.uniform, landmarks.characters, landmarks.pairs, landmarks.triples, *landmarks.floor, 0};
 std::size_t passed = 0;
 while (passed + 1 < levels.size() && loss < levels[passed] - 0.1 * (levels[passed] - levels[passed + 1])) ++passed;
@@ -113,7 +113,7 @@ std::size_t passed = 0;
 while (passed < levels.size() && loss < 0.9 * levels[passed]) ++passed;
 return static_cast<LossStage>(passed);
 
-//! [6.2] wrong: value() of a floor that is not there
+//! [6.2] wrong empty_optional: value() of a floor that is not there
 std::vector<double> levels = {landmarks.uniform, landmarks.characters, landmarks.pairs, landmarks.triples};
 levels.push_back(landmarks.floor.value());
 levels.push_back(0);
@@ -121,7 +121,7 @@ std::size_t passed = 0;
 while (passed + 1 < levels.size() && loss < levels[passed] - 0.1 * (levels[passed] - levels[passed + 1])) ++passed;
 return static_cast<LossStage>(passed);
 
-//! [6.2] wrong: a missing floor is 0, so something is memorised
+//! [6.2] wrong no_floor_is_zero: a missing floor is 0, so something is memorised
 std::vector<double> levels = {landmarks.uniform, landmarks.characters, landmarks.pairs, landmarks.triples, landmarks.floor.value_or(0.0), 0};
 std::size_t passed = 0;
 while (passed + 1 < levels.size() && loss <= levels[passed] - 0.1 * (levels[passed] - levels[passed + 1])) ++passed;
@@ -192,7 +192,7 @@ result.rise = *known.back().validation_loss - *best.validation_loss;
 result.gap = *known.back().validation_loss - *known.back().train_loss;
 result.found = result.gap > 0.05 && *known.back().train_loss < *best.train_loss ? Finding::yes : Finding::no;
 
-//! [6.3] wrong: missing losses are believed to be there
+//! [6.3] wrong empty_optional: missing losses are believed to be there
 auto best = rows.at(0);
 for (const auto& row : rows) if (*row.validation_loss < *best.validation_loss) best = row;
 result.best_step = best.step;
@@ -201,7 +201,7 @@ result.rise = *rows.back().validation_loss - *best.validation_loss;
 result.gap = *rows.back().validation_loss - *rows.back().train_loss;
 result.found = result.rise > 0.05 && *rows.back().train_loss < *best.train_loss ? Finding::yes : Finding::no;
 
-//! [6.3] wrong: NaN counts
+//! [6.3] wrong no_number_counts: NaN counts
 std::vector<Metrics> known;
 for (const auto& row : rows) if (row.train_loss && row.validation_loss) known.push_back(row);
 if (known.size() < 2) return result;

@@ -23,7 +23,7 @@ for (std::size_t i = 0; i < after.size(); ++i) {
   health.push_back(one);
 }
 
-//! [6.5] wrong: a gradient is believed to be there
+//! [6.5] wrong undefined_tensor: a gradient is believed to be there
 torch::NoGradGuard guard;
 for (std::size_t i = 0; i < after.size(); ++i) {
   ParameterHealth one;
@@ -101,7 +101,7 @@ for (std::size_t i = 0; i < health.size(); ++i) {
   if (moved > 0) health[i].update_ratio = moved / health[i].weight_norm;
 }
 
-//! [6.6] wrong: the last row
+//! [6.6] wrong last_row: the last row
 if (run.rows.empty() || !run.rows.back().validation_loss) return Finding::unknown;
 return *run.rows.back().validation_loss > run.landmarks.uniform + thresholds.initial_excess ? Finding::yes : Finding::no;
 
@@ -113,7 +113,7 @@ return *run.rows.front().validation_loss > run.landmarks.uniform + thresholds.in
 if (run.rows.empty() || !run.rows.front().validation_loss) return Finding::unknown;
 return *run.rows.front().validation_loss <= run.landmarks.uniform + thresholds.initial_excess ? Finding::no : Finding::yes;
 
-//! [6.6] wrong: no rows not expected
+//! [6.6] wrong nothing_in_it: no rows not expected
 const auto& row = run.rows.front();
 if (row.step != 0 || !row.validation_loss) return Finding::unknown;
 return *row.validation_loss <= run.landmarks.uniform + thresholds.initial_excess ? Finding::no : Finding::yes;
@@ -221,10 +221,10 @@ return most;
 if (!run.future_influence || !std::isfinite(*run.future_influence)) return Finding::unknown;
 return *run.future_influence > 0 ? Finding::yes : Finding::no;
 
-//! [6.8] wrong: not probed is no
+//! [6.8] wrong not_probed_is_no: not probed is no
 return run.future_influence.value_or(0) > thresholds.influence ? Finding::yes : Finding::no;
 
-//! [6.8] wrong: an empty optional dereferenced
+//! [6.8] wrong empty_optional: an empty optional dereferenced
 return *run.future_influence > thresholds.influence ? Finding::yes : Finding::no;
 
 //! [6.8] wrong no_number_is_no: NaN is no
@@ -279,7 +279,7 @@ if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
 if (run.sample.size() < 20 || run.rows.empty() || !run.rows.back().validation_loss || !std::isfinite(*run.rows.back().validation_loss)) return Finding::unknown;
 return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;
 
-//! [6.9] wrong: a missing loss dereferenced
+//! [6.9] wrong nothing_in_it: a missing loss dereferenced
 if (sees_the_future(run, thresholds) == Finding::yes) return Finding::no;
 if (count_characters(run.sample) < 20) return Finding::unknown;
 return *run.rows.back().validation_loss < run.landmarks.pairs && repeated_share(run.sample) > thresholds.repeated ? Finding::yes : Finding::no;

@@ -315,7 +315,7 @@ return {positions, torch::ones({time, kept + time}, torch::dtype(torch::kBool).d
 //! [7.7] wrong always_on_the_cpu: always on the CPU
 return {torch::arange(kept, kept + time, torch::kInt64), torch::ones({time, kept + time}, torch::kBool).tril(kept)};
 
-//! [7.7] wrong: the mask on the CPU
+//! [7.7] wrong mask_on_the_cpu: the mask on the CPU
 return {torch::arange(kept, kept + time, torch::dtype(torch::kInt64).device(device)), torch::ones({time, kept + time}, torch::kBool).tril(kept)};
 
 //! [7.7] wrong kept_left_out: square
@@ -326,7 +326,7 @@ return {positions, torch::ones({time, time}, torch::dtype(torch::kBool).device(d
 const auto positions = torch::arange(kept, kept + time, torch::dtype(torch::kInt64).device(device));
 return {positions, torch::ones({time, kept + time}, torch::dtype(torch::kBool).device(device))};
 
-//! [7.7] wrong: positions as floats
+//! [7.7] wrong positions_in_float: positions as floats
 const auto positions = torch::arange(kept, kept + time, torch::device(device)).to(torch::kFloat32);
 return {positions, torch::ones({time, kept + time}, torch::dtype(torch::kBool).device(device)).tril(kept)};
 

@@ -115,7 +115,7 @@ while (static_cast<std::int64_t>(made.size()) < count) {
   if (listener && !listener(made.back())) break;
 }
 
-//! [7.9] wrong: the prompt comes back too
+//! [7.9] wrong never_cached+prompt_returned: the prompt comes back too
 made = prompt;
 std::vector<std::int64_t> window = prompt;
 for (std::int64_t i = 0; i < count; ++i) {
@@ -125,7 +125,7 @@ for (std::int64_t i = 0; i < count; ++i) {
   if (listener && !listener(made.back())) break;
 }
 
-//! [7.9] wrong: the window slides by one
+//! [7.9] wrong never_cached+whole_context_kept: the window slides by one
 std::vector<std::int64_t> window = prompt;
 while (static_cast<std::int64_t>(made.size()) < count) {
   if (window.size() > context) window.erase(window.begin(), window.end() - static_cast<std::ptrdiff_t>(context));
@@ -223,14 +223,14 @@ while (std::ssize(made) < count) {
   if (!go_on) break;
 }
 
-//! [7.10] wrong: the share is taken for a probability
+//! [7.10] wrong share_for_probability: the share is taken for a probability
 const auto kept = probabilities * (probabilities >= share).to(probabilities.scalar_type());
 return kept / kept.sum();
 
 //! [7.10] wrong not_shared_out_again: what is left is not shared out again
 return torch::where(probabilities >= share * probabilities.amax(), probabilities, torch::zeros_like(probabilities));
 
-//! [7.10] wrong: exactly the share is dropped
+//! [7.10] wrong share_dropped: exactly the share is dropped
 const auto kept = probabilities.masked_fill(probabilities <= share * probabilities.max(), 0.0);
 return kept / kept.sum();
 
@@ -304,7 +304,7 @@ const auto now = logits.gather(0, tokens);
 const auto changed = torch::max(now, torch::zeros_like(now)) / repetition + torch::min(now, torch::zeros_like(now)) * repetition;
 return result.scatter_(0, tokens, changed - presence);
 
-//! [7.12] wrong: nothing is shown before a stop
+//! [7.12] wrong listed_of_equals+nothing_shown: nothing is shown before a stop
 std::size_t end = std::string_view::npos;
 for (const auto& stop : stops) {
   const std::size_t begin = text.find(stop);
@@ -314,7 +314,7 @@ for (const auto& stop : stops) {
 }
 if (!result.stopped) result.length = 0;
 
-//! [7.12] wrong: what may become a stop string is shown
+//! [7.12] wrong half_of_it_shown+listed_of_equals: what may become a stop string is shown
 std::size_t end = std::string_view::npos;
 for (const auto& stop : stops) {
   const std::size_t begin = text.find(stop);

@@ -105,7 +105,7 @@ row.insert(row.end(), turn.answer.begin(), turn.answer.end());
 row.push_back(special.end);
 return row;
 
-//! [8.2] wrong: an empty optional dereferenced
+//! [8.2] wrong empty_optional: an empty optional dereferenced
 auto row = format_question(turn.question, special);
 row.push_back(special.think);
 row.insert(row.end(), turn.chain->begin(), turn.chain->end());
@@ -114,7 +114,7 @@ row.insert(row.end(), turn.answer.begin(), turn.answer.end());
 row.push_back(special.end);
 return row;
 
-//! [8.2] wrong: an empty chain is none
+//! [8.2] wrong empty_chain_is_none: an empty chain is none
 auto row = format_question(turn.question, special);
 if (turn.chain && !turn.chain->empty()) {
   row.push_back(special.think);
@@ -181,7 +181,7 @@ for (std::int64_t r = 0; r < rows; ++r) {
   }
 }
 
-//! [8.3] wrong: the state goes on into the next row
+//! [8.3] wrong goes_on_in_the_next_row: the state goes on into the next row
 bool on = false;
 for (std::int64_t r = 0; r < rows; ++r) {
   for (std::int64_t t = 0; t < time; ++t) {

@@ -48,7 +48,7 @@ return torch::softmax(logits.slice(1, 0, -1), -1).gather(-1, tokens.slice(1, 1).
 //! [8.7] wrong losses: losses
 return -torch::log_softmax(logits.slice(1, 0, -1), -1).gather(-1, tokens.slice(1, 1).unsqueeze(-1)).squeeze(-1);
 
-//! [8.7] wrong: a squeeze too many
+//! [8.7] wrong squeezed: a squeeze too many
 return torch::log_softmax(logits.slice(1, 0, -1), -1).gather(-1, tokens.slice(1, 1).unsqueeze(-1)).squeeze();
 
 //! [8.7] right: the score less the normaliser
@@ -68,7 +68,7 @@ return logarithms.masked_select(said).view({tokens.size(0), tokens.size(1) - 1})
 const auto margin = (policy.chosen - reference.chosen) - (policy.rejected - reference.rejected);
 return -torch::log_sigmoid(beta * margin).mean();
 
-//! [8.8] wrong: only the chosen reference is detached
+//! [8.8] wrong rejected_not_detached: only the chosen reference is detached
 const auto margin = (policy.chosen - reference.chosen.detach()) - (policy.rejected - reference.rejected);
 return -torch::log_sigmoid(beta * margin).mean();
 
@@ -158,7 +158,7 @@ const auto gain = torch::min(ratio * a, ratio.clamp(1 - options.clip, 1 + option
 const auto d = (reference - current).detach();
 return (((gain - options.kl_weight * (d.exp() - d - 1)) * learned).sum(1) / learned.sum(1)).mean();
 
-//! [8.10] wrong: the ratio is 1 by detaching current
+//! [8.10] wrong ratio_detached: the ratio is 1 by detaching current
 const auto ratio = (current.detach() - sampled.detach()).exp(), a = advantages.unsqueeze(1);
 const auto gain = torch::min(ratio * a, ratio.clamp(1 - options.clip, 1 + options.clip) * a);
 const auto d = reference.detach() - current;
@@ -170,7 +170,7 @@ const auto gain = torch::min(ratio * a, ratio.clamp(1 - options.clip, 1 + option
 const auto d = reference.detach() - current;
 return ((gain - options.kl_weight * (d.exp() - d - 1)) * learned).sum() / learned.sum();
 
-//! [8.10] wrong: clipped only above
+//! [8.10] wrong clipped_above_alone: clipped only above
 const auto ratio = (current - sampled.detach()).exp(), a = advantages.unsqueeze(1);
 const auto gain = torch::min(ratio * a, ratio.clamp_max(1 + options.clip) * a);
 const auto d = reference.detach() - current;
@@ -215,7 +215,7 @@ return wrapped->forward(x) + x.matmul(down.t()).matmul(up.t());
 //! [8.11] wrong correction_alone: the correction alone
 return scale * x.matmul(down.t()).matmul(up.t());
 
-//! [8.11] wrong: scaled twice
+//! [8.11] wrong scaled_twice: scaled twice
 return wrapped->forward(x) + scale * scale * x.matmul(down.t()).matmul(up.t());
 
 //! [8.11] wrong down_does_not_learn: down is detached

@@ -8,7 +8,7 @@ sorted.copy_(outcomes.index_select(0, order));
 const auto below = chances.index_select(0, order).cumsum(0);
 best.absolute = sorted[(below >= 0.5 - 1e-12).nonzero()[0].item<std::int64_t>()].item<double>();
 
-//! [9.10] wrong: not weighted
+//! [9.10] wrong weights_left_out: not weighted
 best.squared = outcomes.mean().item<double>();
 best.absolute = outcomes.median().item<double>();
 
@@ -93,10 +93,10 @@ return (1 - share) * distillation_loss(student, teacher, temperature) + share * 
 //! [9.12] wrong text_in_full: the text at full weight
 return share * distillation_loss(student, teacher, temperature) + cross_entropy(student, targets);
 
-//! [9.12] wrong: half and half
+//! [9.12] wrong half_and_half: half and half
 return 0.5 * distillation_loss(student, teacher, temperature) + 0.5 * cross_entropy(student, targets);
 
-//! [9.12] wrong: the temperature of 1
+//! [9.12] wrong temperature_of_one: the temperature of 1
 return share * distillation_loss(student, teacher, 1.0) + (1 - share) * cross_entropy(student, targets);
 
 //! [9.12] right: lerp

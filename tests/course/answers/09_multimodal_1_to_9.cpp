@@ -11,7 +11,7 @@ return pictures.reshape({batch, (height / size) * (width / size), channels * siz
 const auto tiles = pictures.view({batch, channels, height / size, size, width / size, size});
 return tiles.permute({0, 4, 2, 1, 3, 5}).reshape({batch, (height / size) * (width / size), channels * size * size});
 
-//! [9.1] wrong: square pictures taken for granted
+//! [9.1] wrong square_pictures_only: square pictures taken for granted
 const auto tiles = pictures.view({batch, channels, height / size, size, height / size, size});
 return tiles.permute({0, 2, 4, 1, 3, 5}).reshape({batch, (height / size) * (height / size), channels * size * size});
 
@@ -314,7 +314,7 @@ return torch::matmul(power_spectrogram(samples, options), bank.t()).clamp_min(op
 const auto bank = mel_filter_bank(options).to(samples.options());
 return (torch::matmul(power_spectrogram(samples, options), bank.t()) + options.floor).log10();
 
-//! [9.8] wrong: always float64
+//! [9.8] wrong always_in_double: always float64
 return torch::matmul(power_spectrogram(samples, options).to(torch::kFloat64), mel_filter_bank(options).t()).clamp_min(options.floor).log10();
 
 //! [9.8] right: natural, then divided

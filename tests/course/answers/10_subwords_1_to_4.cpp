@@ -173,7 +173,7 @@ for (const auto& word : words) {
 for (const auto& word : words)
   for (std::size_t i = 0; i + 1 < word.tokens.size(); ++i) counts[{word.tokens[i], word.tokens[i + 1]}] = word.weight;
 
-//! [10.2] wrong: the first pair of each word is left out
+//! [10.2] wrong first_pair_left_out: the first pair of each word is left out
 for (const auto& word : words)
   for (std::size_t i = 1; i + 1 < word.tokens.size(); ++i) counts[{word.tokens[i], word.tokens[i + 1]}] += word.weight;
 
@@ -222,7 +222,7 @@ return std::max_element(counts.begin(), counts.end())->first;
 //! [10.3] wrong smallest_numbers: the first one
 return counts.begin()->first;
 
-//! [10.3] wrong: of equals, the one whose right number is smallest
+//! [10.3] wrong right_number_first: of equals, the one whose right number is smallest
 TokenPair best = counts.begin()->first;
 for (const auto& [pair, count] : counts) {
   const auto most = counts.at(best);

@@ -57,7 +57,7 @@ while (std::ssize(tokens) < vocabulary) {
   merges.push_back(pair);
 }
 
-//! [10.5] wrong: numbers without tokens
+//! [10.5] wrong tokens_not_written_down: numbers without tokens
 for (std::int64_t made = std::ssize(tokens); made < vocabulary; ++made) {
   const auto counts = count_weighted_pairs(words);
   if (counts.empty()) break;
@@ -155,7 +155,33 @@ for (const auto& word : words) {
 }
 std::erase_if(counts, [](const auto& each) { return each.second == 0; });
 
-//! [10.6] wrong: the neighbour on the left alone
+//! [10.6] wrong weights_ignored: -- and ++, and nothing erased
+for (auto& word : words) {
+  std::vector<WeightedWord> joined{word};
+  merge_in_words(joined, pair, made);
+  if (joined[0].tokens.size() == word.tokens.size()) continue;
+  for (std::size_t i = 0; i + 1 < word.tokens.size(); ++i) --counts[{word.tokens[i], word.tokens[i + 1]}];
+  word.tokens = joined[0].tokens;
+  for (std::size_t i = 0; i + 1 < word.tokens.size(); ++i) ++counts[{word.tokens[i], word.tokens[i + 1]}];
+}
+
+//! [10.6] wrong counted_anew: joined, and counted
+merge_in_words(words, pair, made);
+counts = count_weighted_pairs(words);
+
+//! [10.6] wrong counted_anew: emptied, and filled in one loop
+counts.clear();
+for (auto& word : words) {
+  std::vector<std::int64_t> joined;
+  for (const auto token : word.tokens) {
+    if (!joined.empty() && joined.back() == pair.first && token == pair.second) joined.back() = made;
+    else joined.push_back(token);
+  }
+  word.tokens.swap(joined);
+  for (std::size_t i = 1; i < word.tokens.size(); ++i) counts[{word.tokens[i - 1], word.tokens[i]}] += word.weight;
+}
+
+//! [10.6] wrong left_neighbour_alone: the neighbour on the left alone
 for (auto& word : words) {
   for (std::size_t i = 0; i + 1 < word.tokens.size(); ++i) {
     if (TokenPair(word.tokens[i], word.tokens[i + 1]) != pair) continue;
@@ -170,7 +196,7 @@ for (auto& word : words) {
 counts.erase(pair);
 std::erase_if(counts, [](const auto& each) { return each.second == 0; });
 
-//! [10.6] wrong: taken off with the weight, added without
+//! [10.6] wrong new_ones_by_one: taken off with the weight, added without
 for (auto& word : words) {
   std::vector<WeightedWord> joined{word};
   merge_in_words(joined, pair, made);

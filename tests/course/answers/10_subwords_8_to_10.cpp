@@ -254,7 +254,7 @@ return nats / std::log(2.0) * static_cast<double>(tokens / bytes);
 //! [10.10] wrong logarithm_of_the_loss: the logarithm of the loss
 return std::log2(nats) * static_cast<double>(tokens) / static_cast<double>(bytes);
 
-//! [10.10] wrong: eight bits a byte
+//! [10.10] wrong bits_a_bit: eight bits a byte
 return nats * static_cast<double>(tokens) / std::log(2.0) / static_cast<double>(8 * bytes);
 
 //! [10.10] right: the logarithm to base 2 of e

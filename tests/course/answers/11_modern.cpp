@@ -15,7 +15,7 @@ const auto points = x.unflatten(-1, {-1, 2});
 const auto a = points.select(-1, 0), b = points.select(-1, 1);
 return torch::stack({a * angles.cos() + b * angles.sin(), b * angles.cos() - a * angles.sin()}, -1).flatten(-2);
 
-//! [11.1] wrong: the first coordinate is overwritten before it is used
+//! [11.1] wrong of_the_turned_one+gradient_cut: the first coordinate is overwritten before it is used
 auto points = x.detach().clone().unflatten(-1, {-1, 2});
 points.select(-1, 0).copy_(points.select(-1, 0) * angles.cos() - points.select(-1, 1) * angles.sin());
 points.select(-1, 1).copy_(points.select(-1, 0) * angles.sin() + points.select(-1, 1) * angles.cos());

@@ -30,6 +30,15 @@ auto wide = x.detach().to(torch::kFloat32);
 wide.div_((wide.square().mean(-1, true) + epsilon).sqrt());
 return (wide * gain).to(x.scalar_type());
 
+//! [11.3] wrong in_sixteen_bits+mean_taken_away: a layer norm, in the type of x
+const auto centred = x - x.mean(-1, true);
+const auto normed = centred / (centred.square().mean(-1, true) + epsilon).sqrt();
+return (normed * gain).to(x.scalar_type());
+
+//! [11.3] wrong gain_forgotten+sum_for_mean: the length for the root of the mean, and no gain
+const auto wide = x.to(torch::kFloat32);
+return (wide * torch::rsqrt(wide.pow(2).sum(-1, true) + epsilon)).to(x.scalar_type());
+
 //! [11.3] right: LibTorch's own, in float32
 return (torch::rms_norm(x.to(torch::kFloat32), {x.size(-1)}, {}, epsilon) * gain).to(x.scalar_type());
 
@@ -57,11 +66,11 @@ for (std::int64_t i = 0; i < head_width / 2; ++i) {
 for (std::int64_t i = 0; i < head_width; i += 2)
   frequencies.push_back(std::pow(base, -static_cast<double>(i) / head_width) / scaling.factor);
 
-//! [11.4] wrong: no scaling at all
+//! [11.4] wrong scaling_left_out: no scaling at all
 for (std::int64_t i = 0; i < head_width; i += 2)
   frequencies.push_back(std::pow(base, -static_cast<double>(i) / head_width));
 
-//! [11.4] wrong: whole numbers divided, so that every pair turns alike
+//! [11.4] wrong scaling_left_out+whole_number_division: whole numbers divided, so that every pair turns alike
 for (std::int64_t i = 0; i < head_width / 2; ++i)
   frequencies.push_back(std::pow(base, -(2 * i / head_width)));
 
@@ -196,11 +205,11 @@ return torch::matmul(torch::gelu(torch::matmul(x, gate.t())) * torch::matmul(x, 
 //! [11.6] wrong no_up: a plain MLP
 return torch::matmul(torch::silu(torch::matmul(x, gate.t())), down.t());
 
-//! [11.6] wrong: weights not transposed
+//! [11.6] wrong not_transposed: weights not transposed
 const auto opening = torch::matmul(x, gate);
 return torch::matmul(opening * torch::sigmoid(opening) * torch::matmul(x, up), down);
 
-//! [11.6] wrong: silu once more at the end
+//! [11.6] wrong silu_at_the_end: silu once more at the end
 return torch::silu(torch::matmul(torch::silu(torch::matmul(x, gate.t())) * torch::matmul(x, up.t()), down.t()));
 
 //! [11.6] right: LibTorch's linear and silu
@@ -229,7 +238,7 @@ return x.repeat_interleave(times, 0);
 //! [11.7] wrong gradient_cut
 return x.detach().repeat_interleave(times, 1);
 
-//! [11.7] wrong: the last head alone
+//! [11.7] wrong last_head_for_all: the last head alone
 return x.narrow(1, x.size(1) - 1, 1).expand({-1, x.size(1) * times, -1, -1});
 
 //! [11.7] right: repeat_interleave
@@ -261,7 +270,7 @@ return window == 0 ? behind >= 0 : behind < window;
 const auto ones = torch::ones({query_positions.size(0), key_positions.size(0)}, torch::dtype(torch::kBool).device(query_positions.device()));
 return window == 0 ? ones.tril() : ones.tril() & ones.triu(1 - window);
 
-//! [11.8] wrong: triangles whose corner is the last key
+//! [11.8] wrong places_for_positions: triangles whose corner is the last key
 const auto ones = torch::ones({query_positions.size(0), key_positions.size(0)}, torch::dtype(torch::kBool).device(query_positions.device()));
 const auto earlier = key_positions.size(0) - query_positions.size(0);
 return window == 0 ? ones.tril(earlier) : ones.tril(earlier) & ones.triu(earlier + 1 - window);
@@ -312,7 +321,7 @@ const auto scales = weight.abs().amax(-1) / 127;
 const auto divisors = torch::where(scales == 0, torch::ones_like(scales), scales).unsqueeze(-1);
 return {torch::round(weight / divisors).to(torch::kInt8), scales};
 
-//! [11.9] wrong: the values stay float32
+//! [11.9] wrong values_stay_float: the values stay float32
 const auto wide = weight.to(torch::kFloat32);
 const auto scales = wide.abs().amax(-1) / 127;
 const auto divisors = torch::where(scales == 0, torch::ones_like(scales), scales).unsqueeze(-1);

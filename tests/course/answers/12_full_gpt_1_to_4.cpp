@@ -22,7 +22,7 @@ for (std::size_t i = 0; i < parameters_.size(); ++i) {
 const std::vector<torch::Tensor> numbers(p.size(), torch::full({}, static_cast<double>(steps_)));
 at::_fused_adamw_(p, g, first, second, {}, numbers, learning_rate, options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon, false, false);
 
-//! [12.1] wrong: the step counted twice
+//! [12.1] wrong step_counted_twice: the step counted twice
 ++steps_;
 torch::NoGradGuard guard;
 for (const bool decays : {true, false}) {
@@ -231,7 +231,7 @@ for (std::size_t i = 0; i < batches.size(); ++i) {
 }
 return sum[0] / static_cast<double>(all);
 
-//! [12.4] wrong: not copied
+//! [12.4] wrong not_copied: not copied
 std::vector<std::pair<std::string, torch::Tensor>> state;
 for (const auto& p : model.named_parameters()) state.emplace_back("model." + p.key(), p.value().detach());
 for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor);
@@ -272,7 +272,7 @@ const auto device = model.token_embedding.device();
 state.emplace_back(generator_name(device), generator_of(device).get_state());
 return state;
 
-//! [12.4] wrong: the weights forgotten
+//! [12.4] wrong weights_left_out: the weights forgotten
 std::vector<std::pair<std::string, torch::Tensor>> state;
 for (const auto& [name, tensor] : optimizer.state()) state.emplace_back("optimizer." + name, tensor.clone());
 state.emplace_back("random", words_of(random));

@@ -38,6 +38,15 @@ set_words(random, find("random"));
 const auto device = model.token_embedding.device();
 generator_of(device).set_state(find(generator_name(device)));
 
+//! [12.5] wrong no_weights: the model forgotten
+for (auto& p : model.named_parameters()) if (!find("model." + p.key()).sizes().equals(p->sizes())) throw UsageError("another shape");
+auto entries = optimizer.state();
+for (auto& [name, tensor] : entries) tensor = find("optimizer." + name);
+optimizer.set_state(entries);
+set_words(random, find("random"));
+const auto device = model.token_embedding.device();
+generator_of(device).set_state(find(generator_name(device)));
+
 //! [12.5] wrong no_moments: the optimizer forgotten
 torch::NoGradGuard guard;
 for (auto& p : model.named_parameters()) if (!find("model." + p.key()).sizes().equals(p->sizes())) throw UsageError("another shape");
@@ -122,7 +131,7 @@ try {
   throw;
 }
 
-//! [12.6] wrong: 32 bits
+//! [12.6] wrong thirty_two_bits: 32 bits
 const int w = static_cast<int>(shape.width), l = static_cast<int>(shape.layers), v = static_cast<int>(shape.vocabulary_size), c = static_cast<int>(shape.context);
 return static_cast<int>(6u * (static_cast<unsigned>(l) * 12u * w * w + static_cast<unsigned>(v) * w + static_cast<unsigned>(l) * 2u * c * w));
 

@@ -83,7 +83,7 @@ if (!good) scale.scale /= 2, scale.good_steps = 0;
 else if (++scale.good_steps == scale.grow_after) scale.scale *= 2, scale.good_steps = 0;
 return good;
 
-//! [12.9] wrong: a gradient of its own in place of the divided one
+//! [12.9] wrong gradients_left: a gradient of its own in place of the divided one
 bool good = true;
 for (const auto& p : parameters) {
   if (!p.grad().defined()) continue;
@@ -94,7 +94,7 @@ if (!good) scale.scale /= 2, scale.good_steps = 0;
 else if (++scale.good_steps == scale.grow_after) scale.scale *= 2, scale.good_steps = 0;
 return good;
 
-//! [12.9] wrong: leaves at the first one that is not finite, with the scale as it was
+//! [12.9] wrong scale_left: leaves at the first one that is not finite, with the scale as it was
 torch::NoGradGuard guard;
 for (const auto& p : parameters) {
   if (!p.grad().defined()) continue;
@@ -104,7 +104,7 @@ for (const auto& p : parameters) {
 if (++scale.good_steps == scale.grow_after) scale.scale *= 2, scale.good_steps = 0;
 return true;
 
-//! [12.9] wrong: a parameter without a gradient is asked for it
+//! [12.9] wrong undefined_tensor: a parameter without a gradient is asked for it
 torch::NoGradGuard guard;
 bool good = true;
 for (const auto& p : parameters) {
@@ -190,22 +190,22 @@ const double r = product.rows, i = product.inner, c = product.columns;
 const double operations = 2 * r * i * c, bytes = (r * i + i * c + r * c) * product.number_bytes;
 return {operations, bytes, operations / bytes, std::min(operations / limits.operations, bytes / limits.bytes)};
 
-//! [12.10] wrong: in whole numbers of 32 bits
+//! [12.10] wrong thirty_two_bits: in whole numbers of 32 bits
 const std::uint32_t r = product.rows, i = product.inner, c = product.columns;
 const double operations = 2 * r * i * c, bytes = (r * i + i * c + r * c) * static_cast<std::uint32_t>(product.number_bytes);
 return {operations, bytes, operations / bytes, std::max(operations / limits.operations, bytes / limits.bytes)};
 
-//! [12.10] wrong: intensity the wrong way round
+//! [12.10] wrong bytes_an_operation: intensity the wrong way round
 const double r = product.rows, i = product.inner, c = product.columns;
 const double operations = 2 * r * i * c, bytes = (r * i + i * c + r * c) * product.number_bytes;
 return {operations, bytes, bytes / operations, std::max(operations / limits.operations, bytes / limits.bytes)};
 
-//! [12.10] wrong: four bytes a number, whatever is asked
+//! [12.10] wrong always_four_bytes: four bytes a number, whatever is asked
 const double r = product.rows, i = product.inner, c = product.columns;
 const double operations = 2 * r * i * c, bytes = (r * i + i * c + r * c) * 4;
 return {operations, bytes, operations / bytes, std::max(operations / limits.operations, bytes / limits.bytes)};
 
-//! [12.10] wrong: rows and columns alone
+//! [12.10] wrong inner_forgotten: rows and columns alone
 const double r = product.rows, i = product.inner, c = product.columns;
 const double operations = 2 * r * c, bytes = (r * i + i * c + r * c) * product.number_bytes;
 return {operations, bytes, operations / bytes, std::max(operations / limits.operations, bytes / limits.bytes)};
