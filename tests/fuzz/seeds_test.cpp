@@ -24,7 +24,7 @@ constexpr double kMostSeconds = 10;  ///< what libFuzzer calls too slow, see tes
 TEST(Seeds, EachIsReadOrRefused) {
   for (const auto& [name, read] : fuzz_targets()) {
     ASSERT_TRUE(fs::is_directory(kSeeds / name)) << name << " has no seeds";
-    int seeds = 0;
+    int seeds = 0, taken = 0;
     for (const auto& entry : fs::directory_iterator(kSeeds / name)) {
       SCOPED_TRACE(entry.path().string());
       // Where a reader ends the process, this is the last that it says.
@@ -34,6 +34,7 @@ TEST(Seeds, EachIsReadOrRefused) {
       const auto began = std::chrono::steady_clock::now();
       try {
         read(bytes);
+        ++taken;
       } catch (const UsageError&) {
         // That is how a file is refused.
       } catch (const std::exception& error) {
@@ -44,10 +45,11 @@ TEST(Seeds, EachIsReadOrRefused) {
       ++seeds;
     }
     EXPECT_GT(seeds, 0) << name << " has no seeds";
+    EXPECT_GT(taken, 0) << name << " has no seed that is read: fuzzing would begin with nothing";
   }
 }
 
-// A valid file gets into a reader: one that refuses everything would pass the test above.
+// What is called whole is: nothing that a reader asks for is missing in it.
 TEST(Seeds, AWholeFileIsRead) {
   int whole = 0;
   for (const auto& [name, read] : fuzz_targets()) {
