@@ -61,7 +61,7 @@ help:
 	@echo "  make solution-N        build and run chapter N as the reference has it"
 	@echo "  make test-solution-N   check the reference, and that every known mistake is recognised"
 	@echo "  make test              every test of the reference and of the course; never judges your files"
-	@echo "  make test-sanitized    tests under address and undefined-behaviour sanitizers (a build of its own)"
+	@echo "  make test-sanitized    tests under address, undefined-behaviour and thread sanitizers (builds of their own; CHAPTERS=\"3 4\")"
 	@echo "  make fuzz              fuzzes readers of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
 	@echo "  make test-long         500 hostile command lines, every cut and 200 kills of a training, 20,000 steps, 2 GB of text"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
@@ -204,20 +204,23 @@ test: build
 test-interop: build
 	@tests/interop/run $(BUILD)
 
-# A build with sanitizers, in the preset `sanitize`. LibTorch itself is not built with them; see tests/sanitized.
+# Builds with sanitizers, in the presets `sanitize` and `sanitize-threads`. LibTorch itself is not built with them; see tests/sanitized.
 SECONDS_EACH := 10
-sanitize = mkdir -p build/sanitize && { [ -e build/sanitize/build.ninja ] || { echo "Configuring build/sanitize" >&2; \
-  cmake --preset sanitize $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >build/sanitize/configure.log 2>&1 || { cat build/sanitize/configure.log >&2; exit 1; }; }; }
+sanitize = for preset in $(1); do mkdir -p build/$$preset && { [ -e build/$$preset/build.ninja ] || { echo "Configuring build/$$preset" >&2; \
+  cmake --preset $$preset $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >build/$$preset/configure.log 2>&1 || { cat build/$$preset/configure.log >&2; exit 1; }; }; done
+# The chapters whose tests and known mistakes run under them: those that read the most, or those that CHAPTERS names.
+sanitized = $(foreach n,$(if $(findstring command,$(origin CHAPTERS)),$(CHAPTERS),0 1 10 12),$(call two,$(n)))
 .PHONY: fuzz test-sanitized
 fuzz: setup
-	@$(sanitize)
+	@$(call sanitize,sanitize)
 	@cmake/build --build-dir build/sanitize fuzz_base fuzz_model
 	@tests/fuzz/run build/sanitize $(SECONDS_EACH) $(ARGS)
 
 test-sanitized: setup
-	@$(sanitize)
-	@cmake/build --build-dir build/sanitize test_common harness_test verse gpt
-	@tests/sanitized build/sanitize
+	@$(call sanitize,sanitize sanitize-threads)
+	@cmake/build --build-dir build/sanitize-threads harness_test
+	@cmake/build --build-dir build/sanitize test_common harness_test test_seeds_base test_seeds_model verse gpt $(sanitized:%=test_solution_%)
+	@tests/sanitized build/sanitize build/sanitize-threads $(sanitized)
 
 # What takes long of the tests that draw, cut and wait; `make test` takes a share of most.
 .PHONY: test-long

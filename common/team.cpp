@@ -260,9 +260,10 @@ std::string Team::broadcast(const std::string& text, int from) {
   if (alone()) return text;
   const auto length = torch::full({1}, static_cast<std::int64_t>(text.size()), torch::kInt64);
   broadcast(length, from);
+  if (length.item<std::int64_t>() == 0) return {};  // an empty tensor has no memory to copy to
   auto bytes = torch::zeros({length.item<std::int64_t>()}, torch::kUInt8);
   if (rank() == from) std::memcpy(bytes.data_ptr(), text.data(), text.size());
-  if (bytes.numel() > 0) broadcast(bytes, from);
+  broadcast(bytes, from);
   return {static_cast<const char*>(bytes.const_data_ptr()), static_cast<std::size_t>(bytes.numel())};
 }
 

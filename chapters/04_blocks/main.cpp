@@ -164,7 +164,8 @@ void show_first_loss(const GPT& model, const Setting& setting) {
   const auto logits = GPT(model)->forward(inputs).flatten(0, 1);  // [windows * context, vocabulary]
 
   const double uniform = std::log(static_cast<double>(setting.tokenizer.size()));
-  const double deviation = logits.std(-1).square().mean().sqrt().item<double>();
+  const bool several = setting.tokenizer.size() > 1;  // a single score deviates from nothing
+  const double deviation = logits.std(-1, several).square().mean().sqrt().item<double>();
   const auto own = logits.gather(-1, inputs.reshape({-1, 1}));
   print_heading(fmt::format("Before training, {} wide: {} windows of {} characters from {}", model->options.width,
                             windows, context, setting.corpus.name));

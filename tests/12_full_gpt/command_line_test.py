@@ -450,4 +450,5 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     PROGRAM = os.path.abspath(sys.argv.pop(1))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what was started in a shell's background ignores it
     unittest.main(verbosity=1)

@@ -21,7 +21,8 @@ import unittest
 
 PROGRAM = None
 TEXT = "".join(f"Line {i} of a text, and {i * i} more.\n" for i in range(120))
-CUTS = int(os.environ.get("VERSE_CUTS", "6"))
+CUTS = int(os.environ.get("VERSE_CUTS", "0"))
+SHARE = 15  # events that are tried without it
 KILLS = int(os.environ.get("VERSE_KILLS", "6"))
 
 
@@ -64,6 +65,7 @@ class CutShort(unittest.TestCase):
         assert done.returncode == 0, done.stderr
         with open(count, encoding="utf-8") as file:
             cls.events = int(file.read())
+        cls.every = CUTS or max(cls.events // SHARE, 1)
         cls.expected = contents(cls.whole)
 
     @classmethod
@@ -79,13 +81,13 @@ class CutShort(unittest.TestCase):
     @classmethod
     def train(cls, out, **environment):
         more = {"LD_PRELOAD": cls.library, **environment} if environment else {}
-        return subprocess.run(cls.command(out), capture_output=True, timeout=100, env={**os.environ, **more})
+        return subprocess.run(cls.command(out), capture_output=True, timeout=600, env={**os.environ, **more})
 
     def go_on(self, out, steps=6, every=2):
         """Goes on from whatever is there: with its state, or where none was written yet, from the beginning."""
         has_state = os.path.exists(os.path.join(out, "state.safetensors"))
         command = [PROGRAM, "train", "--out", out, "--resume"] if has_state else self.command(out, steps, every)
-        done = subprocess.run(command, capture_output=True, timeout=100)
+        done = subprocess.run(command, capture_output=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_every_event_is_seen(self):
@@ -94,8 +96,11 @@ class CutShort(unittest.TestCase):
 
     def test_cut_off_at_each_event(self):
         for manner in ("kill", "half", "full"):
-            for event in range(int(os.environ.get("VERSE_FIRST", 1 + random.randrange(CUTS))), self.events + 1, CUTS):
+            first = int(os.environ.get("VERSE_FIRST", 1 + random.randrange(self.every)))
+            tried = 0
+            for event in range(first, self.events + 1, self.every):
                 out = os.path.join(self.folder, f"{manner}-{event}")
+                tried += 1
                 with self.subTest(manner=manner, event=event, of=self.events):
                     done = self.train(out, VERSE_CUT=manner, VERSE_CUT_AT=str(event))
                     if manner == "full":
@@ -109,11 +114,13 @@ class CutShort(unittest.TestCase):
                     self.assertEqual(contents(out), self.expected)
                     self.assertFalse([name for name in os.listdir(out) if ".partial-" in name])
                 shutil.rmtree(out, ignore_errors=True)
-            print(f"{manner}: every {CUTS}th of {self.events} events", file=sys.stderr)
+            print(f"{manner}: {tried} of {self.events} events, from {first} on by steps of {self.every}", file=sys.stderr)
 
     def test_killed_at_random(self):
         whole = os.path.join(self.folder, "long")
-        done = subprocess.run(self.command(whole, 200, 3), capture_output=True, timeout=100)
+        began = time.monotonic()
+        done = subprocess.run(self.command(whole, 200, 3), capture_output=True, timeout=600)
+        took = time.monotonic() - began  # what a busy machine makes longer
         self.assertEqual(done.returncode, 0, done.stderr)
         expected = contents(whole)
         out = os.path.join(self.folder, "killed")
@@ -124,15 +131,16 @@ class CutShort(unittest.TestCase):
             # The same run is killed again and again, until it has come to its end.
             while kills < KILLS:
                 training = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(random.uniform(0.2, 1.5))
+                time.sleep(random.uniform(0.1, 1.2) * took)
                 training.send_signal(random.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-                if training.wait(60) == 0:
+                if training.wait(600) == 0:
                     break
                 kills += 1
                 if os.path.exists(os.path.join(out, "state.safetensors")):
                     command = [PROGRAM, "train", "--out", out, "--resume"]
             self.go_on(out, 200, 3)
             self.assertEqual(contents(out), expected, f"after {kills} kills")
+        print(f"{kills} random kills", file=sys.stderr)
 
     def test_a_folder_that_goes_away(self):
         out = os.path.join(self.folder, "gone")
@@ -140,7 +148,7 @@ class CutShort(unittest.TestCase):
         while not os.path.exists(os.path.join(out, "state.safetensors")):
             time.sleep(0.05)
         os.rename(out, out + "-moved")
-        _, error = training.communicate(timeout=60)
+        _, error = training.communicate(timeout=600)
         self.assertEqual(training.returncode, 1, error)
         self.assertIn("cannot write", error.decode().splitlines()[-1])
         # What was moved is whole.
@@ -151,11 +159,12 @@ class CutShort(unittest.TestCase):
         training.send_signal(signal.SIGTERM)
         training.stdout.read()
         training.stdout.close()
-        self.assertEqual(training.wait(60), 130)
+        self.assertEqual(training.wait(600), 130)
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     PROGRAM = os.path.abspath(sys.argv.pop(1))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what was started in a shell's background ignores it
     unittest.main()

@@ -22,7 +22,8 @@ STEPS = int(os.environ.get("VERSE_STEPS", "2000"))
 EVERY = 10
 TEXT = "".join(f"Line {i} of a text, and {i * i} more.\n" for i in range(120))
 BATCH, CONTEXT = 4, 8
-MOST_GROWTH = 4  # MB, from a tenth of the run to its end; an allocator's pools settle within that
+MOST_GROWTH = 4  # MB, from a tenth of the run to after its end, when a text was written and a curve drawn
+MOST_LEAK = 1  # MB, from the median of the first quarter to that of the last
 
 
 def resident(process):
@@ -85,6 +86,7 @@ class LongRun(unittest.TestCase):
               f"{', '.join(f'{quarter:.1f}' for quarter in quarters)}); {first_files:.0f} open files, later "
               f"{last_files:.0f}; {first * EVERY:.0f} steps a second in the second fifth, {last * EVERY:.0f} in the last",
               file=sys.stderr)
+        self.assertLess(quarters[-1] - quarters[0], MOST_LEAK)
         self.assertLess(late - early, MOST_GROWTH)
         self.assertLessEqual(last_files, first_files)
         self.assertGreater(last, first / 2)

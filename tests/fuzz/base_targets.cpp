@@ -68,7 +68,8 @@ void text(std::string_view bytes) {
 void manifest(std::string_view bytes) {
   try {
     parse_manifest(std::string(bytes), "03_attention", "exercises.toml");
-  } catch (const ManifestError&) {
+  } catch (const ManifestError& error) {
+    throw UsageError(error.what());
   }
 }
 
@@ -85,7 +86,8 @@ void marks(std::string_view bytes) {
       const std::string again = splice(bytes, parts.back(), body_of(bytes, parts.back()));
       expect(find_marks(again).size() == parts.size());
     }
-  } catch (const MarkError&) {
+  } catch (const MarkError& error) {
+    throw UsageError(error.what());
   }
 }
 

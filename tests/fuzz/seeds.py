@@ -115,11 +115,17 @@ def main():
     add("wav", "long-chunk", wav()[:16] + b"\xff\xff\xff\xff" + wav()[20:])
     add("evidence", "whole", json.dumps({"text": "the play", "training_characters": 1000, "floor": None,
                                          "entropies": [4.1, 3.3, 2.4, 1.9], "future_influence": 0.5}))
-    add("progress", "whole", json.dumps({"version": 1, "exercises": {"1.1": {"standing": "done", "checked_at": "x", "hints_shown": 2}},
-                                         "predictions": {"P1.1": {"right": True, "answers": 3}},
-                                         "chapters": {"1": {"passed_with": ["a"]}}, "stubs_written": {"a.cpp": ["0"]}}))
+    add("progress", "whole", json.dumps(
+        {"version": 1,
+         "exercises": {"1.1": {"standing": "passed", "checked_at": "x", "body": "a", "hints_shown": 2, "checks": 4,
+                               "begun_at": "x", "passed_at": "x", "solution_shown_at": ""}},
+         "predictions": {"P1.1": {"right": True, "told": False, "answers": ["3"], "answered_at": "x"}},
+         "chapters": {"1": {"passed_with": "a", "passed_at": "x"}}, "stubs_written": {"a.cpp": ["0"]}}))
     add("manifest", "whole", 'chapter = 3\nfolder = "03_attention"\ntitle = "Attention"\n[[exercise]]\nid = "3.1"\ntitle = "x"\n'
-        'file = "attention.cpp"\nsection = "s"\nminutes = 5\nhints = ["a", "b", "c"]\n[[prediction]]\nid = "P3.1"\nanswer = 4\n')
+        'file = "attention.cpp"\nsection = "s"\nminutes = 5\ncore = true\nreference = "r"\nhints = [\n  "a",\n  "b",\n  "c",\n]\n'
+        '[[exercise.calls]]\ncall = "f(x)"\ndoes = "g"\n[[exercise.mistake]]\nid = "m"\nsays = "n"\n'
+        '[[prediction]]\nid = "P3.1"\nquestion = "q"\nwhy = "w"\nsection = "s"\nanswer = 4\ntolerance = 0.5\n'
+        '[[prediction]]\nid = "P3.2"\nquestion = "q"\nwhy = "w"\nsection = "s"\naccept = ["yes", "no"]\n')
     add("manifest", "brackets", "[" * 40 + "Q" + "[" * 9)
     add("manifest", "not-utf8", b"[[[[K[\xa5\xa4\xa4\x9d[\r[")
     add("manifest", "stray-character", b"\xef\xbb\xbba")

@@ -91,9 +91,11 @@ GPT train_student(const Lesson& lesson, GPT* teacher, std::uint64_t seed, bool q
 }  // namespace
 
 void check_teacher(const PartSetting& setting) {
+  if (!setting.run && !setting.shared.data) return;
+  const auto corpus = load_corpus(setting.shared.data);
+  need_characters(corpus, kLessonContext + 1, 2);  // a window and its target, and for a loss a character and the next
   if (!setting.run) return;
   const auto loaded = load_model(*setting.run);
-  const auto corpus = load_corpus(setting.shared.data);
   if (loaded.tokenizer.vocabulary() != Tokenizer::from_text(corpus.text).vocabulary())
     throw UsageError(fmt::format("{} knows other characters than {}: name the text that it was trained on by --data",
                                  setting.run->string(), corpus.name));
