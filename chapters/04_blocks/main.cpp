@@ -11,7 +11,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -63,10 +62,10 @@ std::int64_t count(const torch::nn::Module& module) {
   return total;
 }
 
-/// A GPT for the corpus's vocabulary, the same at every call with the same seed: --seed's, or one so many after it.
-GPT build_model(const Setting& setting, GPTOptions options, std::uint64_t further = 0) {
+/// A GPT for the corpus's vocabulary, the same at every call with the same seed.
+GPT build_model(const Setting& setting, GPTOptions options) {
   options.vocabulary_size = setting.tokenizer.size();
-  torch::manual_seed(setting.shared.seed + further);
+  torch::manual_seed(setting.shared.seed);
   GPT model(options);
   model->to(setting.shared.device.device);
   model->eval();
@@ -177,25 +176,6 @@ void show_first_loss(const GPT& model, const Setting& setting) {
       "  logits: standard deviation {:.3f} (0.02 x sqrt({}) = {:.3f}); that of the character just read: {:+.2f}\n",
       deviation, model->options.width, 0.02 * std::sqrt(static_cast<double>(model->options.width)),
       own.mean().item<double>());
-}
-
-/// The same model from the next seeds: how far the first loss is a matter of chance.
-void show_other_beginnings(const GPTOptions& options, const Setting& setting) {
-  constexpr std::uint64_t kSeeds = 6;
-  torch::NoGradGuard no_gradients;
-  const std::int64_t context = std::min(options.context, setting.validation.size(0) - 1);
-  const auto inputs = setting.validation.slice(0, 0, context).view({1, context});
-  const auto targets = setting.validation.slice(0, 1, context + 1);
-  double least = std::numeric_limits<double>::infinity(), most = 0;
-  for (std::uint64_t further = 0; further < kSeeds; ++further) {
-    GPT model = build_model(setting, options, further);
-    const double loss = cross_entropy(model->forward(inputs).flatten(0, 1), targets).item<double>();
-    least = std::min(least, loss);
-    most = std::max(most, loss);
-  }
-  fmt::print("  {} beginnings, on the first {} characters: from {:.3f} to {:.3f}\n", kSeeds, context, least, most);
-  results().scalar("first_loss_least", least, "nats");
-  results().scalar("first_loss_most", most, "nats");
 }
 
 void print_sizes(const std::string& name, const std::vector<double>& sizes, RecordedTable& table) {
@@ -396,7 +376,6 @@ int run(int argc, char** argv) {
   show_summary(talks_model);
   show_summary(small_model);
   show_first_loss(talks_model, setting);
-  show_other_beginnings(talks_model->options, setting);
   show_first_loss(small_model, setting);
   show_stream(talks_model, setting);
 
