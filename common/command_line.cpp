@@ -11,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/system.h"
 #include "common/base/text.h"
 #include "common/program.h"
 #include "common/results.h"
@@ -92,12 +93,12 @@ struct CommandLine::Parser {
 };
 
 CommandLine::CommandLine(const std::string& purpose, const std::string& command) {
-  const std::string program = program_invocation_short_name;
+  const std::string program = program_name();
   parser_ = std::make_unique<Parser>(command.empty() ? program : program + " " + command, purpose);
   parser_->options.set_width(100);
   parser_->options.allow_unrecognised_options();  // they are refused below, in our words
   option("data", parser_->data, "a UTF-8 text to learn from; without it, the generated play", "FILE");
-  add("device", "where to compute: auto, cpu, cuda, or cuda:N for the GPU of that number", "NAME", parser_->device,
+  add("device", "where to compute: auto, cpu, cuda, cuda:N for the GPU of that number, or mps", "NAME", parser_->device,
       check_device_name, [parser = parser_.get()](const std::string& text) { parser->device = text; });
   option("seed", parser_->seed, {0}, "of everything random");
   option("threads", parser_->threads, {0, kMostThreads}, "processor threads; 0 leaves the choice to LibTorch");

@@ -16,6 +16,7 @@
 #include "common/base/guarded_output.h"
 #include "common/base/memory.h"
 #include "common/base/shown.h"
+#include "common/base/system.h"
 #include "common/results.h"
 #include "common/short_wait.h"
 
@@ -41,7 +42,7 @@ std::string out_of_memory_on_cpu(const std::string& message) {
 int report(const std::string& message, int status) {
   end_guarded_output();
   std::cout.flush();
-  fmt::print(stderr, "{}: {}\n", program_invocation_short_name, one_line(message, kLongestMessage));
+  fmt::print(stderr, "{}: {}\n", program_name(), one_line(message, kLongestMessage));
   return status;
 }
 

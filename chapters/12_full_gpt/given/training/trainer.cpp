@@ -20,6 +20,7 @@
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
 #include "common/base/shown.h"
+#include "common/base/system.h"
 
 namespace verse {
 
@@ -283,7 +284,7 @@ void Training::stop() {
   save_state();
   draw();
   throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
-                                progress_.step, recipe().schedule.steps, shell_quoted(program_invocation_name),
+                                progress_.step, recipe().schedule.steps, shell_quoted(program_as_called()),
                                 shell_quoted(folder_->path().string())));
 }
 
