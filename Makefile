@@ -8,7 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BUILD := build
-PRESET := default
+PRESET := $(if $(filter Darwin,$(shell uname -s)),macos,default)
 # The tests of the course learn in a copy: VERSE_LEARNER_ROOT is the folder whose chapters/ holds the learner's files.
 VERSE := $(BUILD)/verse $(if $(VERSE_LEARNER_ROOT),--root $(VERSE_LEARNER_ROOT))
 # Arguments for the program that a target runs: make chapter-3 ARGS="--seed 2"
@@ -64,6 +64,8 @@ help:
 	@echo "  make test-sanitized    tests under address, undefined-behaviour and thread sanitizers (builds of their own; CHAPTERS=\"3 4\")"
 	@echo "  make fuzz              fuzzes readers of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
 	@echo "  make test-long         500 hostile command lines, every cut and 200 kills of a training, 20,000 steps, 2 GB of text"
+	@echo "  make test-aarch64      chapters 0 to 5 and 12's program for Linux on aarch64, under qemu (fetches 0.6 GB, once)"
+	@echo "  make test-plain-loops  chapter 12's loops as a processor without vector instructions of ours has them"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
 	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
 	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
@@ -221,6 +223,24 @@ test-sanitized: setup
 	@cmake/build --build-dir build/sanitize-threads harness_test
 	@cmake/build --build-dir build/sanitize test_common harness_test test_seeds_base test_seeds_model verse gpt $(sanitized:%=test_solution_%)
 	@tests/sanitized build/sanitize build/sanitize-threads $(sanitized)
+
+# Loops over float32 become vector instructions, which differ by processor (common/vector_loops.h); here, as one without any has them.
+.PHONY: test-plain-loops test-aarch64
+vector_loop_tests := "--gtest_filter=FastGelu.*:FastGPT.*:FastDropout.*:AttendDropping.*:ProjectRows.*:Decoder.*:GenerateTogether.*"
+test-plain-loops: setup
+	@mkdir -p build/plain-loops; [ -e build/plain-loops/build.ninja ] || { echo "Configuring build/plain-loops" >&2; \
+	  cmake --preset plain-loops $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >build/plain-loops/configure.log 2>&1 || { cat build/plain-loops/configure.log >&2; exit 1; }; }
+	@cmake/build --build-dir build/plain-loops test_vector_loops
+	@build/plain-loops/test_vector_loops --gtest_brief=1 $(vector_loop_tests)
+
+# Linux on aarch64, compiled here and run under qemu: needs Debian or Ubuntu, 4 GB of disk, and the package qemu-user.
+test-aarch64: configure
+	@tests/aarch64/prepare
+	@[ -e build-aarch64/build.ninja ] || { echo "Configuring build-aarch64" >&2; \
+	  cmake --preset aarch64 >build-aarch64/configure.log 2>&1 || { cat build-aarch64/configure.log >&2; exit 1; }; }
+	@cmake/build --build-dir build-aarch64 $(foreach n,00 01 02 03 04 05,test_solution_$(n)) test_vector_loops gpt write_play
+	@$(call build_targets,write_play)
+	@tests/aarch64/run $(BUILD) $(vector_loop_tests)
 
 # What takes long of the tests that draw, cut and wait; `make test` takes a share of most.
 .PHONY: test-long

@@ -18,7 +18,7 @@ CommandLine::CommandLine(const std::string& purpose, const std::string& command)
     : OptionReader(purpose, command), shared_(std::make_unique<Shared>()) {
   group("Shared");
   option("data", shared_->data, "a UTF-8 text to learn from; without it, the generated play", "FILE");
-  add("device", "where to compute: auto, cpu, cuda, or cuda:N for the GPU of that number", "NAME", shared_->device,
+  add("device", "where to compute: auto, cpu, cuda, cuda:N for the GPU of that number, or mps", "NAME", shared_->device,
       check_device_name, [shared = shared_.get()](const std::string& text) { shared->device = text; });
   option("seed", shared_->seed, {0}, "of everything random");
   option("threads", shared_->threads, {0, kMostThreads}, "processor threads; 0 leaves the choice to LibTorch");

@@ -5,7 +5,6 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <array>
 #include <regex>
@@ -13,6 +12,7 @@
 #include <type_traits>
 
 #include "common/base/error.h"
+#include "common/base/system.h"
 #include "common/cuda_driver.h"
 
 namespace verse {
@@ -105,22 +105,26 @@ void prepare_cuda() {
       return true;
     }
     // The plugin lies beside the program; a build without CUDA's headers has none.
-    std::error_code error;
-    use_plugin(std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "libverse_cuda.so");
+    use_plugin(program_file().parent_path() / "libverse_cuda.so");
     return true;
   }();
   (void)done;
 }
 
 void check_device_name(const std::string& name) {
-  if (name == "auto" || name == "cpu" || gpu_number(name)) return;
-  throw UsageError(fmt::format("--device must be auto, cpu, cuda or cuda:N, not \"{}\"", name));
+  if (name == "auto" || name == "cpu" || name == "mps" || gpu_number(name)) return;
+  throw UsageError(fmt::format("--device must be auto, cpu, cuda, cuda:N or mps, not \"{}\"", name));
 }
 
 DeviceChoice choose_device(const std::string& name) {
   check_device_name(name);
   const auto number = gpu_number(name == "auto" ? "cuda" : name);
   if (name == "cpu") return {torch::kCPU, "the CPU, as asked for", false};
+  if (name == "mps") {
+    if (!at::globalContext().hasMPS())
+      throw UsageError("--device mps: that is an Apple GPU under macOS, and there is none");
+    return {torch::kMPS, "the Apple GPU (Metal), as asked for", false};
+  }
 
   // A driver older than LibTorch's CUDA passes every test until a tensor is really put there.
   prepare_cuda();
@@ -183,9 +187,8 @@ std::optional<std::int64_t> peak_memory(torch::Device device) {
     const auto statistics = c10::getDeviceAllocator(torch::kCUDA)->getDeviceStats(index_of(device));
     return statistics.allocated_bytes[static_cast<std::size_t>(StatType::AGGREGATE)].peak;
   }
-  rusage usage{};
-  if (::getrusage(RUSAGE_SELF, &usage) != 0) return std::nullopt;
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+  const auto most = most_memory_had();
+  return most < 0 ? std::nullopt : std::optional<std::int64_t>(most);
 }
 
 void forget_peak_memory(torch::Device device) {

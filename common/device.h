@@ -18,8 +18,8 @@ struct DeviceChoice {
   bool bfloat16 = false;  ///< whether it computes in bfloat16 by itself: NVIDIA's from compute capability 8.0 on
 };
 
-/// `auto` takes CUDA where it works, else the CPU; `cpu`, `cuda` (the first GPU) and `cuda:N` are taken at their word.
-/// @throws UsageError for another name, or for `cuda` where there is none that works, with the reason.
+/// `auto` takes CUDA where it works, else the CPU; `cpu`, `cuda` (the first GPU), `cuda:N` and `mps` (Apple's GPU, not
+/// yet tried) are taken at their word. @throws UsageError for another name, or for a GPU that does not work, with why.
 DeviceChoice choose_device(const std::string& name);
 
 /// @throws UsageError where choose_device() knows no such name; looks at no device

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <numbers>
 
-#include "common/eight_at_once.h"
 #include "common/share_out.h"
+#include "common/vector_loops.h"
 
 namespace verse {
 
@@ -19,7 +19,7 @@ constexpr float kCubic = 0.044715F;
 
 //! [fast-gelu]
 /// e^x for x from -87 to 87, to within two of float32's last digits: a power of 2, and a polynomial for the rest.
-__attribute__((target("avx2,fma"), always_inline)) inline float exponential(float x) {
+VERSE_VECTOR_LOOP __attribute__((always_inline)) inline float exponential(float x) {
   const float scaled = x * 1.44269504F;  // e^x = 2^scaled
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: beside it, a float32 has no digits after the point
   const float whole = (scaled + kRound) - kRound;
@@ -28,9 +28,8 @@ __attribute__((target("avx2,fma"), always_inline)) inline float exponential(floa
   return std::bit_cast<float>(std::bit_cast<std::int32_t>(rest) + (static_cast<std::int32_t>(whole) << 23));
 }
 
-/// GELU and its derivative of many numbers, in one pass over memory. The compiler makes eight at a time of it.
-__attribute__((target("avx2,fma"))) void gelu_and_slope(const float* x, float* y, float* slope, std::int64_t count,
-                                                        float scale) {
+/// GELU and its derivative of many numbers, in one pass over memory. The compiler makes several at a time of it.
+VERSE_VECTOR_LOOP void gelu_and_slope(const float* x, float* y, float* slope, std::int64_t count, float scale) {
   for (std::int64_t i = 0; i < count; ++i) {
     const float square = x[i] * x[i];
     const float z = std::clamp(scale * x[i] * (1 + kCubic * square), -80.0F, 80.0F);
@@ -63,7 +62,7 @@ class FastGelu : public torch::autograd::Function<FastGelu> {
 }  // namespace
 
 torch::Tensor fast_gelu_tanh(const torch::Tensor& x) {
-  const bool ours = eight_at_once() && x.requires_grad() && x.is_cpu() && x.scalar_type() == torch::kFloat32;
+  const bool ours = vector_loops() && x.requires_grad() && x.is_cpu() && x.scalar_type() == torch::kFloat32;
   return ours ? FastGelu::apply(x) : torch::gelu(x, "tanh");
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 
 #include "common/base/files.h"
 #include "common/base/shown.h"
+#include "common/base/system.h"
 #include "common/picture.h"
 #include "common/results.h"
 
@@ -35,7 +35,7 @@ constexpr const char* kQuiet = "#8a8f98";  ///< grid and levels
 /// A file in memory that a child process can have as one of its streams.
 class MemoryFile {
  public:
-  MemoryFile() : descriptor_(::memfd_create("plot", MFD_CLOEXEC)) {
+  MemoryFile() : descriptor_(open_nameless_file()) {
     if (descriptor_ < 0) throw std::runtime_error(fmt::format("cannot plot: {}", std::strerror(errno)));
   }
   ~MemoryFile() { ::close(descriptor_); }

@@ -22,6 +22,10 @@ namespace verse {
 
 namespace {
 
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0  // macOS has no such sockets
+#endif
+
 using Clock = std::chrono::steady_clock;
 
 /// A host's addresses, freed when done with.

@@ -17,6 +17,7 @@
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "common/base/error.h"
+#include "common/base/system.h"
 #include "common/device.h"
 #include "common/program.h"
 
@@ -24,7 +25,7 @@ namespace verse {
 namespace {
 
 void show_help() {
-  const char* program = program_invocation_short_name;
+  const std::string program = program_name();
   fmt::print(
       "Trains a GPT on text, and lets it speak.\n\n"
       "  {0} train        from a text to a run folder\n"

@@ -1,13 +1,13 @@
 #include "common/base/guarded_output.h"
 
 #include <unistd.h>
-#include <ext/stdio_sync_filebuf.h>
 
 #include <cctype>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <iostream>
+#include <streambuf>
 #include <string>
 #include <string_view>
 
@@ -95,6 +95,31 @@ ssize_t write_guarded(void* cookie, const char* bytes, std::size_t size) {
   return write_all(shown_of(guard, false)) ? static_cast<ssize_t>(size) : 0;  // 0 is an error here
 }
 
+/// What std::cout writes goes through a FILE, in one order with what C's functions write.
+class FileBuffer : public std::streambuf {
+ public:
+  explicit FileBuffer(std::FILE* file) : file_(file) {}
+
+ protected:
+  int_type overflow(int_type letter) override {
+    return traits_type::eq_int_type(letter, traits_type::eof()) ? traits_type::not_eof(letter)
+                                                                : std::fputc(traits_type::to_char_type(letter), file_);
+  }
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    return static_cast<std::streamsize>(std::fwrite(text, 1, static_cast<std::size_t>(size), file_));
+  }
+  int sync() override { return std::fflush(file_); }
+
+ private:
+  std::FILE* file_;
+};
+
+#ifdef __APPLE__
+int write_guarded_on_macos(void* cookie, const char* bytes, int size) {
+  return static_cast<int>(write_guarded(cookie, bytes, static_cast<std::size_t>(size)));
+}
+#endif
+
 /// Lives as long as the process: streams are flushed after everything else has ended.
 Guard* guard_in_use = nullptr;
 
@@ -105,7 +130,11 @@ void guard_standard_output() {
   std::cout.flush();
   std::fflush(stdout);
   auto* guard = new Guard;
+#ifdef __APPLE__
+  std::FILE* stream = ::funopen(guard, nullptr, write_guarded_on_macos, nullptr, nullptr);
+#else
   std::FILE* stream = ::fopencookie(guard, "w", {nullptr, write_guarded, nullptr, nullptr});
+#endif
   if (stream == nullptr) {
     delete guard;
     return;
@@ -113,7 +142,7 @@ void guard_standard_output() {
   std::setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
   guard_in_use = guard;
   stdout = stream;
-  std::cout.rdbuf(new __gnu_cxx::stdio_sync_filebuf<char>(stream));
+  std::cout.rdbuf(new FileBuffer(stream));
 }
 
 void end_guarded_output() {

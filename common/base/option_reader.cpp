@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <cxxopts.hpp>
@@ -12,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/base/files.h"
+#include "common/base/system.h"
 #include "common/base/text.h"
 
 namespace verse {
@@ -85,7 +85,7 @@ struct OptionReader::Parser {
 };
 
 OptionReader::OptionReader(const std::string& purpose, const std::string& command) {
-  const std::string program = program_invocation_short_name;
+  const std::string program = program_name();
   parser_ = std::make_unique<Parser>(command.empty() ? program : program + " " + command, purpose);
   parser_->options.set_width(100);
   parser_->options.allow_unrecognised_options();  // they are refused below, in our words

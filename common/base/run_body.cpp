@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "common/base/guarded_output.h"
 #include "common/base/memory.h"
 #include "common/base/shown.h"
+#include "common/base/system.h"
 
 namespace verse {
 
@@ -23,7 +23,7 @@ constexpr std::size_t kLongestMessage = 1500;
 int report(const std::string& message, int status) {
   end_guarded_output();
   std::cout.flush();
-  fmt::print(stderr, "{}: {}\n", program_invocation_short_name, one_line(message, kLongestMessage));
+  fmt::print(stderr, "{}: {}\n", program_name(), one_line(message, kLongestMessage));
   return status;
 }
 

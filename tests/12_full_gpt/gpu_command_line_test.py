@@ -55,7 +55,7 @@ class Driver(unittest.TestCase):
 
     def test_names(self):
         for name in ("cuda:", "cuda:x", "cuda:1234", "gpu", "cuda:-1"):
-            self.assert_line(first_line(name), 2, "--device must be auto, cpu, cuda or cuda:N", name)
+            self.assert_line(first_line(name), 2, "--device must be auto, cpu, cuda, cuda:N or mps", name)
         self.assert_line(first_line("cuda:1", driver=False), 2, "--device cuda:1: no NVIDIA driver")
 
 

@@ -142,8 +142,8 @@ TEST(Program, NamesWhatIsWrong) {
             "--seed must be between 0 and 9223372036854775807, not 99999999999999999999");
   EXPECT_EQ(complaint({"--seed", "x"}), "--seed must be a whole number, not \"x\"");
   EXPECT_EQ(complaint({"--threads", "100000"}), "--threads must be between 0 and 1024, not 100000");
-  EXPECT_EQ(complaint({"--device", "tpu"}), "--device must be auto, cpu, cuda or cuda:N, not \"tpu\"");
-  EXPECT_EQ(complaint({"--device", "cuda:"}), "--device must be auto, cpu, cuda or cuda:N, not \"cuda:\"");
+  EXPECT_EQ(complaint({"--device", "tpu"}), "--device must be auto, cpu, cuda, cuda:N or mps, not \"tpu\"");
+  EXPECT_EQ(complaint({"--device", "cuda:"}), "--device must be auto, cpu, cuda, cuda:N or mps, not \"cuda:\"");
 }
 
 TEST(Program, TurnsErrorsIntoAnExitStatusAndOneLine) {

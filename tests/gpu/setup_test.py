@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Which LibTorch ./setup chooses, before stand-ins for nvidia-smi.
+"""Which LibTorch ./setup chooses, before stand-ins for nvidia-smi, and on which machines it works, before stand-ins for uname.
 
 usage: setup_test.py SETUP [unittest arguments]
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,80 @@ class Setup(unittest.TestCase):
     def test_what_is_asked_for_counts(self):
         self.assertEqual(choice("580.159.04", ["9.0"], "--cpu")[0], "cpu")
         self.assertEqual(choice(None, (), "--cuda")[0], "cuda")
+
+
+def program(folder, name, text):
+    """Makes a stand-in for a program."""
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n" + text)
+    os.chmod(path, 0o755)
+
+
+class Machines(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="verse_setup_")
+        self.programs = os.path.join(self.folder, "programs")
+        self.log = os.path.join(self.folder, "log")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def on(self, system, machine, *arguments, setup=None):
+        program(self.programs, "uname", f'case "$1" in -s) echo {system} ;; -m) echo {machine} ;; esac\n')
+        program(self.programs, "nvidia-smi", "exit 9\n")
+        environment = dict(os.environ, PATH=f"{self.programs}:{os.environ['PATH']}")
+        environment.pop("LIBTORCH", None)
+        return subprocess.run([setup or SETUP, *arguments], capture_output=True, text=True, timeout=60, env=environment)
+
+    def test_where_it_works(self):
+        for system, machine in (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")):
+            done = self.on(system, machine, "--which")
+            self.assertEqual((done.returncode, done.stderr, done.stdout.split()[-1]), (0, "", "cpu"), (system, machine))
+
+    def test_where_it_does_not(self):
+        for system, machine in (("Darwin", "x86_64"), ("Linux", "riscv64"), ("FreeBSD", "amd64")):
+            done = self.on(system, machine, "--which")
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1))
+            self.assertIn(f"this is {system} on {machine}", done.stderr)
+        done = self.on("Darwin", "arm64", "--cuda")
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
+        self.assertIn("--device mps", done.stderr)
+
+    def on_a_mac(self, installed):
+        """./setup in a folder of its own, on what looks like a Mac whose Homebrew has these formulas."""
+        shutil.copy(SETUP, os.path.join(self.folder, "setup"))
+        program(self.folder, "data/fetch", "exit 0\n")
+        program(self.programs, "xcode-select", "echo /Library/Developer/CommandLineTools\n")
+        names = "\\n".join(installed)
+        program(self.programs, "brew", f"""case "$1" in
+  list) printf '{names}\\n' ;;
+  --prefix) echo '{self.folder}/brew' ;;
+  *) echo "brew $*" >>'{self.log}' ;;
+esac
+""")
+        program(self.folder, "brew/bin/python3.13", f"""mkdir -p "$3/bin"
+printf '#!/bin/sh\\necho "python $*" >>{self.log}\\n' >"$3/bin/python"
+chmod +x "$3/bin/python"
+""")
+        done = self.on("Darwin", "arm64", setup=os.path.join(self.folder, "setup"))
+        with open(self.log, encoding="utf-8") as file:
+            return done, file.read().splitlines()
+
+    def test_a_mac(self):
+        done, log = self.on_a_mac(["cmake", "ninja", "fmt"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        brewed, installed = log
+        self.assertRegex(brewed, r"^brew install ccache .*python@3\.13$")
+        self.assertNotIn("ninja", brewed)
+        self.assertRegex(installed, r"^python -m pip install .*--no-deps torch==\S+$")
+        self.assertNotIn("nvidia", installed)
+        self.assertIn("everything is there", done.stderr)
+        again = self.on("Darwin", "arm64", "--quick", setup=os.path.join(self.folder, "setup"))
+        self.assertIn("installing", again.stderr)  # this stand-in for Homebrew never gets what was asked for
+        with open(self.log, encoding="utf-8") as file:
+            self.assertEqual(file.read().count("python -m pip"), 1, "LibTorch was there")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <array>
 #include <cerrno>
@@ -18,6 +21,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "common/base/system.h"
+
 extern char** environ;
 
 namespace verse {
@@ -27,8 +32,7 @@ namespace {
 struct Pipe {
   Pipe() {
     std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0)
-      throw std::runtime_error(fmt::format("cannot make a pipe: {}", strerror(errno)));
+    if (!open_pipe(ends)) throw std::runtime_error(fmt::format("cannot make a pipe: {}", strerror(errno)));
     read_end = ends[0];
     write_end = ends[1];
   }
@@ -81,7 +85,9 @@ std::vector<std::string> environment_of_child(const std::string& report_variable
 [[noreturn]] void become(const char* program, char** arguments, char** environment, int output, int report, int failure,
                          pid_t parent) {
   setpgid(0, 0);
+#ifdef __linux__
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
   if (getppid() != parent) _exit(127);
 
   // When memory runs out, the kernel shall end this process and no other.

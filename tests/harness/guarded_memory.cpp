@@ -1,6 +1,7 @@
 #include "tests/harness/guarded_memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -11,7 +12,8 @@
 namespace verse {
 namespace {
 
-constexpr std::size_t kPage = 4096;
+/// Of memory that can be opened and closed by itself: 4 KiB on x86-64, up to 64 KiB on aarch64.
+const auto kPage = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 constexpr std::size_t kAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 constexpr std::size_t kRegion = std::size_t{16} << 30;  // of addresses; no memory stands behind them at first
 constexpr std::size_t kLargest = std::size_t{1} << 20;  // larger pieces are not guarded

@@ -28,6 +28,8 @@
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
 #include "common/base/random.h"
+#include "common/base/shown.h"
+#include "common/base/system.h"
 #include "common/base/text.h"
 #include "common/device.h"
 #include "common/plot.h"
@@ -236,7 +238,7 @@ void time_rung(Rung& rung, torch::Device device, std::int64_t rounds) {
 /// The same in a process of its own, in which no other form has found memory and thread pools before: this program,
 /// with the same flags and the number of the form. @throws std::runtime_error where it fails
 void time_apart(int argc, char** argv, std::size_t form, Rung& rung) {
-  std::string command = "/proc/" + std::to_string(::getpid()) + "/exe bench";
+  std::string command = shell_quoted(program_file().string()) + " bench";
   for (int i = 1; i < argc; ++i) {
     std::string quoted;
     for (const char* letter = argv[i]; *letter != '\0'; ++letter) {

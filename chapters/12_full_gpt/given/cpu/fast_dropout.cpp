@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "03_attention/attention.h"
-#include "common/eight_at_once.h"
 #include "common/share_out.h"
+#include "common/vector_loops.h"
 
 namespace verse {
 
@@ -25,7 +25,7 @@ __attribute__((always_inline)) inline std::uint32_t stirred(std::uint32_t x) {
   return x ^ (x >> 16);
 }
 
-/// No number waits for the one before, so that a processor can do eight at once.
+/// No number waits for the one before, so that a processor can do several at once.
 __attribute__((always_inline)) inline void drop_each(const float* x, float* y, std::int64_t count, std::uint32_t first,
                                                      const Drops& drops) {
   constexpr double kFates = 1 << 24;  // as many as a float32 can count
@@ -41,8 +41,8 @@ __attribute__((always_inline)) inline void drop_each(const float* x, float* y, s
 }
 //! [drop]
 
-__attribute__((target("avx2,fma"))) void drop_eight_at_once(const float* x, float* y, std::int64_t count,
-                                                            std::uint32_t first, const Drops& drops) {
+VERSE_VECTOR_LOOP void drop_by_vectors(const float* x, float* y, std::int64_t count, std::uint32_t first,
+                                       const Drops& drops) {
   drop_each(x, y, count, first, drops);
 }
 
@@ -200,7 +200,7 @@ torch::Tensor drop(const torch::Tensor& x, const Drops& drops, std::int64_t firs
   float* to = y.mutable_data_ptr<float>();
   share_out(0, x.numel(), kAtATime, [&](std::int64_t begin, std::int64_t end) {
     const auto place = static_cast<std::uint32_t>(first + begin);
-    (eight_at_once() ? drop_eight_at_once : drop_one_by_one)(from + begin, to + begin, end - begin, place, drops);
+    (vector_loops() ? drop_by_vectors : drop_one_by_one)(from + begin, to + begin, end - begin, place, drops);
   });
   return y;
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "common/eight_at_once.h"
 #include "common/share_out.h"
+#include "common/vector_loops.h"
 
 namespace verse {
 
@@ -12,8 +12,8 @@ namespace {
 
 //! [row-product]
 /// The sum of the products of two rows. It is kept in 32 parts, which do not wait for one another: the compiler adds to
-/// eight of them at once.
-__attribute__((target("avx2,fma"))) float dot(const float* a, const float* b, std::int64_t count) {
+/// several of them at once.
+VERSE_VECTOR_LOOP float dot(const float* a, const float* b, std::int64_t count) {
   constexpr std::int64_t kParts = 32;
   float parts[kParts] = {};
   std::int64_t i = 0;
@@ -53,7 +53,7 @@ bool is_plain(const torch::Tensor& tensor) {
 }  // namespace
 
 torch::Tensor project_rows(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  const bool ours = eight_at_once() && !torch::GradMode::is_enabled() && x.size(0) <= kFewRows && is_plain(x) &&
+  const bool ours = vector_loops() && !torch::GradMode::is_enabled() && x.size(0) <= kFewRows && is_plain(x) &&
                     is_plain(weight) && (!bias.defined() || is_plain(bias));
   return ours ? project_few_rows(x, weight, bias) : torch::linear(x, weight, bias);
 }

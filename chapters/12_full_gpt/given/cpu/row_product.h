@@ -12,7 +12,7 @@ constexpr std::int64_t kFewRows = 4;
 
 /// x W^T + b, as torch::linear(), which it is wherever gradients are asked for.
 ///
-/// For a few rows of float32 on a processor that makes eight products at once, by a function of our own: each row of W
+/// For a few rows of float32, by a function of our own where it becomes vector instructions: each row of W
 /// is read once, in the order in which it lies, and threads share W's rows. A sum is always added up in the same order,
 /// so that the result has the same bits on any number of threads. Anything else is handed to torch::linear(), which is
 /// equal within rounding.

@@ -1,6 +1,8 @@
 #include "12_full_gpt/given/model/fast_gpt.h"
 
+#if __has_include(<malloc.h>)
 #include <malloc.h>
+#endif
 
 #include <cstdint>
 #include <memory>

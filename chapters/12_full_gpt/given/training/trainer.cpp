@@ -22,6 +22,7 @@
 #include "12_full_gpt/given/training/training_step.h"
 #include "common/base/error.h"
 #include "common/base/shown.h"
+#include "common/base/system.h"
 
 namespace verse {
 
@@ -299,7 +300,7 @@ void Training::stop() {
   if (!team_.leads()) throw Interrupted("rank 0 has saved");
   draw();
   throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} train --out {} --resume",
-                                progress_.step, recipe().schedule.steps, shell_quoted(program_invocation_name),
+                                progress_.step, recipe().schedule.steps, shell_quoted(program_as_called()),
                                 shell_quoted(folder_->path().string())));
 }
 
