@@ -7,6 +7,7 @@
 #include <string>
 
 #include "12_full_gpt/given/commands/bench.h"
+#include "12_full_gpt/given/commands/evaluate.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/commands/import.h"
 #include "12_full_gpt/given/commands/page.h"
@@ -28,6 +29,7 @@ void show_help() {
       "Trains a GPT on text, and lets it speak.\n\n"
       "  {0} train        from a text to a run folder\n"
       "  {0} generate     from a run folder to text\n"
+      "  {0} evaluate     from a run folder and a text to the model's loss on it\n"
       "  {0} page         from a run folder to one file in which a browser lets it speak\n"
       "  {0} import       from a GPT-2, Llama, Mistral or Qwen in Hugging Face's layout to a run folder\n"
       "  {0} import-gpt2  the same of a GPT-2 alone\n"
@@ -51,6 +53,7 @@ int run(int argc, char** argv) {
   keep_freed_memory();
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "generate") return generate_command(argc - 1, argv + 1);
+  if (command == "evaluate") return evaluate_command(argc - 1, argv + 1);
   if (command == "page") return page_command(argc - 1, argv + 1);
   if (command == "import") return import_command(argc - 1, argv + 1);
   if (command == "import-gpt2") return import_gpt2_command(argc - 1, argv + 1);
@@ -58,10 +61,10 @@ int run(int argc, char** argv) {
   if (command == "tokens") return tokens_command(argc - 1, argv + 1);
   if (command == "logits") return logits_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
-    throw UsageError(
-        fmt::format("there is no command \"{}\"; there are train, generate, page, import, import-gpt2, tokenize, "
-                    "tokens, logits, bench and scale",
-                    command));
+    throw UsageError(fmt::format(
+        "there is no command \"{}\"; there are train, generate, evaluate, page, import, import-gpt2, tokenize, "
+        "tokens, logits, bench and scale",
+        command));
   }
   show_help();
   return 0;
