@@ -38,7 +38,7 @@ TEST(SmallMatrix, IsOffByHalfAStepAtMost) {
       EXPECT_EQ(small.whole().scalar_type(), torch::kFloat32);
       return (small.whole() - weight).abs();
     };
-    EXPECT_LE(largest(off(WeightKind::bf16) - weight.abs() / 256), 0);
+    EXPECT_LE(largest(torch::relu(off(WeightKind::bf16) - weight.abs() / 256)), 0);
     EXPECT_LE(largest(torch::relu(off(WeightKind::int8) - weight.abs().amax(1, true) / 254)), 1e-6);
     const auto off4 = off(WeightKind::int4);
     for (std::int64_t first = 0; first < inputs; first += kGroup) {
