@@ -8,6 +8,7 @@
 
 #include "12_full_gpt/given/commands/bench.h"
 #include "12_full_gpt/given/commands/chat.h"
+#include "12_full_gpt/given/commands/evaluate.h"
 #include "12_full_gpt/given/commands/generate.h"
 #include "12_full_gpt/given/commands/import.h"
 #include "12_full_gpt/given/commands/page.h"
@@ -31,6 +32,7 @@ void show_help() {
       "  {0} train        from a text to a run folder\n"
       "  {0} generate     from a run folder to text\n"
       "  {0} chat         questions to a model that was taught to answer, and its answers\n"
+      "  {0} evaluate     from a run folder and a text to the model's loss on it\n"
       "  {0} page         from a run folder to one file in which a browser lets it speak\n"
       "  {0} import       from a GPT-2, Llama, Mistral or Qwen in Hugging Face's layout to a run folder\n"
       "  {0} import-gpt2  the same of a GPT-2 alone\n"
@@ -55,6 +57,7 @@ int run(int argc, char** argv) {
   if (command == "train") return train_command(argc - 1, argv + 1);
   if (command == "generate") return generate_command(argc - 1, argv + 1);
   if (command == "chat") return chat_command(argc - 1, argv + 1);
+  if (command == "evaluate") return evaluate_command(argc - 1, argv + 1);
   if (command == "page") return page_command(argc - 1, argv + 1);
   if (command == "import") return import_command(argc - 1, argv + 1);
   if (command == "import-gpt2") return import_gpt2_command(argc - 1, argv + 1);
@@ -63,7 +66,7 @@ int run(int argc, char** argv) {
   if (command == "logits") return logits_command(argc - 1, argv + 1);
   if (command != "--help" && command != "-h" && command != "help") {
     throw UsageError(
-        fmt::format("there is no command \"{}\"; there are train, generate, chat, page, import, import-gpt2, "
+        fmt::format("there is no command \"{}\"; there are train, generate, chat, evaluate, page, import, import-gpt2, "
                     "tokenize, tokens, logits, bench and scale",
                     command));
   }

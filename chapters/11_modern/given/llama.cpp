@@ -21,10 +21,6 @@ namespace {
 constexpr double kDeviation = 0.02;        ///< of first values, as `initializer_range` is everywhere
 constexpr std::size_t kLongestName = 100;  ///< characters of a tensor's name in a message
 
-torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  return torch::nn::functional::linear(x, weight, bias);
-}
-
 /// Puts a parameter with a dotted name into modules within modules, which are made where they are not there yet.
 torch::Tensor put(torch::nn::Module& root, std::string_view name, const torch::Tensor& values) {
   auto* holder = &root;
@@ -172,29 +168,42 @@ void LlamaGPTImpl::build(const Source& source) {
     const auto part = [&](const char* name) { return parameter(fmt::format("model.layers.{}.{}", number, name)); };
     Layer layer;
     layer.input_norm = part("input_layernorm.weight");
-    layer.query = part("self_attn.q_proj.weight");
+    layer.query.full = part("self_attn.q_proj.weight");
     layer.query_bias = part("self_attn.q_proj.bias");
-    layer.key = part("self_attn.k_proj.weight");
+    layer.key.full = part("self_attn.k_proj.weight");
     layer.key_bias = part("self_attn.k_proj.bias");
-    layer.value = part("self_attn.v_proj.weight");
+    layer.value.full = part("self_attn.v_proj.weight");
     layer.value_bias = part("self_attn.v_proj.bias");
-    layer.output = part("self_attn.o_proj.weight");
+    layer.output.full = part("self_attn.o_proj.weight");
     layer.output_bias = part("self_attn.o_proj.bias");
     layer.query_norm = part("self_attn.q_norm.weight");
     layer.key_norm = part("self_attn.k_norm.weight");
     layer.mlp_norm = part("post_attention_layernorm.weight");
-    layer.gate = part("mlp.gate_proj.weight");
-    layer.up = part("mlp.up_proj.weight");
-    layer.down = part("mlp.down_proj.weight");
+    layer.gate.full = part("mlp.gate_proj.weight");
+    layer.up.full = part("mlp.up_proj.weight");
+    layer.down.full = part("mlp.down_proj.weight");
     layers_.push_back(std::move(layer));
   }
   final_norm_ = parameter("model.norm.weight");
-  head_ = options.tie_word_embeddings ? token_embedding : parameter("lm_head.weight");
+  head_.full = options.tie_word_embeddings ? token_embedding : parameter("lm_head.weight");
 }
 
 ModelShape LlamaGPTImpl::shape() const {
   return {options.vocab_size, std::min(at_most_, options.max_position_embeddings), options.num_hidden_layers,
           options.num_attention_heads, options.hidden_size};
+}
+
+void LlamaGPTImpl::shrink(WeightKind kind) {
+  for (Layer& layer : layers_) {
+    for (auto* matrix : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down}) {
+      matrix->shrink(kind);
+    }
+  }
+  if (options.tie_word_embeddings && kind != WeightKind::fp32) {
+    head_.small = std::make_shared<SmallMatrix>(head_.full, kind);  // beside the table
+  } else {
+    head_.shrink(kind);
+  }
 }
 
 void LlamaGPTImpl::read_at_most(std::int64_t positions) {
@@ -220,10 +229,10 @@ torch::Tensor LlamaGPTImpl::forward_embedded(const torch::Tensor& embedded, cons
     if (extras.cache != nullptr) own.cache = extras.cache->at(i).get();
     if (extras.weights != nullptr) own.weights = &(*extras.weights)[i];
     x = x + attend(layer, static_cast<std::int64_t>(i), rms_norm(x, layer.input_norm, epsilon), angles, own);
-    x = x + swiglu(rms_norm(x, layer.mlp_norm, epsilon), layer.gate, layer.up, layer.down);
+    x = x + swiglu(rms_norm(x, layer.mlp_norm, epsilon), layer.gate.whole(), layer.up.whole(), layer.down.whole());
   }
   if (extras.last_only) x = x.narrow(1, x.size(1) - 1, 1);
-  return torch::nn::functional::linear(rms_norm(x, final_norm_, epsilon), head_);
+  return head_.product(rms_norm(x, final_norm_, epsilon));
 }
 //! [llama-forward]
 
@@ -231,9 +240,9 @@ torch::Tensor LlamaGPTImpl::forward_embedded(const torch::Tensor& embedded, cons
 torch::Tensor LlamaGPTImpl::attend(const Layer& layer, std::int64_t number, const torch::Tensor& x,
                                    const torch::Tensor& angles, const AttentionExtras& extras) const {
   // There are fewer heads of keys and values than of queries: [batch, heads, time, head_dim] each.
-  auto query = split_heads(linear(x, layer.query, layer.query_bias), options.num_attention_heads);
-  auto key = split_heads(linear(x, layer.key, layer.key_bias), options.num_key_value_heads);
-  auto value = split_heads(linear(x, layer.value, layer.value_bias), options.num_key_value_heads);
+  auto query = split_heads(layer.query.product(x, layer.query_bias), options.num_attention_heads);
+  auto key = split_heads(layer.key.product(x, layer.key_bias), options.num_key_value_heads);
+  auto value = split_heads(layer.value.product(x, layer.value_bias), options.num_key_value_heads);
   if (layer.query_norm.defined()) {
     query = rms_norm(query, layer.query_norm, options.rms_norm_eps);
     key = rms_norm(key, layer.key_norm, options.rms_norm_eps);
@@ -244,7 +253,7 @@ torch::Tensor LlamaGPTImpl::attend(const Layer& layer, std::int64_t number, cons
   // The cache keeps the few heads, turned already.
   if (extras.cache != nullptr) std::tie(key, value) = extras.cache->append(key, value);
   const auto mixed = mix(query, key, value, extras.mask, options.window_of(number), extras.weights);
-  return linear(merge_heads(mixed), layer.output, layer.output_bias);
+  return layer.output.product(merge_heads(mixed), layer.output_bias);
 }
 //! [llama-attention]
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "04_blocks/given/language_model.h"
+#include "11_modern/given/small_matrix.h"
 #include "11_modern/parts.h"
 #include "common/base/json.h"
 #include "common/safetensors.h"
@@ -110,14 +111,26 @@ class LlamaGPTImpl : public LanguageModelImpl {
   /// max_position_embeddings. A model that was made for 100,000 can be trained on windows of 500.
   void read_at_most(std::int64_t positions);
 
+  /// Keeps the matrices of all layers, and the head, in numbers of fewer bits. Norms, biases and the token table stay
+  /// as they are: of the table, a token reads one row. A tied head becomes a small copy of it. The model is then for
+  /// reading and writing text, on the CPU; it can be neither trained nor saved.
+  void shrink(WeightKind kind);
+
   LlamaOptions options;
 
- private:
+  /// What a layer has. Biases and norms that the family does without are undefined.
   struct Layer {
-    torch::Tensor input_norm, query, query_bias, key, key_bias, value, value_bias, output, output_bias, query_norm,
-        key_norm, mlp_norm, gate, up, down;
+    torch::Tensor input_norm, query_bias, key_bias, value_bias, output_bias, query_norm, key_norm, mlp_norm;
+    ModelMatrix query, key, value, output, gate, up, down;
   };
 
+  /// For whoever computes the same in another form.
+  const std::vector<Layer>& layers() const { return layers_; }
+  const torch::Tensor& final_norm() const { return final_norm_; }
+  const ModelMatrix& head() const { return head_; }
+  const std::vector<double>& frequencies() const { return frequencies_; }  ///< rotary, [head_dim / 2]
+
+ private:
   /// Where a parameter's values come from. @param name Hugging Face's
   using Source = std::function<torch::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
   void build(const Source& source);
@@ -127,7 +140,8 @@ class LlamaGPTImpl : public LanguageModelImpl {
                     const torch::Tensor& given_mask, std::int64_t window, torch::Tensor* weights) const;
 
   std::vector<Layer> layers_;
-  torch::Tensor final_norm_, head_;  ///< the head may be the token table
+  torch::Tensor final_norm_;
+  ModelMatrix head_;                 ///< may be the token table
   std::vector<double> frequencies_;  ///< of the rotary positions, [head_dim / 2]
   std::int64_t at_most_;
 };

@@ -22,6 +22,8 @@
 #include "05_training/training.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/cpu/small_rows.h"
+#include "12_full_gpt/given/cpu/together.h"
 #include "12_full_gpt/given/gpu/settings.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/recipes.h"
@@ -32,6 +34,7 @@
 #include "common/base/system.h"
 #include "common/base/text.h"
 #include "common/device.h"
+#include "common/large_pages.h"
 #include "common/plot.h"
 #include "common/program.h"
 #include "common/results.h"
@@ -48,6 +51,8 @@ constexpr int kProducts = 5;
 constexpr std::int64_t kTokens = 100'000;
 constexpr std::int64_t kWarmUpSteps = 5;
 constexpr int kPasses = 3;
+constexpr std::int64_t kReadAtATime = 1024;  ///< numbers of a row
+constexpr int kReadPasses = 20;
 
 void wait_for(torch::Device device) {
   if (device.is_cuda()) torch::cuda::synchronize();
@@ -255,8 +260,32 @@ void time_apart(int argc, char** argv, std::size_t form, Rung& rung) {
   rung.seconds.push_back(1e-3 * milliseconds);
 }
 
+/// How fast memory is read where nothing else is done: the sum of so many float32. @return bytes a second, the best of
+/// several passes
+double measured_reading(std::int64_t bytes) {
+  auto numbers = empty_in_large_pages({bytes / 4}, torch::kFloat32);
+  numbers.fill_(1);
+  const RowMatrix rows(numbers.const_data_ptr<float>(), bytes / 4 / kReadAtATime, kReadAtATime);
+  const std::vector<float> ones(kReadAtATime, 1.0F);
+  std::vector<float> sums(static_cast<std::size_t>(rows.outputs));
+  RowInput input;
+  input.set(ones.data(), kReadAtATime, WeightKind::fp32);
+  double best = 0;
+  for (int pass = 0; pass < kReadPasses; ++pass) {
+    const auto start = Clock::now();
+    work_together([&](Worker& worker) {
+      const auto [first, last] = worker.part_of(rows.outputs);
+      multiply_rows(rows, input, sums.data(), first, last);
+    });
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, static_cast<double>(4 * rows.outputs * kReadAtATime) / seconds);
+  }
+  return best;
+}
+
 /// What the command is asked for, beside a recipe.
 struct BenchRequest {
+  std::optional<std::int64_t> read;
   bool ladder = false;
   std::int64_t rounds = 20, vocabulary = 65;
   std::optional<std::int64_t> form;
@@ -274,9 +303,17 @@ int bench_command(int argc, char** argv) {
   line.option("vocabulary", request.vocabulary, {2, 1'000'000}, "tokens that the model knows");
   line.option("form", request.form, {0, 100},
               "one of the ladder's forms alone: prints its median in ms, and the new pages of memory a step");
+  line.option("read", request.read, {1, 100'000},
+              "instead: how fast so many MB are read from memory by --threads threads, in MB a second");
   line.option("plot", request.plot, "draws the ladder as bars", "SVG");
   declare_recipe(line, "small");
   const SharedOptions shared = line.parse(argc, argv);
+  if (request.read) {
+    const double rate = measured_reading(1'000'000 * *request.read);
+    results().scalar("read", rate, "bytes a second");
+    fmt::print("{:.0f}\n", 1e-6 * rate);
+    return 0;
+  }
   Recipe recipe = take_recipe(line, "small");
   recipe.model.vocabulary_size = request.vocabulary;
   const std::int64_t rounds = request.rounds;

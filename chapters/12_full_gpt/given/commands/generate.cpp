@@ -14,6 +14,7 @@
 #include "12_full_gpt/given/commands/chat_form.h"
 #include "12_full_gpt/given/commands/steering_flags.h"
 #include "12_full_gpt/given/gpu/card_writer.h"
+#include "12_full_gpt/given/model/small_gpt.h"
 #include "12_full_gpt/given/sampling/generation.h"
 #include "common/base/error.h"
 #include "common/base/files.h"
@@ -43,7 +44,7 @@ constexpr double kMostTogether = 1024;
 struct GenerateRequest {
   std::optional<std::filesystem::path> run, prompts, prompt_file;
   std::optional<std::string> prompt;
-  std::string precision = "fp32";
+  std::string precision = "fp32", weights = "fp32";
   std::int64_t samples = 1, count = 500;
   SamplingOptions options;
   SteeringFlags steering;
@@ -258,12 +259,20 @@ int generate_command(int argc, char** argv) {
             "read the whole context again for each token; the text is the same, the wait is longer");
   line.choice("precision", request.precision, {"fp32", "bf16"},
               "of the weights: fp32, or bf16 for a GPU that has it: half as much to read, two or three digits");
+  line.choice("weights", request.weights, {"fp32", "bf16", "int8", "int4"},
+              "on a processor, numbers that the matrices are kept in: a token reads them all, and fewer bytes are read "
+              "faster");
   line.flag("timing", request.timing, "say at the end how long the writing took");
   const SharedOptions shared = line.parse(argc, argv);
   if (!request.run) throw UsageError("generate needs --run, the folder of a run");
   if (request.timing && request.steering.may_end_early())
     throw UsageError(
         "--timing counts the tokens that are asked for, so it goes with nothing that may end a text early");
+  if (request.weights != "fp32" && request.precision != "fp32")
+    throw UsageError("--weights is for a processor and --precision for a GPU: give one of them");
+  if (request.weights != "fp32" && !shared.device.device.is_cpu())
+    throw UsageError(
+        fmt::format("--weights {} is for a processor (--device cpu); a GPU takes --precision bf16", request.weights));
   options.cached = !request.no_cache;
   const std::int64_t count = request.count;
   auto asked = read_prompts(request);
@@ -274,6 +283,7 @@ int generate_command(int argc, char** argv) {
   ask(request, run, asked);
   if (request.timing) run.ends.clear();  // all that is asked for is timed
   run.model->to(shared.device.device, request.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+  run.model = in_small_numbers(run.model, weight_kind(request.weights));
   const auto prompts = texts_to_continue(*run.codec, asked, request.samples);
   const SteeringOptions steering = read_steering(request.steering, *run.codec);
   if (shared.threads == 0 && shared.device.device.is_cpu()) {

@@ -5,6 +5,8 @@
 
 #include <torch/torch.h>
 
+#include "11_modern/given/small_matrix.h"
+
 namespace verse {
 
 /// Up to how many rows project_rows() multiplies by itself.
@@ -19,5 +21,8 @@ constexpr std::int64_t kFewRows = 4;
 /// @param x [rows, inputs] @param weight [outputs, inputs] @param bias [outputs], or undefined for none
 /// @return [rows, outputs]
 torch::Tensor project_rows(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {});
+
+/// The same for a matrix in small numbers, by multiply_rows(); of more rows, by SmallMatrix::product().
+torch::Tensor project_rows(const torch::Tensor& x, const SmallMatrix& weight, const torch::Tensor& bias = {});
 
 }  // namespace verse

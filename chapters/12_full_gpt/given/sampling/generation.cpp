@@ -12,6 +12,7 @@
 
 #include "12_full_gpt/given/cpu/row_product.h"
 #include "12_full_gpt/given/gpu/card_writer.h"
+#include "12_full_gpt/given/model/small_gpt.h"
 #include "common/base/error.h"
 #include "common/projection.h"
 
@@ -22,13 +23,16 @@ namespace {
 /// From here on it is worth it to have kernels compiled for a text, where there is a GPU.
 constexpr std::int64_t kTokensWorthCompiling = 64;
 
-/// A projection of chapter 4's; null for any other.
-std::shared_ptr<LinearProjection> plain(const std::shared_ptr<Projection>& projection) {
-  return std::dynamic_pointer_cast<LinearProjection>(projection);
+/// A projection of chapter 4's, or one in small numbers; null for any other.
+std::shared_ptr<Projection> plain(const std::shared_ptr<Projection>& projection) {
+  const bool known = dynamic_cast<LinearProjection*>(projection.get()) != nullptr ||
+                     dynamic_cast<SmallProjection*>(projection.get()) != nullptr;
+  return known ? projection : nullptr;
 }
 
-torch::Tensor project(const LinearProjection& projection, const torch::Tensor& x) {
-  return project_rows(x, projection.weight, projection.bias);
+torch::Tensor project(Projection& projection, const torch::Tensor& x) {
+  const auto* const full = dynamic_cast<LinearProjection*>(&projection);
+  return full != nullptr ? project_rows(x, full->weight, full->bias) : projection.forward(x);
 }
 
 torch::Tensor normed(const LayerNorm& norm, const torch::Tensor& x) {
@@ -78,9 +82,18 @@ Decoder::Decoder(LanguageModel model, std::int64_t batch, std::optional<bool> sa
   logits_ = torch::zeros({batch, model_->vocabulary()}, model_->token_embedding.options());
   blocks_ = make_block_cache(*model_, batch, positions);
   forget();
-  const LanguageModelImpl& given = *model_;
-  if (typeid(given) != typeid(GPTImpl)) return;
-  gpt_ = dynamic_cast<GPTImpl*>(model_.get());
+  LanguageModelImpl& given = *model_;
+  if (auto* llama = dynamic_cast<LlamaGPTImpl*>(&given); llama != nullptr && batch <= kFewRows && !same_each_time_) {
+    if (LlamaReader::reads(*llama)) llama_ = std::make_unique<LlamaReader>(*llama, batch);
+  }
+  if (auto* small = dynamic_cast<SmallGPTImpl*>(&given)) {
+    gpt_ = small->inner.get();
+    small_head_ = small->head;
+  } else if (typeid(given) == typeid(GPTImpl)) {
+    gpt_ = dynamic_cast<GPTImpl*>(&given);
+  } else {
+    return;
+  }
   for (const auto& module : *gpt_->blocks) {
     auto& block = *module->as<BlockImpl>();
     Layer layer{block.attention_norm,           block.mlp_norm,           plain(block.attention->query_key_value),
@@ -101,9 +114,10 @@ void Decoder::forget() {
 
 torch::Tensor Decoder::read(const torch::Tensor& tokens) {
   const c10::InferenceMode no_gradients;
-  if (tokens.size(1) == 1 && gpt_ != nullptr) {
+  if (tokens.size(1) == 1 && (gpt_ != nullptr || llama_ != nullptr)) {
     const std::int64_t room = places_.size(0);
     if (blocks_.front()->length() >= room) throw UsageError(fmt::format("the context of {} positions is full", room));
+    if (llama_ != nullptr) return llama_->read(tokens, blocks_);
     return same_each_time_ ? read_one_as_recorded(tokens) : read_one(tokens);
   }
   ForwardExtras extras;
@@ -126,7 +140,8 @@ torch::Tensor Decoder::through_blocks(torch::Tensor x, const Attend& attend) {
     at::gelu_(hidden, options.exact_gelu ? "none" : "tanh");  // [batch, 4 width]
     x = x + project(*layer.contract, hidden);
   }
-  return project_rows(normed(gpt_->final_norm, x), gpt_->token_embedding);
+  const auto features = normed(gpt_->final_norm, x);
+  return small_head_ != nullptr ? project_rows(features, *small_head_) : project_rows(features, gpt_->token_embedding);
 }
 
 torch::Tensor Decoder::read_one(const torch::Tensor& tokens) {

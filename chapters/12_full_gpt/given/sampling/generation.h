@@ -14,6 +14,7 @@
 
 #include "04_blocks/blocks.h"
 #include "07_sampling/sampling.h"
+#include "12_full_gpt/given/sampling/llama_reader.h"
 #include "common/base/random.h"
 #include "common/device.h"
 #include "common/projection.h"
@@ -54,7 +55,8 @@ std::vector<std::shared_ptr<BlockCache>> make_block_cache(LanguageModelImpl& mod
 /// Reads texts of one length through a cache, and answers with what may come next.
 ///
 /// A single token is read in few operations, with project_rows() for the products. Equal to GPTImpl::forward() within
-/// rounding. Models of other kinds, and those with a wrapped projection, are read by their own forward pass.
+/// rounding. On the CPU, so is one of a LlamaGPT, see LlamaReader. Models of other kinds, and those with a wrapped
+/// projection, are read by their own forward pass.
 ///
 /// On a GPU, asking for a token's operations takes longer than doing them. There the step is made the same each time,
 /// the token and its place being numbers in tensors, and is recorded once and played back, as TrainingStep is; where it
@@ -78,7 +80,7 @@ class Decoder {
   /// The parts of a block that have parameters.
   struct Layer {
     LayerNorm attention_norm, mlp_norm;
-    std::shared_ptr<LinearProjection> query_key_value, output, expand, contract;
+    std::shared_ptr<Projection> query_key_value, output, expand, contract;
   };
 
   /// What a layer's heads bring home, [batch, heads, 1, head_width], of its queries, keys and values side by side,
@@ -92,7 +94,9 @@ class Decoder {
   void work();
 
   LanguageModel model_;
-  GPTImpl* gpt_ = nullptr;  ///< the model, where it is chapter 4's and no projection is wrapped
+  GPTImpl* gpt_ = nullptr;  ///< the model, where it is chapter 4's and no projection is wrapped by an adapter
+  std::shared_ptr<const SmallMatrix> small_head_;  ///< of a SmallGPT
+  std::unique_ptr<LlamaReader> llama_;             ///< for a LlamaGPT
   std::vector<std::shared_ptr<BlockCache>> blocks_;
   Cache cache_;                ///< the same for the model's own forward pass, which may put them into others
   std::vector<Layer> layers_;  ///< empty where there is no gpt_
