@@ -35,7 +35,7 @@ FONTS = [("/usr/share/fonts-sil-charis/woff2", ["CharisSIL-Regular.woff2", "Char
                                                        "JetBrainsMono-Bold.ttf"])]
 EXTRA = ["how-this-project-works", "teaching", "figures-the-talk-got-wrong", "glossary", "bibliography", "a-model-that-writes",
          "authors"]
-LIMIT = 16 * 2**20
+LIMIT = 17 * 2**20
 
 
 def forms_of_glossary(text):

@@ -126,7 +126,7 @@ def perform(table, run, folder, figures="book/figures"):
 
 def complete(run, found, printed, seconds, depends):
     """What a program recorded, with what stands around it."""
-    data = {"name": run["name"], **found}
+    data = {"name": run["name"], **{key: value for key, value in found.items() if key != "name"}}
     data["command"] = run["command"]
     data["shown"] = run.get("shown", run["command"]).replace(f"{WORKPLACE}/", "runs/")
     if data["shown"] == data["command"]:
@@ -181,6 +181,9 @@ def run_all(table, chapters):
     runs = table.of(chapters)
     print(f"{len(runs)} run{'s' * (len(runs) != 1)}, about {words(sum(r['seconds'] for r in runs))}", file=sys.stderr)
     for run in runs:
+        if "needs" in run and not (table.root / run["needs"]).exists():
+            print(f"{run['name']}: left out, because there is no {run['needs']}", file=sys.stderr)
+            continue
         for needed in table.before(run):
             print(f"{needed['name']} first, whose folder {run['name']} reads (about {words(needed['seconds'])})", file=sys.stderr)
             with tempfile.TemporaryDirectory() as folder:

@@ -254,8 +254,8 @@ int run(int argc, char** argv) {
   if (request.out && !request.run) tokenizer_text(ChatVocabulary(Tokenizer::from_text(corpus.text)));
   for (const auto& kind : all_studies()) {
     if (!request.experiment || (*request.experiment != "all" && *request.experiment != kind.name)) continue;
-    StudyOptions options{shared.seed,  request.seeds,       500,   request.kept,
-                         request.part, request.only_report, quick, shared.device.device, plots};
+    StudyOptions options{shared.seed, request.seeds,        500,  request.kept, request.part, request.only_report,
+                         quick,       shared.device.device, plots};
     options.problems = request.problems.value_or(quick ? 8 : options.problems);
     if (quick) options.seeds = std::min<std::int64_t>(options.seeds, 2);
     Study study(kind.name, corpus, options);
