@@ -65,7 +65,7 @@ help:
 	@echo "  make fuzz              fuzzes readers of files from elsewhere, 10 s each (SECONDS_EACH=600: ten minutes)"
 	@echo "  make test-long         500 hostile command lines, every cut and 200 kills of a training, 20,000 steps, 2 GB of text"
 	@echo "  make test-aarch64      chapters 0 to 5 and 12's program for Linux on aarch64, under qemu (fetches 0.6 GB, once)"
-	@echo "  make test-plain-loops  chapter 12's loops as a processor without vector instructions of ours has them"
+	@echo "  make test-plain-loops  the loops of common/vector_loops.h as other processors compile them"
 	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
 	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
 	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
@@ -297,7 +297,7 @@ bench: build
 # Several hosts, as network namespaces of this machine; root, with ip and tc.
 .PHONY: hosts-demo
 hosts-demo: configure
-	@$(call build_targets,gpt)
+	@$(call build_targets,gpt draw_recorded)
 	@tests/benchmarks/hosts_demo.py $(BUILD) $(ARGS)
 
 # All code but the learner's files, which are cut out of solutions/ and hold stubs.

@@ -27,9 +27,13 @@ struct Stretch {
     if (place == MAP_FAILED) throw std::bad_alloc();
     mapped = static_cast<char*>(place);
     begin = mapped + (kPage - reinterpret_cast<std::uintptr_t>(mapped) % kPage) % kPage;
-    ::madvise(begin, bytes, MADV_HUGEPAGE);  // a wish
+#ifdef MADV_HUGEPAGE
+    ::madvise(begin, bytes, MADV_HUGEPAGE);  // a wish, which macOS does not know
+#endif
   }
-  ~Stretch() { ::munmap(mapped, bytes + kPage); }
+  ~Stretch() {
+    ::munmap(mapped, bytes + kPage);
+  }
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
 

@@ -93,13 +93,15 @@ void TeamReducer::expect_backward() {
 void TeamReducer::watch(const std::function<void()>& backward) {
   const auto began = std::chrono::steady_clock::now();
   parts_->works.clear();
+  parts_->rebuilding = false;
   try {
     backward();
   } catch (const TeamError&) {
     throw;
   } catch (const std::exception& error) {
-    const bool engines = std::any_of(parts_->works.begin(), parts_->works.end(),
-                                     [](const auto& work) { return work->isCompleted() && !work->isSuccess(); });
+    const bool engines =
+        parts_->rebuilding || std::any_of(parts_->works.begin(), parts_->works.end(),
+                                          [](const auto& work) { return work->isCompleted() && !work->isSuccess(); });
     if (!engines) throw;
     const auto waited = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - began);
     parts_->team.engine().fail(engine_message(error), waited);

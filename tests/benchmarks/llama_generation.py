@@ -11,7 +11,6 @@ A token reads all matrices once, so no program writes more tokens a second than 
 measured beside the contenders in each round, by `gpt bench --read`) over the bytes of the matrices. The share of that limit is printed.
 """
 import argparse
-import json
 import os
 import re
 import statistics
@@ -22,6 +21,7 @@ import time
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
 
+import recorded
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -128,8 +128,8 @@ def main():
                 scalars[who] = {"value": median, "unit": "tokens a second"}
                 scalars["share_" + who] = {"value": 100 * share, "unit": "percent"}
     if options.record:
-        with open(options.record, "w", encoding="utf-8") as file:
-            json.dump({"scalars": scalars}, file, indent=1)
+        recorded.write(options.record, max(map(int, options.threads.split(","))), [1],
+                       {name: (one["value"], one["unit"]) for name, one in scalars.items()}, {})
 
 
 if __name__ == "__main__":

@@ -95,6 +95,8 @@ def main():
     parser.add_argument("--search-only", action="store_true")
     parser.add_argument("--record", help="writes the table for the book")
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error(f"--seeds {options.seeds}: two or more make an interval")
     tried = {}
     if os.path.exists(options.out):
         with open(options.out, encoding="utf-8") as file:

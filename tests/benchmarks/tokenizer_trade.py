@@ -70,7 +70,8 @@ class Trade:
         self.train_bytes = len(text[:split].encode())
         self.characters = len(set(text))
         self.validation_bytes = len(text[split:].encode())
-        self.result = {"text": options.name, "device": options.device, "steps": options.steps, "vocabularies": [], "runs": []}
+        self.result = {"text": options.name, "device": options.device, "steps": options.steps, "evaluations": options.evaluations,
+                       "vocabularies": [], "runs": []}
 
     def gpt(self, *arguments):
         environment = dict(os.environ, OMP_NUM_THREADS="1")
@@ -149,7 +150,11 @@ class Trade:
                              + (f", but of {tokens}" if tokens else ""))
                 found[row["vocabulary"]] = 1 / steps
             return found
+        known = self.result.get("step_seconds", {})  # where an earlier comparison goes on
         for row in self.result["vocabularies"]:
+            if str(row["vocabulary"]) in known:
+                found[row["vocabulary"]] = known[str(row["vocabulary"])]
+                continue
             done = self.run("time", row, 1, WIDTH, self.options.timed_steps)
             found[row["vocabulary"]] = done["seconds"] / self.options.timed_steps
         self.result["step_seconds"] = {str(key): value for key, value in found.items()}
@@ -161,8 +166,8 @@ class Trade:
             return
         with open(self.options.out, encoding="utf-8") as file:
             earlier = json.load(file)
-        for name in ("text", "device", "steps", "vocabularies"):
-            if earlier[name] != self.result[name]:
+        for name in ("text", "device", "steps", "evaluations", "vocabularies"):
+            if earlier.get(name, self.result[name]) != self.result[name]:
                 print(f"{self.options.out} holds another comparison: its {name} differ; --out names another file", file=sys.stderr)
                 sys.exit(2)
         self.result.update(earlier)

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <limits>
 
 #include "12_full_gpt/given/sampling/generation.h"
@@ -65,8 +66,10 @@ class QuestionReader {
     const auto count = read(STDIN_FILENO, bytes.data(), bytes.size());
     if (count > 0) {
       waiting_.append(bytes.data(), static_cast<std::size_t>(count));
-    } else if (count == 0 || errno != EINTR) {
+    } else if (count == 0 || errno == EIO) {  // its end, or a terminal that is gone
       over_ = true;
+    } else if (errno != EINTR && errno != EAGAIN) {
+      throw UsageError(fmt::format("standard input cannot be read: {}", std::strerror(errno)));
     }
   }
 

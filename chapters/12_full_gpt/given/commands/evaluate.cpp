@@ -48,8 +48,9 @@ Measured measure(const std::filesystem::path& run_folder, const std::string& wei
   result.bytes = bytes_read_per_token(*run.model);
   const std::int64_t windows = std::max<std::int64_t>(kTokensTogether / run.model->context(), 1);
   result.loss = evaluate(run.model, tokens, windows);
-  // The first token is not predicted.
-  const auto predicted = static_cast<std::int64_t>(text.size() - run.codec->bytes_of(numbers.front()).size());
+  // The text's own first token is not predicted; one that was put before the text has no bytes in it.
+  const std::string start = run.codec->bytes_of(numbers.front());
+  const auto predicted = static_cast<std::int64_t>(text.size() - (text.starts_with(start) ? start.size() : 0));
   result.bits = bits_per_byte(result.loss, tokens.size(0) - 1, predicted);
   return result;
 }
@@ -79,9 +80,14 @@ int evaluate_command(int argc, char** argv) {
 
   auto& table = results().table("weights", {"weights", "bytes", "loss", "bits_per_byte"});
   std::optional<double> first;
+  std::vector<Measured> all;  // before anything is printed, whatever is wrong is said
   for (const std::string& kind : kinds) {
-    const Measured measured = measure(*run, kind, corpus.validation, shared.device.device);
-    if (table.rows.empty()) {  // whatever is wrong has been said by now
+    all.push_back(measure(*run, kind, corpus.validation, shared.device.device));
+  }
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const std::string& kind = kinds[i];
+    const Measured& measured = all[i];
+    if (i == 0) {
       fmt::print("the last tenth of {}, {} bytes\n\n", corpus.name,
                  with_commas(static_cast<std::int64_t>(corpus.validation.size())));
       fmt::print("{:<8}{:>16}{:>14}{:>16}{}\n", "weights", "bytes to read", "loss", "bits a byte",

@@ -75,7 +75,8 @@ int with_team(const TeamRequest& request, bool resume, bool threads_given, const
     return 0;
   }
   if (device.device.is_cuda() && request.sync == "ring") {
-    throw UsageError("--sync ring passes messages between processors; with GPUs there are overlapped and after");
+    throw UsageError(
+        "--sync ring passes messages between processors; with GPUs there are overlapped, reducer and after");
   }
 
   const std::string who = fmt::format("rank {}: ", place.rank);

@@ -56,6 +56,9 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
       bfloat16_(uses_bfloat16(recipe(), device)),
       float16_(uses_float16(recipe(), device)),
       random_(recipe().seed) {
+  if (device_.is_mps()) {
+    throw UsageError("--device mps: training sums in float64, which an Apple GPU has not; take --device cpu");
+  }
   if (device_.is_cuda()) settle_gpu(recipe().model.dropout, recipe().deterministic);
   // A run that begins from another one reads text as that one does.
   if (!identity_.tokenizer_file) {
