@@ -21,7 +21,7 @@ import unittest
 
 PROGRAM = None
 PATIENCE = 60  # seconds, the default: a busy machine may let a process wait for long
-SHORT = 10  # where somebody is silent on purpose; on a busy machine, a connection alone can take seconds
+SHORT = 7  # where somebody is silent on purpose; on a busy machine, a connection alone can take seconds
 # What a process may take beyond that on a busy machine: starting, saying why, ending.
 GRACE = 60
 
