@@ -11,7 +11,7 @@ import pictures
 from doxy import inner_html
 from markup import TOKEN
 
-MODEL = "model/gpt.html"  # of the book's last page, in book/ and among the pages
+MODEL = "model/gpt.html"  # of the book's last page; in book/ it lies compressed
 HINTS = ("A nudge", "The shape of the answer", "Nearly the answer")
 
 
