@@ -56,15 +56,15 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
 
-    program, text = os.path.abspath(options.ours), os.path.abspath(options.text)
-    training_compare.prepare(options.nanogpt, options.python, text)
+    program, python, text = training_compare.found(options.ours), training_compare.found(options.python), os.path.abspath(options.text)
+    training_compare.prepare(options.nanogpt, python, text)
     if options.loss is None:
-        options.loss = theirs_whole(options.nanogpt, options.python, options.threads)
+        options.loss = theirs_whole(options.nanogpt, python, options.threads)
         print(f"nanoGPT ends at {options.loss:.3f} after 2,000 steps", flush=True)
     rows = []
     for seed in range(1, options.seeds + 1):
         # A stretch of theirs before each of ours: what the machine does meets both.
-        step = training_compare.time_nanogpt(options.nanogpt, options.python, "small", 400, options.threads, 30)
+        step = training_compare.time_nanogpt(options.nanogpt, python, "small", 400, options.threads, 30)
         steps, seconds, loss = ours(program, text, options.loss, seed, options.steps, options.threads)
         if loss > options.loss:
             raise SystemExit(f"seed {seed} ends at {loss:.4f}, above {options.loss}")

@@ -13,6 +13,7 @@ import argparse
 import csv
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -31,6 +32,14 @@ def run_quietly(command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stderr.strip()}")
+
+
+def found(program):
+    """Where a program lies, so that it is found from any folder; a name alone is looked for in PATH."""
+    path = shutil.which(program)
+    if path is None:
+        raise SystemExit(f"there is no program {program}")
+    return os.path.abspath(path)  # links stay: the folder of a virtual environment's link says which it is
 
 
 def prepare(nanogpt, python, text):
@@ -78,14 +87,14 @@ def main():
     parser.add_argument("--record", help="writes the rounds for the book")
     options = parser.parse_args()
 
-    ours, text = os.path.abspath(options.ours), os.path.abspath(options.text)
-    prepare(options.nanogpt, options.python, text)
+    ours, python, text = found(options.ours), found(options.python), os.path.abspath(options.text)
+    prepare(options.nanogpt, python, text)
     skip = min(30, options.steps // 30 * 10)  # whole lines of metrics.csv
     if options.steps < skip + 10:
         parser.error(f"--steps {options.steps} is too few: 10 or more")
     rows = []
     for number in range(1, options.rounds + 1):
-        theirs = time_nanogpt(options.nanogpt, options.python, options.preset, options.steps, options.threads, skip)
+        theirs = time_nanogpt(options.nanogpt, python, options.preset, options.steps, options.threads, skip)
         mine = time_ours(ours, options.preset, text, options.steps, options.threads, skip)
         rows.append([number, theirs, mine, mine / theirs])
         print(f"round {number}: nanoGPT {theirs:.1f} ms a step, ours {mine:.1f} ms: {mine / theirs:.3f}", flush=True)
