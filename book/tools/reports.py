@@ -13,6 +13,14 @@ def value(text):
         return text
 
 
+def distances(text):
+    """{name: a share}: how far the gradients of each form of the step lie from autograd's in float32, as the kernels' own check printed."""
+    block = re.search(r"^## Output: own kernels: step\n+```$(.*?)^```$", text, re.M | re.S)
+    found = re.findall(r"^(?:ok|WRONG) +(.*?) +error (\S+)", block[1], re.M) if block else []
+    found += re.findall(r"^ +(autograd[^:]*): .*gradients (\S+)", block[1], re.M) if block else []
+    return {f"gradients_{slug(form)}": {"value": float(share), "unit": "relative"} for form, share in found}
+
+
 def read(text):
     """(scalars, tables, machine) of a report: a value's name is its section's and its row's, as in ladder_adamw."""
     scalars, tables, facts = {}, {}, {}
@@ -38,6 +46,7 @@ def read(text):
                 scalars[f"tests_{int(m[1])}_{what}"] = {"value": int(count)}
         elif m := re.match(r"\| own kernels: (\w+) \|[^|]*\| (\d+) right, (\d+) wrong", line):
             scalars[f"kernels_{m[1]}_right"], scalars[f"kernels_{m[1]}_wrong"] = {"value": int(m[2])}, {"value": int(m[3])}
+    scalars |= distances(text)
     card = facts.get("card", "").split(", ")
     machine = f"{card[0]} (driver {card[1]}), {facts.get('cores', '?')} processor cores, LibTorch {facts.get('libtorch', '?')}"
     return scalars, tables, machine

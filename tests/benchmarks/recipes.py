@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How many steps, and how much time, three recipes need to a validation loss, each with its learning rate and its length searched for.
 
-usage: tests/benchmarks/recipes.py build/gpt TEXT --out FILE.json [--loss 1.886] [--seeds 5] [--at-once N] [--record FILE]
+usage: tests/benchmarks/recipes.py build/gpt TEXT --out FILE.json [--loss 1.88] [--seeds 5] [--at-once N] [--record FILE]
 
-The recipes have one shape (4 layers, 4 heads, width 128, context 64, batches of 12 windows, float32):
+The loss, if none is given, is the one that nanoGPT's README gives for its recipe. The recipes have one shape (4 layers, 4 heads, width 128, context 64, batches of 12 windows, float32):
   nanoGPT's          preset small, by AdamW
   all parts, AdamW   preset speedrun, whose matrices AdamW moves as it does everything else (--without muon)
   all parts, Muon    preset speedrun
@@ -89,7 +89,7 @@ def main():
     parser.add_argument("program", type=os.path.abspath)
     parser.add_argument("text", type=os.path.abspath)
     parser.add_argument("--out", required=True, help="keeps the search; what stands there is not run again")
-    parser.add_argument("--loss", type=float, default=1.886)
+    parser.add_argument("--loss", type=float, default=1.88)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=os.cpu_count(), help="runs of the search side by side")
     parser.add_argument("--search-only", action="store_true")
