@@ -15,12 +15,28 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
 from digest import text_digest  # noqa: E402
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import record_runs  # noqa: E402
+
 PROGRAM = None
 RUNS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "chapters", "06_loss_stages", "given", "runs")
 
 
 def run(*arguments):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+class Recorded(unittest.TestCase):
+    def test_the_script_names_every_run_that_was_recorded_by_it(self):
+        for name in ("tuning", "held_out"):
+            found = {run for run in os.listdir(os.path.join(RUNS, "..", name)) if not run.split("-")[-1].startswith("10")}
+            self.assertEqual(found, {run for run, _, _ in record_runs.runs_of(name)})
+
+    def test_ten_held_out_runs_have_each_fault_and_thirty_have_none(self):
+        names = os.listdir(os.path.join(RUNS, "..", "held_out"))
+        for kind in record_runs.FAULTS + record_runs.HIDDEN:
+            self.assertGreaterEqual(sum(kind.name in name and "healthy" not in name for name in names), 10, kind.name)
+        self.assertGreaterEqual(sum("healthy" in name for name in names), 30)
 
 
 class CommandLine(unittest.TestCase):

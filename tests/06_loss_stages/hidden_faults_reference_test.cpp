@@ -168,6 +168,18 @@ TEST(HiddenFaults, TheProbesSurviveAFolder) {
   EXPECT_EQ(again.probes.rounded_weights, run.probes.rounded_weights);
 }
 
+TEST(TuningRuns, EachHiddenFaultIsFoundAndNoOther) {
+  for (const Score& score : score_findings(tuning_runs(), choose_thresholds())) {
+    if (score.fault != "evaluation-dropout" && score.fault != "leaking-split" && score.fault != "wrong-tokenizer" &&
+        score.fault != "lost-precision") {
+      continue;
+    }
+    EXPECT_EQ(score.there, 4) << score.fault;
+    EXPECT_EQ(score.found, score.there) << score.fault;
+    EXPECT_EQ(score.accused, 0) << score.fault;
+  }
+}
+
 TEST(Scores, LeaveOutRunsThatWereNeverAsked) {
   RunRecord asked = recorded_runs().front().second, never = asked;
   asked.probes.seen_before = 0.4;

@@ -7,8 +7,8 @@ PROGRAM is build/solution_06. A run's seed, size, text and settings follow from 
 else, so that anybody can record the same; --list prints them, a line for each run, and --lines shows between which numbers
 the lines of the hidden faults may be drawn. Runs that the folder has already are left alone. Needs data/tinyshakespeare.txt (`make data`).
 
-The tuning runs are those that the lines of given/hidden_faults.h may be looked at by. The held-out ones are to be recorded
-after that, and no rule and no line may be changed when their scores are known. The 41 runs in given/held_out with seeds 1001
+The tuning runs are those that the lines of given/hidden_faults.h were looked at by. The held-out ones were recorded after that,
+and no rule and no line has been changed since their scores are known. The 41 runs in given/held_out with seeds 1001
 to 1041 are older, and were recorded by hand; they were never asked the questions of given/probes.h.
 """
 import argparse

@@ -15,6 +15,12 @@ inline const NamedRuns& recorded_runs() {
   return runs;
 }
 
+/// Those that the lines of given/hidden_faults.h were looked at by.
+inline const NamedRuns& tuning_runs() {
+  static const auto runs = load_runs(std::filesystem::path(VERSE_SOURCE_DIR) / "chapters/06_loss_stages/given/tuning");
+  return runs;
+}
+
 /// Those that nobody looked at when rules and thresholds were chosen: other seeds, sizes, batches and texts.
 inline const NamedRuns& held_out_runs() {
   static const auto runs =
