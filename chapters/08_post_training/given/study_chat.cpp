@@ -69,11 +69,14 @@ void study_chat(Study& study) {
   struct Way {
     std::string name, before_response;
     bool conversations;
+    std::int64_t steps;
+    double rate;
   };
   const std::vector<Way> ways = {
-      {"one turn", "<assistant>", false},
-      {"line end", "\n<assistant>", false},
-      {"conversations", "<assistant>", true},
+      {"one turn", "<assistant>", false, 400, 1e-3},
+      {"line end", "\n<assistant>", false, 400, 1e-3},
+      // Questions at more places are harder to learn: with the others' settings a first trial was right on 28 %.
+      {"conversations", "<assistant>", true, 1200, 3e-3},
   };
   TaskOptions task, turned;
   turned.units_first = true;
@@ -91,9 +94,9 @@ void study_chat(Study& study) {
         auto model = grow_vocabulary(start.grown, 1, random);
         const std::string form = "<user>{}" + way.before_response;
         FineTuning options;
-        options.steps = quick ? 3 : 400;
+        options.steps = quick ? 3 : way.steps;
         options.rows = quick ? 2 : 8;
-        options.learning_rate = 1e-3;  // as in the study of controls
+        options.learning_rate = way.rate;
         options.seed = seed;
         options.draw = [&](Random& drawing) {
           return encode_marked(vocabulary, way.conversations

@@ -83,7 +83,6 @@ void study_tool(Study& study) {
         FineTuning options;
         options.steps = quick ? 3 : 400;
         options.rows = quick ? 2 : 8;
-        options.learning_rate = 1e-3;  // as in the study of controls
         options.seed = seed;
         options.draw = [&](Random& from) {
           return format_word_problem(draw_word_problem(Split::train, from), way.asks, vocabulary);
