@@ -108,11 +108,18 @@ class CommandLine(unittest.TestCase):
             done = run("--quick", "--threads", 1, "--experiment", "all", "--plots", folder, "--record", record)
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             for title in ("At equal tokens said", "Longer numbers", "What of the chain", "learns from pairs",
-                          "GRPO from an early model", "learns to subtract"):
+                          "GRPO from an early model", "learns to subtract", "by a reward model's score", "in the template of the training",
+                          "with and without a calculator"):
                 self.assertIn(title, done.stdout.decode())
             with open(record, encoding="utf-8") as file:
                 tables = json.load(file)["tables"]
-            self.assertLessEqual({"tokens", "said", "quality_trainings", "altered", "tasks", "lora_trainings"}, set(tables))
+            self.assertLessEqual({"tokens", "said", "quality_trainings", "altered", "tasks", "lora_trainings", "reward_model_trainings",
+                                  "chat_trainings", "tool_trainings"}, set(tables))
+            # Whoever does not ask a calculator has no calls that could be right.
+            alone, asking = tables["tool"]["rows"][:2]
+            calls = tables["tool"]["columns"].index("calls_right")
+            self.assertEqual((alone[0], alone[calls], asking[0]), ("answer alone", "nan", "asks a calculator"))
+            self.assertNotEqual(asking[calls], "nan")
             self.assertEqual(tables["altered"]["columns"], ["answer", "share", "share_low", "share_high"])
             self.assertEqual([row[0] for row in tables["altered"]["rows"]], ["follows", "stays right"])
             trained = [row[:3] for row in tables["lora_trainings"]["rows"]]

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "common/base/error.h"
@@ -14,7 +15,7 @@
 namespace verse {
 
 //! [added]
-ChatVocabulary::ChatVocabulary(Tokenizer base) : base_(std::move(base)) {
+ChatVocabulary::ChatVocabulary(Tokenizer base, const std::vector<std::string>& more) : base_(std::move(base)) {
   // What questions are written in. The play's alphabet has its letters, the space, the comma, and of the digits the 3.
   for (const char character : std::string("0123456789+=,<>/ abcdefghijklmnopqrstuvwxyz")) {
     const auto& old = base_.vocabulary();
@@ -24,13 +25,20 @@ ChatVocabulary::ChatVocabulary(Tokenizer base) : base_(std::move(base)) {
   }
 
   // Then what no text contains.
-  const auto add = [this](const char* name) {
+  const auto add = [this](const std::string& name) {
     added_.push_back(name);
     return size() - 1;
   };
   special_ = {add("<user>"), add("<assistant>"), add("<think>"), add("</think>"), add("<end>"), add("<filler>")};
+  for (const auto& name : more) add(name);  // what one experiment needs beside them
 }
 //! [added]
+
+std::int64_t ChatVocabulary::token(std::string_view name) const {
+  const auto found = std::find(added_.begin(), added_.end(), name);
+  if (found == added_.end()) throw std::invalid_argument(fmt::format("no token {} was added", name));
+  return base_.size() + (found - added_.begin());
+}
 
 std::vector<std::int64_t> ChatVocabulary::encode(std::string_view text) const {
   std::vector<std::int64_t> tokens;

@@ -27,7 +27,8 @@ struct SpecialTokens {
 /// ones stand behind them: first the characters that the alphabet lacks, then the special tokens.
 class ChatVocabulary {
  public:
-  explicit ChatVocabulary(Tokenizer base);
+  /// @param more special tokens behind the chapter's own, each in angle brackets: "<system>"
+  explicit ChatVocabulary(Tokenizer base, const std::vector<std::string>& more = {});
 
   const Tokenizer& base() const { return base_; }
   std::int64_t size() const { return base_.size() + static_cast<std::int64_t>(added_.size()); }
@@ -36,6 +37,9 @@ class ChatVocabulary {
 
   /// The new tokens as they are shown, in order: "0", "1", ..., "<think>", ...
   const std::vector<std::string>& added_names() const { return added_; }
+
+  /// The number of a new token by that name. @throws std::invalid_argument where none has it
+  std::int64_t token(std::string_view name) const;
 
   /// Token numbers, one a character. No text gives a special token, so that nobody can type one: `<think>` in a
   /// question is seven characters.

@@ -35,6 +35,7 @@ ExampleSource::ExampleSource(const FineTuning& options, const ChatVocabulary& vo
     : options_(options), vocabulary_(vocabulary), random_(options.seed) {}
 
 std::vector<std::int64_t> ExampleSource::draw() {
+  if (options_.draw) return options_.draw(random_);
   auto problem = draw_problem(options_.task, Split::train, random_);
   if (random_.uniform() < options_.bad_share) problem = spoil(problem, options_.task, options_.damage, random_);
   return format_problem(problem, options_.form, vocabulary_);
@@ -79,7 +80,11 @@ std::int64_t fine_tune(GPT& model, const ChatVocabulary& vocabulary, const FineT
     plan.look = [&](std::int64_t done, const StepReport&) { checkup(done); };
   }
   const auto next_loss = [&] {
-    return supervised_loss(model, source.next(), vocabulary.special(), options.hides_chain);
+    const auto rows = source.next();
+    if (!options.learned) return supervised_loss(model, rows, vocabulary.special(), options.hides_chain);
+    const auto moved = to_device(rows, model->token_embedding.device());
+    const auto logits = packed_logits(model, moved, packed_mask(moved.owners));
+    return masked_loss(logits, moved.tokens, options.learned(rows.tokens).to(logits.device()));
   };
   model->train();
   train_small(learning.empty() ? model->parameters() : learning, options.rows * options.row_length, next_loss, plan);

@@ -32,6 +32,12 @@ enum class Form {
 /// A problem as one row of tokens.
 std::vector<std::int64_t> format_problem(const Problem& problem, Form form, const ChatVocabulary& vocabulary);
 
+/// Draws an example: a conversation as one row of tokens.
+using DrawExample = std::function<std::vector<std::int64_t>(Random&)>;
+
+/// Which tokens count, [rows, time] to [rows, time], bool, on the CPU.
+using LearnedTokens = std::function<torch::Tensor(const torch::Tensor& tokens)>;
+
 /// What to fine-tune on, and how.
 struct FineTuning {
   TaskOptions task;
@@ -44,6 +50,8 @@ struct FineTuning {
   std::int64_t row_length = 128;
   double learning_rate = 3e-3;  ///< at its peak; it falls to a tenth of it
   std::uint64_t seed = 1;
+  DrawExample draw = {};       ///< instead of the task's problems in their form, where given
+  LearnedTokens learned = {};  ///< instead of the whole responses, where given
 };
 
 /// Draws training problems and packs them into rows, without end.

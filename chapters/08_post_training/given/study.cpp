@@ -27,7 +27,9 @@ std::string key_of(const Arm& arm) {
 
 /// Whether a finding is a share; names say of what others are.
 bool is_share(const std::string& finding) {
-  return finding.find("nats") == std::string::npos && finding.find("count") == std::string::npos;
+  for (const char* other : {"nats", "count", "score"})
+    if (finding.find(other) != std::string::npos) return false;
+  return true;
 }
 
 /// A finding as it is printed: shares in per cent.
@@ -215,7 +217,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     for (const char* end : {"", "_least", "_most"}) columns.push_back(plain(finding) + end);
   if (!against.empty())
     for (const char* name : {"difference", "difference_low", "difference_high"}) columns.emplace_back(name);
-  auto& table = results().table(name_, columns);
+  auto& table = results().table(plain(name_), columns);
   fmt::print("\n{}: the mean over the trainings, the least and the most\n", title);
   for (const Arm& arm : rows) {
     std::vector<Recorded> cells = {arm.name, arm.setting, std::ssize(found_[key_of(arm)])};
@@ -245,7 +247,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     table.row(std::move(cells));
   }
 
-  auto& trainings = results().table(name_ + "_trainings", [&] {
+  auto& trainings = results().table(plain(name_) + "_trainings", [&] {
     std::vector<std::string> names = {"name", "setting", "seed"};
     for (const auto& finding : shown_here) names.push_back(plain(finding));
     return names;
@@ -261,7 +263,7 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     }
 
   if (chosen_by.empty()) return;
-  auto& sweep = results().table(name_ + "_sweep", {"name", "setting", "trainings", "mean", "least", "most"});
+  auto& sweep = results().table(plain(name_) + "_sweep", {"name", "setting", "trainings", "mean", "least", "most"});
   fmt::print("\nEvery setting, {}: mean, least and most\n", chosen_by);
   for (const Arm& arm : arms_) {
     const auto values = found(arm, chosen_by);
@@ -280,7 +282,11 @@ const std::vector<StudyKind>& all_studies() {
       {"controls", "what of the chain it is that helps", study_controls},
       {"preference", "DPO against learning from the chosen responses alone", study_preference},
       {"rewards", "GRPO from an early model, and a reward that can be gamed", study_rewards},
+      {"reward-model", "a model that scores responses: the best of several by it, and how it is fooled",
+       study_reward_model},
       {"lora", "low-rank adapters against all parameters, on a neighbouring task", study_lora},
+      {"chat", "system turns, several turns, and templates other than the one trained with", study_chat},
+      {"tool", "a model that asks a calculator", study_tool},
   };
   return studies;
 }

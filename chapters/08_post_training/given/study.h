@@ -131,10 +131,13 @@ struct StudyKind {
 /// All of them, in the order of the chapter.
 const std::vector<StudyKind>& all_studies();
 
-void study_lora(Study& study);        ///< adapters of all ranks against all parameters, on a neighbouring task
-void study_preference(Study& study);  ///< DPO, with and without an anchor, against learning from the chosen alone
-void study_controls(Study& study);    ///< what of the chain it is that helps
-void study_quality(Study& study);     ///< what bad examples cost
-void study_rewards(Study& study);     ///< GRPO from an early model, and a reward that a wrong answer can earn
+void study_lora(Study& study);          ///< adapters of all ranks against all parameters, on a neighbouring task
+void study_preference(Study& study);    ///< DPO, with and without an anchor, against learning from the chosen alone
+void study_controls(Study& study);      ///< what of the chain it is that helps
+void study_quality(Study& study);       ///< what bad examples cost
+void study_rewards(Study& study);       ///< GRPO from an early model, and a reward that a wrong answer can earn
+void study_reward_model(Study& study);  ///< the best of several by a model's score, and how that is fooled
+void study_chat(Study& study);          ///< system turns, several turns, and other templates
+void study_tool(Study& study);          ///< a model that asks a calculator
 
 }  // namespace verse
