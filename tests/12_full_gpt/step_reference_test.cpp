@@ -343,6 +343,36 @@ TEST(FastDropout, DropsTheShareItIsToldAndKeepsTheMean) {
       << "a place's fate does not depend on where one begins to ask";
 }
 
+TEST(FastDropout, KnowsPlacesOf64Bits) {
+  // Drawn by the formula in Python's whole numbers, around multiples of 2^32; those at the beginning also by programs
+  // that knew 32 bits alone.
+  const std::vector<std::pair<std::int64_t, std::string>> known{{0, "xx..xx.xxxxxxxxxx.x.xxxxx.x.xx..x...xxx."},
+                                                                {1, "..x.x.xx.xx..x.x.xx..xx.xxxxxxxx.xxxxxxx"},
+                                                                {5, ".xx..xx.xxx.x.x.xxxxxxxxxxxx...x..xx.xx."}};
+  const Drops drops{0.3, 0x123456789abcdefULL};
+  for (const auto& [stretch, fates] : known) {
+    const auto seen = drop(torch::ones({40}), drops, stretch == 0 ? 0 : (stretch << 32) - 20);
+    std::string shown;
+    for (std::int64_t i = 0; i < 40; ++i) shown += seen[i].item<float>() == 0 ? '.' : 'x';
+    EXPECT_EQ(shown, fates) << stretch;
+  }
+
+  constexpr std::int64_t kHalf = 50'000;  // several threads' shares, and the border lies in the middle of one
+  const auto ones = torch::ones({2 * kHalf}), half = torch::ones({kHalf});
+  for (const std::int64_t stretch : {1, 2, 3, 1 << 20}) {
+    const std::int64_t border = stretch << 32;
+    const auto across = drop(ones, drops, border - kHalf);
+    EXPECT_TRUE(torch::equal(across.narrow(0, 0, kHalf), drop(half, drops, border - kHalf))) << stretch;
+    EXPECT_TRUE(torch::equal(across.narrow(0, kHalf, kHalf), drop(half, drops, border))) << stretch;
+    for (const std::int64_t other : {std::int64_t{0}, border - (std::int64_t{1} << 32)}) {
+      const auto alike = drop(ones, drops, border) == drop(ones, drops, other);
+      EXPECT_NEAR(alike.to(torch::kFloat64).mean().item<double>(), 1 - 2 * 0.3 * 0.7, 1e-2)
+          << "drops again what " << other << " drops";
+    }
+    EXPECT_NEAR((across == 0).to(torch::kFloat64).mean().item<double>(), 0.3, 1e-2);
+  }
+}
+
 TEST(FastDropout, IsDrawnFromLibTorchsGeneratorAndGoesBackByTheSameDrops) {
   const auto x = torch::linspace(1, 2, 50'000).requires_grad_();
   torch::manual_seed(6);

@@ -141,7 +141,11 @@ void TrainingStep::try_by_hand() {
   }
   if (problem.empty()) problem = HandStep::obstacle(*gpt, optimizer_);
   std::unique_ptr<StepKernels> kernels;
-  if (problem.empty()) kernels = CudaKernels::make(gpt->options, {}, problem);
+  if (problem.empty()) {
+    KernelChoices choices;
+    choices.many_places = CudaKernels::many_places(gpt->options, settings_.batch_size);
+    kernels = CudaKernels::make(gpt->options, choices, problem);
+  }
   if (kernels == nullptr) {
     news_ = fmt::format("no step by hand: {}", problem);
     return;
