@@ -86,7 +86,7 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
     landmarks_->floor = corpus_.floor;
   }
 
-  need_memory_for(recipe(), device_);
+  need_memory_for(recipe(), device_, {team_.size(), team_options_.shard_optimizer});
   if (recipe().llama) {
     LlamaGPT llama(*recipe().llama);
     llama->read_at_most(recipe().model.context);
