@@ -16,6 +16,7 @@
 #include "05_training/given/checkpoint.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/cpu/half_products.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/run_folder.h"
@@ -24,6 +25,7 @@
 #include "common/device.h"
 #include "common/fast_gelu.h"
 #include "common/program.h"
+#include "common/projection.h"
 #include "tests/common/temporary_folder.h"
 #include "tests/harness/test_device.h"
 
@@ -420,6 +422,62 @@ TEST(AttendDropping, EqualsTheClearFormWithTheSameDrops) {
       EXPECT_LE((clear_gradient - fast_gradient).abs().max().item<double>(), 5e-5) << share;
     }
   }
+}
+
+TEST(HalfProducts, AreThoseOfNumbersRoundedToBfloat16) {
+  torch::manual_seed(12);
+  LinearProjection projection(64, 96);
+  const auto rounded = [](const torch::Tensor& x) { return x.to(torch::kBFloat16).to(torch::kFloat32); };
+  const auto weight = torch::randn({96, 64}), bias = torch::randn({96}), x = torch::randn({50, 64}),
+             gradient = torch::randn({50, 96});
+  projection.weight.set_data(weight);
+  projection.bias.set_data(bias);
+  const auto run = [&](bool half) {
+    const auto leaf = x.clone().requires_grad_();
+    projection.zero_grad();
+    torch::Tensor y;
+    {
+      const HalfProducts products(half);
+      y = project(projection, leaf);
+    }
+    y.backward(gradient);
+    return std::vector{y.detach(), leaf.grad(), projection.weight.grad(), projection.bias.grad()};
+  };
+  const auto got = run(true), exact = run(false);
+  const std::vector expected{torch::mm(rounded(x), rounded(weight).t()) + bias,
+                             torch::mm(rounded(gradient), rounded(weight)),
+                             torch::mm(rounded(gradient).t(), rounded(x)), gradient.sum(0)};
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].scalar_type(), torch::kFloat32);
+    // The result is rounded once more: half a step of bfloat16 is a 256th.
+    const double size = expected[i].abs().max().item<double>();
+    EXPECT_LE((got[i] - expected[i]).abs().max().item<double>(), size / 256 + 1e-5) << i;
+    const double apart = ((got[i] - exact[i]).norm() / exact[i].norm()).item<double>();
+    EXPECT_LE(apart, 1e-2) << i;
+    EXPECT_EQ(apart == 0, i == 3) << "nothing was rounded: " << i;
+  }
+}
+
+TEST(HalfProducts, TrainAsFloat32Does) {
+  const auto losses = [](bool half) {
+    const GPTOptions options = small_model(true)->options;
+    torch::manual_seed(13);
+    GPT fast = fast_gpt(options);
+    const auto optimizer = make_adamw(fast->parameters(), {});
+    Random random(5);
+    StepSettings settings;
+    settings.batch_size = 8;
+    settings.context = 8;
+    settings.bfloat16 = half;
+    TrainingStep step(fast, *optimizer, text(), settings, random);
+    std::vector<double> all;
+    for (int i = 0; i < 70; ++i) all.push_back(step.take(i, 3e-3).loss.item<double>());
+    return all;
+  };
+  const auto exact = losses(false), half = losses(true);
+  EXPECT_NE(exact.back(), half.back());
+  EXPECT_LT(exact.back(), 0.75 * exact.front()) << "it learns";
+  for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(half[i], exact[i], 0.05) << "step " << i;
 }
 
 TEST(FastGPT, DropsInTrainingAndOnlyThere) {
