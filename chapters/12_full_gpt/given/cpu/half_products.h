@@ -9,8 +9,8 @@
 
 namespace verse {
 
-/// Whether this processor has instructions that multiply bfloat16 and add up in float32 (AVX-512's BF16). On others
-/// such products are slower than those of float32.
+/// Whether this processor has instructions that multiply bfloat16 and add up in float32 (AVX-512's BF16). Others
+/// have to imitate them.
 bool multiplies_bfloat16();
 
 /// For as long as it lives, project() takes its products in bfloat16 on this thread.
