@@ -238,7 +238,15 @@ class CommandLine(unittest.TestCase):
     def test_a_precision_that_a_processor_does_not_train_in(self):
         if os.path.exists("/dev/nvidiactl"):
             self.skipTest("this machine may have CUDA")
-        self.refused_training(["--precision", "bf16"], "--precision bf16", "GPU")
+        self.refused_training(["--precision", "fp16"], "--precision fp16", "GPU")
+        self.refused_training(["--precision", "bf16", "--preset", "demo"], "--precision bf16", "chapter 4")
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            if "avx512_bf16" not in file.read() or "VERSE_EMULATED" in os.environ:
+                self.refused_training(["--precision", "bf16"], "--precision bf16", "no instructions")
+                return
+        done = run("train", "--data", self.text, "--out", self.place("half"), "--steps", 4, *TINY, "--precision", "bf16")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("products in bfloat16", done.stdout.decode())
 
     def test_a_text_whose_name_is_not_utf8(self):
         text = os.path.join(os.fsencode(self.folder), b"caf\xe9.txt")

@@ -1,3 +1,4 @@
+#define MANY_PLACES
 #define WIDTH 128
 #define HEADS 2
 #define CONTEXT 160

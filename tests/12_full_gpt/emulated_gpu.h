@@ -33,6 +33,7 @@ class Block {
   }
 
   Dim thread, block, block_size, grid_size;
+  unsigned first_block = 0;  ///< whose number in x the grid begins at, as if it were the rest of a larger one
 
   /// Runs a kernel's body for every thread of every block of a grid.
   void run(Dim grid, Dim threads, const std::function<void()>& body) {
@@ -42,7 +43,10 @@ class Block {
     if (count % 32 != 0) throw std::logic_error("a block of warps that are not full");
     for (block.z = 0; block.z < grid.z; ++block.z) {
       for (block.y = 0; block.y < grid.y; ++block.y) {
-        for (block.x = 0; block.x < grid.x; ++block.x) run_block(count, body);
+        for (unsigned i = 0; i < grid.x; ++i) {
+          block.x = first_block + i;
+          run_block(count, body);
+        }
       }
     }
   }

@@ -137,6 +137,31 @@ TEST(SettleGpu, SwitchesOffWhatIsNotExact) {
   context.setSDPUseCuDNN(true);
 }
 
+TEST(LeastMemoryNeed, IsNoMoreThanStepsHaveTaken) {
+  Recipe recipe = recipe_named("shakespeare");
+  recipe.model.vocabulary_size = 65;
+  const auto bytes = [&](torch::Device device) {
+    const MemoryNeed need = least_memory_need(recipe, device);
+    return need.fixed + need.each * static_cast<double>(windows_at_a_time(recipe));
+  };
+  // Measured with 64 windows: book/results/12-step.json, and on an H200 by autograd book/results/gpu.
+  EXPECT_LE(bytes(torch::kCPU), 4277e6);
+  EXPECT_GE(bytes(torch::kCPU), 4277e6 / 2);
+  EXPECT_LE(bytes(torch::kCUDA), 1815e6);
+  EXPECT_GE(bytes(torch::kCUDA), 1815e6 / 2);
+  EXPECT_LE(least_memory_need(recipe, torch::kCUDA).each, 1473.2 / 60'000 * (1 << 30));
+  recipe.precision = "fp32";
+  EXPECT_EQ(least_memory_need(recipe, torch::kCUDA).each, least_memory_need(recipe, torch::kCPU).each);
+
+  // Whoever shares a batch has a part of it, and may have a part of the optimizer's state.
+  recipe.accumulate = 4;
+  EXPECT_EQ(windows_at_a_time(recipe), 16);
+  EXPECT_EQ(windows_at_a_time(recipe, {3, false}), 6);
+  const double alone = least_memory_need(recipe, torch::kCPU).fixed;
+  EXPECT_DOUBLE_EQ(least_memory_need(recipe, torch::kCPU, {4, false}).fixed, alone);
+  EXPECT_DOUBLE_EQ(least_memory_need(recipe, torch::kCPU, {4, true}).fixed, alone * 10 / 16);
+}
+
 TEST(MemoryAdvice, NamesABatchThatFits) {
   constexpr std::int64_t kGibibyte = std::int64_t{1} << 30;
   // 1 GiB at any rate and 0.5 GiB a window.

@@ -167,8 +167,11 @@ TEST(DropFactors, AreTheProcessorsDrops) {
   for (const double share : {0.0, 0.2, 0.5}) {
     for (const std::int64_t site : {0, 7}) {
       const Dropping dropping{torch::full({1}, 0x123456789abcdefLL, torch::kInt64), share};
-      const auto expected = drop(ones, {share, seed_of_site(0x123456789abcdefLL, site)});
-      EXPECT_LE((drop_factors(dropping, site, {10, 100}).flatten() - expected).abs().max().item<double>(), 1e-6);
+      const Drops drops{share, seed_of_site(0x123456789abcdefLL, site)};
+      for (const std::int64_t first : {0L, 1L << 31, (1L << 32) - 500, (1L << 32) + 500, (3L << 32) - 1}) {
+        const auto factors = drop_factors(dropping, site, {10, 100}, first).flatten();
+        EXPECT_LE((factors - drop(ones, drops, first)).abs().max().item<double>(), 1e-6) << first;
+      }
     }
   }
 }

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "12_full_gpt/given/gpu/cuda_kernels.h"
 #include "12_full_gpt/given/gpu/hand_step.h"
@@ -95,6 +97,62 @@ TEST_P(Kernels, AddNorm) {
   expect_close(y, y2, "y");
   expect_close(one.means, other.means, "means");
   expect_close(one.scales, other.scales, "scales");
+}
+
+TEST_P(Kernels, DropByPlacesOf64Bits) {
+  EmulatedLauncher launcher(emulated(floats()));
+  constexpr std::int64_t kNumbers = 300;
+  // The kernels for numbers of 16 bits are those for places of 32.
+  const std::vector<std::int64_t> begins = floats() ? std::vector<std::int64_t>{0, (1L << 32) - 150, (5L << 32) - 150}
+                                                    : std::vector<std::int64_t>{0, (1L << 32) - kNumbers};
+  for (const std::int64_t begin : begins) {
+    // Forth and back, so that threads cross the border both ways.
+    const auto forth = torch::arange(begin, begin + kNumbers), places = torch::cat({forth, forth.flip(0)});
+    const auto factors = float_room({2 * kNumbers});
+    void *seed = dropping.seed.data_ptr(), *from = places.data_ptr(), *to = factors.data_ptr();
+    int site = 3, dropped = static_cast<int>(dropping.share * (1 << 24)), count = 2 * kNumbers;
+    auto scale = static_cast<float>(1 / (1 - dropping.share));
+    void* arguments[] = {&seed, &site, &dropped, &scale, &from, &to, &count};
+    launcher.launch("drop_at", {1, 1, 1}, {64, 1, 1}, 0, arguments, false);
+    const auto expected = drop_factors(dropping, site, {kNumbers}, begin);
+    EXPECT_LE((factors - torch::cat({expected, expected.flip(0)})).abs().max().item<double>(), 1e-6) << begin;
+  }
+}
+
+TEST(NormKernels, CountTheirRowsPlacesIn64Bits) {
+  // Two blocks of eight rows in the middle of a tensor that has 2^32 numbers and more, of which there is no more.
+  constexpr std::int64_t kBefore = (1L << 32) / kWidth - 8, kHere = 16;
+  torch::manual_seed(12);
+  const Dropping dropping{torch::full({1}, 987654321987654321L, torch::kInt64), 0.3};
+  const auto x = torch::randn({kHere, kWidth}), branch = torch::randn({kHere, kWidth});
+  const auto ones = torch::ones({kWidth}), zeros = torch::zeros({kWidth});
+  auto sum = torch::zeros({kHere, kWidth}), y = sum.clone(), means = torch::zeros({kHere}), scales = means.clone();
+  const auto shifted = [](const torch::Tensor& tensor, std::int64_t numbers) -> void* {
+    return reinterpret_cast<void*>(reinterpret_cast<std::intptr_t>(tensor.data_ptr()) - 4 * numbers);
+  };
+  void *from_x = shifted(x, kBefore * kWidth), *from_branch = shifted(branch, kBefore * kWidth),
+       *bias = zeros.data_ptr(), *gain = ones.data_ptr(), *seed = dropping.seed.data_ptr(),
+       *to_sum = shifted(sum, kBefore * kWidth), *to_y = shifted(y, kBefore * kWidth),
+       *to_means = shifted(means, kBefore), *to_scales = shifted(scales, kBefore);
+  int site = 5, dropped = static_cast<int>(dropping.share * (1 << 24)), rows = kBefore + kHere;
+  auto scale = static_cast<float>(1 / (1 - dropping.share));
+  void* arguments[] = {&from_x,  &from_branch, &bias,   &gain, &bias,     &seed,      &site,
+                       &dropped, &scale,       &to_sum, &to_y, &to_means, &to_scales, &rows};
+  begin_emulated_blocks_at(kBefore / 8);
+  EmulatedLauncher(emulated_float_kernels()).launch("add_norm", {2, 1, 1}, {256, 1, 1}, 0, arguments, false);
+  begin_emulated_blocks_at(0);
+  const auto expected = x + branch * drop_factors(dropping, site, {kHere, kWidth}, kBefore * kWidth);
+  EXPECT_LE((sum - expected).abs().max().item<double>(), 1e-5);
+}
+
+TEST(CudaKernels, AreCompiledForTheirNumberOfPlaces) {
+  GPTOptions options;
+  options.context = 256;
+  options.heads = 6;
+  options.width = 384;
+  constexpr std::int64_t kFit = (1L << 32) / (6 * 256 * 256);
+  EXPECT_FALSE(CudaKernels::many_places(options, kFit));
+  EXPECT_TRUE(CudaKernels::many_places(options, kFit + 1));
 }
 
 TEST_P(Kernels, NormBackward) {

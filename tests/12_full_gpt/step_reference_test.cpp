@@ -16,6 +16,7 @@
 #include "05_training/given/checkpoint.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/cpu/half_products.h"
 #include "12_full_gpt/given/model/fast_gpt.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/given/training/run_folder.h"
@@ -24,6 +25,7 @@
 #include "common/device.h"
 #include "common/fast_gelu.h"
 #include "common/program.h"
+#include "common/projection.h"
 #include "tests/common/temporary_folder.h"
 #include "tests/harness/test_device.h"
 
@@ -343,6 +345,36 @@ TEST(FastDropout, DropsTheShareItIsToldAndKeepsTheMean) {
       << "a place's fate does not depend on where one begins to ask";
 }
 
+TEST(FastDropout, KnowsPlacesOf64Bits) {
+  // Drawn by the formula in Python's whole numbers, around multiples of 2^32; those at the beginning also by programs
+  // that knew 32 bits alone.
+  const std::vector<std::pair<std::int64_t, std::string>> known{{0, "xx..xx.xxxxxxxxxx.x.xxxxx.x.xx..x...xxx."},
+                                                                {1, "..x.x.xx.xx..x.x.xx..xx.xxxxxxxx.xxxxxxx"},
+                                                                {5, ".xx..xx.xxx.x.x.xxxxxxxxxxxx...x..xx.xx."}};
+  const Drops drops{0.3, 0x123456789abcdefULL};
+  for (const auto& [stretch, fates] : known) {
+    const auto seen = drop(torch::ones({40}), drops, stretch == 0 ? 0 : (stretch << 32) - 20);
+    std::string shown;
+    for (std::int64_t i = 0; i < 40; ++i) shown += seen[i].item<float>() == 0 ? '.' : 'x';
+    EXPECT_EQ(shown, fates) << stretch;
+  }
+
+  constexpr std::int64_t kHalf = 50'000;  // several threads' shares, and the border lies in the middle of one
+  const auto ones = torch::ones({2 * kHalf}), half = torch::ones({kHalf});
+  for (const std::int64_t stretch : {1, 2, 3, 1 << 20}) {
+    const std::int64_t border = stretch << 32;
+    const auto across = drop(ones, drops, border - kHalf);
+    EXPECT_TRUE(torch::equal(across.narrow(0, 0, kHalf), drop(half, drops, border - kHalf))) << stretch;
+    EXPECT_TRUE(torch::equal(across.narrow(0, kHalf, kHalf), drop(half, drops, border))) << stretch;
+    for (const std::int64_t other : {std::int64_t{0}, border - (std::int64_t{1} << 32)}) {
+      const auto alike = drop(ones, drops, border) == drop(ones, drops, other);
+      EXPECT_NEAR(alike.to(torch::kFloat64).mean().item<double>(), 1 - 2 * 0.3 * 0.7, 1e-2)
+          << "drops again what " << other << " drops";
+    }
+    EXPECT_NEAR((across == 0).to(torch::kFloat64).mean().item<double>(), 0.3, 1e-2);
+  }
+}
+
 TEST(FastDropout, IsDrawnFromLibTorchsGeneratorAndGoesBackByTheSameDrops) {
   const auto x = torch::linspace(1, 2, 50'000).requires_grad_();
   torch::manual_seed(6);
@@ -390,6 +422,62 @@ TEST(AttendDropping, EqualsTheClearFormWithTheSameDrops) {
       EXPECT_LE((clear_gradient - fast_gradient).abs().max().item<double>(), 5e-5) << share;
     }
   }
+}
+
+TEST(HalfProducts, AreThoseOfNumbersRoundedToBfloat16) {
+  torch::manual_seed(12);
+  LinearProjection projection(64, 96);
+  const auto rounded = [](const torch::Tensor& x) { return x.to(torch::kBFloat16).to(torch::kFloat32); };
+  const auto weight = torch::randn({96, 64}), bias = torch::randn({96}), x = torch::randn({50, 64}),
+             gradient = torch::randn({50, 96});
+  projection.weight.set_data(weight);
+  projection.bias.set_data(bias);
+  const auto run = [&](bool half) {
+    const auto leaf = x.clone().requires_grad_();
+    projection.zero_grad();
+    torch::Tensor y;
+    {
+      const HalfProducts products(half);
+      y = project(projection, leaf);
+    }
+    y.backward(gradient);
+    return std::vector{y.detach(), leaf.grad(), projection.weight.grad(), projection.bias.grad()};
+  };
+  const auto got = run(true), exact = run(false);
+  const std::vector expected{torch::mm(rounded(x), rounded(weight).t()) + bias,
+                             torch::mm(rounded(gradient), rounded(weight)),
+                             torch::mm(rounded(gradient).t(), rounded(x)), gradient.sum(0)};
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].scalar_type(), torch::kFloat32);
+    // The result is rounded once more: half a step of bfloat16 is a 256th.
+    const double size = expected[i].abs().max().item<double>();
+    EXPECT_LE((got[i] - expected[i]).abs().max().item<double>(), size / 256 + 1e-5) << i;
+    const double apart = ((got[i] - exact[i]).norm() / exact[i].norm()).item<double>();
+    EXPECT_LE(apart, 1e-2) << i;
+    EXPECT_EQ(apart == 0, i == 3) << "nothing was rounded: " << i;
+  }
+}
+
+TEST(HalfProducts, TrainAsFloat32Does) {
+  const auto losses = [](bool half) {
+    const GPTOptions options = small_model(true)->options;
+    torch::manual_seed(13);
+    GPT fast = fast_gpt(options);
+    const auto optimizer = make_adamw(fast->parameters(), {});
+    Random random(5);
+    StepSettings settings;
+    settings.batch_size = 8;
+    settings.context = 8;
+    settings.bfloat16 = half;
+    TrainingStep step(fast, *optimizer, text(), settings, random);
+    std::vector<double> all;
+    for (int i = 0; i < 70; ++i) all.push_back(step.take(i, 3e-3).loss.item<double>());
+    return all;
+  };
+  const auto exact = losses(false), half = losses(true);
+  EXPECT_NE(exact.back(), half.back());
+  EXPECT_LT(exact.back(), 0.75 * exact.front()) << "it learns";
+  for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(half[i], exact[i], 0.05) << "step " << i;
 }
 
 TEST(FastGPT, DropsInTrainingAndOnlyThere) {

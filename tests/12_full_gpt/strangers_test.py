@@ -450,6 +450,27 @@ class Strangers(unittest.TestCase):
                          *words)
             self.assertFalse(os.path.exists(out))
 
+    def test_what_is_foreseen_is_most_of_what_a_batch_takes(self):
+        if "VERSE_SANITIZED" in os.environ:
+            self.skipTest("a sanitizer takes memory of its own")
+
+        def memory(windows):
+            record = self.place(f"record_{windows}")
+            done = run("train", "--preset", "small", "--data", self.text, "--out", self.place(f"run_{windows}"), "--steps", 2,
+                       "--eval-batches", 1, "--batch-size", windows, "--threads", 1, "--record", record, timeout=300)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(record, encoding="utf-8") as file:
+                scalars = json.load(file)["scalars"]
+            return scalars["memory"]["value"], scalars["foreseen_memory"]["value"]
+
+        # What the program has for itself is the same for both. Foreseen is what a step certainly takes: never more than it did take,
+        # and not less than half of it.
+        (few, few_foreseen), (many, many_foreseen) = memory(12), memory(212)
+        taken, foreseen = many - few, many_foreseen - few_foreseen
+        self.assertGreater(foreseen, 300)
+        self.assertLessEqual(foreseen, taken)
+        self.assertLessEqual(taken, 2 * foreseen)
+
     def test_a_large_text_takes_a_few_times_its_bytes(self):
         megabytes = int(os.environ.get("VERSE_LARGE", "70"))
         text = self.place("large")

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/_softmax_backward_data.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -25,28 +26,30 @@ __attribute__((always_inline)) inline std::uint32_t stirred(std::uint32_t x) {
   return x ^ (x >> 16);
 }
 
-/// No number waits for the one before, so that a processor can do several at once.
-__attribute__((always_inline)) inline void drop_each(const float* x, float* y, std::int64_t count, std::uint32_t first,
+/// No number waits for the one before, so that a processor can do several at once. The first place's upper 32 bits hold
+/// for all of them, and make another seed; where they are 0, it stays as it is.
+__attribute__((always_inline)) inline void drop_each(const float* x, float* y, std::int64_t count, std::int64_t first,
                                                      const Drops& drops) {
   constexpr double kFates = 1 << 24;  // as many as a float32 can count
   const auto dropped = static_cast<std::int32_t>(drops.share * kFates);
   const auto scale = static_cast<float>(1 / (1 - drops.share));
-  const auto low = static_cast<std::uint32_t>(drops.seed), high = static_cast<std::uint32_t>(drops.seed >> 32);
+  const std::uint64_t seed = drops.seed ^ stirred(static_cast<std::uint32_t>(first >> 32));
+  const auto low = static_cast<std::uint32_t>(seed), high = static_cast<std::uint32_t>(seed >> 32);
   const std::uint32_t offset = stirred(low + 1), step = stirred(offset ^ high) | 1;
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto place = first + static_cast<std::uint32_t>(i);
+    const auto place = static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(i);
     const auto fate = static_cast<std::int32_t>(stirred(place * step + offset) >> 8);  // from 0 to 2^24 - 1
     y[i] = fate < dropped ? 0 : x[i] * scale;
   }
 }
 //! [drop]
 
-VERSE_VECTOR_LOOP void drop_by_vectors(const float* x, float* y, std::int64_t count, std::uint32_t first,
+VERSE_VECTOR_LOOP void drop_by_vectors(const float* x, float* y, std::int64_t count, std::int64_t first,
                                        const Drops& drops) {
   drop_each(x, y, count, first, drops);
 }
 
-void drop_one_by_one(const float* x, float* y, std::int64_t count, std::uint32_t first, const Drops& drops) {
+void drop_one_by_one(const float* x, float* y, std::int64_t count, std::int64_t first, const Drops& drops) {
   drop_each(x, y, count, first, drops);
 }
 
@@ -192,15 +195,18 @@ PartOfBatch::~PartOfBatch() {
 }
 
 torch::Tensor drop(const torch::Tensor& x, const Drops& drops, std::int64_t first) {
-  constexpr std::int64_t kAtATime = 16'384;
+  constexpr std::int64_t kAtATime = 16'384, kPlaces = std::int64_t{1} << 32;  // in 32 bits
   TORCH_CHECK(drops_fast(x) && x.is_contiguous(), "drop() takes float32 on the CPU, in one piece");
   if (drops.share == 0) return x;
   auto y = torch::empty_like(x);
   const float* from = x.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
   share_out(0, x.numel(), kAtATime, [&](std::int64_t begin, std::int64_t end) {
-    const auto place = static_cast<std::uint32_t>(first + begin);
-    (vector_loops() ? drop_by_vectors : drop_one_by_one)(from + begin, to + begin, end - begin, place, drops);
+    while (begin < end) {
+      const std::int64_t place = first + begin, count = std::min(end - begin, kPlaces - place % kPlaces);
+      (vector_loops() ? drop_by_vectors : drop_one_by_one)(from + begin, to + begin, count, place, drops);
+      begin += count;
+    }
   });
   return y;
 }

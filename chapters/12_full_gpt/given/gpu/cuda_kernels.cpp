@@ -16,6 +16,8 @@ constexpr unsigned kLanes = 32, kWarps = 8, kThreads = kLanes * kWarps;
 constexpr std::int64_t kHeadBytes = 2 * 64;  // of a position's 64 numbers
 constexpr std::int64_t kStripColumns = 256;  // that a block of the kernels that sum over rows has
 constexpr int kAsidesBehind = 3;             // products that may still run aside when the next is asked for
+/// That 32 bits can count.
+constexpr std::int64_t kPlaces = std::int64_t{1} << 32;
 
 unsigned blocks_for(std::int64_t things, std::int64_t a_block) {
   return static_cast<unsigned>((things + a_block - 1) / a_block);
@@ -45,11 +47,16 @@ bool CudaKernels::attends(const GPTOptions& model, const KernelChoices& choices)
          model.context % kKeysAtATime == 0 && model.context <= kLongest;
 }
 
+bool CudaKernels::many_places(const GPTOptions& model, std::int64_t batch_size) {
+  return batch_size * model.context * std::max(model.width, model.heads * model.context) > kPlaces;
+}
+
 std::unique_ptr<CudaKernels> CudaKernels::make(const GPTOptions& model, const KernelChoices& choices,
                                                std::string& problem) {
   std::vector<std::string> options{fmt::format("-DWIDTH={}", model.width)};
   if (choices.numbers == torch::kFloat32) options.emplace_back("-DNUMBERS_ARE_FLOAT");
   if (choices.stream == torch::kFloat32) options.emplace_back("-DSTREAM_IS_FLOAT");
+  if (choices.many_places) options.emplace_back("-DMANY_PLACES");
   KernelChoices chosen = choices;
   chosen.own_attention = attends(model, choices);
   std::string source = std::string(kNumbersSource) + kTrainingSource + kUpdatingSource;
@@ -74,6 +81,12 @@ template <typename... Arguments>
 void CudaKernels::launch_with(unsigned shared, const char* kernel, Grid grid, Grid block, Arguments... arguments) {
   void* list[] = {&arguments...};
   launcher_->launch(kernel, grid, block, shared, list, /*early=*/false);
+}
+
+/// Numbers beyond what was said when the kernels were compiled would be dropped as others are.
+void CudaKernels::check_places(std::int64_t numbers, const Dropping& dropping) const {
+  TORCH_CHECK(choices_.many_places || dropping.share == 0 || numbers <= kPlaces,
+              "kernels for at most 2^32 numbers were given ", numbers);
 }
 
 /// Blocks over rows for the kernels that sum up columns: enough for every processor, and few sums to be added up.
@@ -107,6 +120,7 @@ void CudaKernels::add_job(const torch::Tensor& partial, std::int64_t kind, const
 void CudaKernels::embed_norm(const Windows& windows, const torch::Tensor& token_table,
                              const torch::Tensor& position_table, const Norm& norm, const Dropping& dropping,
                              torch::Tensor x, torch::Tensor y, torch::Tensor one_hot) {
+  check_places(x.numel(), dropping);
   launch("embed_norm", {blocks_for(windows.rows(), kWarps), 1, 1}, {kThreads, 1, 1}, address(windows.tokens),
          address(windows.starts), address(token_table), address(position_table), address(norm.gain), address(norm.bias),
          address(dropping.seed), fates(dropping), kept_scale(dropping), address(x), address(y), address(norm.means),
@@ -117,6 +131,7 @@ void CudaKernels::embed_norm(const Windows& windows, const torch::Tensor& token_
 void CudaKernels::add_norm(const torch::Tensor& x, const torch::Tensor& branch, const torch::Tensor& branch_bias,
                            const Norm& norm, const Dropping& dropping, std::int64_t site, torch::Tensor sum,
                            torch::Tensor y) {
+  check_places(x.numel(), dropping);
   launch("add_norm", {blocks_for(x.size(0), kWarps), 1, 1}, {kThreads, 1, 1}, address(x), address(branch),
          address(branch_bias), address(norm.gain), address(norm.bias), address(dropping.seed), as_int(site),
          fates(dropping), kept_scale(dropping), address(sum), address(y), address(norm.means), address(norm.scales),
@@ -127,6 +142,7 @@ void CudaKernels::norm_backward(const torch::Tensor& to_y, const torch::Tensor& 
                                 const torch::Tensor& along, const Dropping& dropping, std::int64_t site,
                                 torch::Tensor to_x, torch::Tensor to_branch, torch::Tensor to_gain,
                                 torch::Tensor to_bias, torch::Tensor to_branch_bias) {
+  check_places(x.numel(), dropping);
   const unsigned blocks = std::min(2U * static_cast<unsigned>(launcher_->processors()), blocks_for(x.size(0), kWarps));
   const auto sums = partial_sums(to_gain, blocks, width_, 3);
   launch("norm_backward", {blocks, 1, 1}, {kThreads, 1, 1}, address(to_y), address(x), address(norm.means),
@@ -230,6 +246,7 @@ torch::Tensor CudaKernels::attend(std::int64_t layer, const torch::Tensor& parts
   Attended& mine = attended_[layer];
   if (choices_.own_attention) {
     const std::int64_t rows = parts.size(0);
+    check_places(rows * heads * (rows / batch), dropping);
     if (!mine.mixed.defined() || mine.mixed.size(0) != rows) {
       mine.mixed = torch::empty({rows, width_}, parts.options());
       mine.sums = torch::empty({batch * heads, rows / batch}, parts.options().dtype(torch::kFloat32));

@@ -26,6 +26,7 @@ struct KernelChoices {
   bool slope_with_product = false;
   bool own_attention = false;  ///< attention by kernels of our own, where they fit; else by LibTorch's
   bool aside = true;           ///< weights' gradients run beside what comes next
+  bool many_places = false;    ///< dropout counts them in 64 bits: see CudaKernels::many_places()
   torch::ScalarType numbers = torch::kBFloat16, stream = torch::kBFloat16;
 };
 
@@ -37,6 +38,9 @@ class CudaKernels : public PlainKernels {
 
   /// Whether our attention is for a model of that shape.
   static bool attends(const GPTOptions& model, const KernelChoices& choices);
+
+  /// Whether a tensor that numbers are dropped from has more of them than 32 bits can count.
+  static bool many_places(const GPTOptions& model, std::int64_t batch_size);
 
   /// @param launcher runs kernels that were compiled for that width
   CudaKernels(std::unique_ptr<Launcher> launcher, std::int64_t width, const KernelChoices& choices);
@@ -71,6 +75,7 @@ class CudaKernels : public PlainKernels {
     torch::Tensor queries, keys, values, mixed, sums, ends_of_queries, ends_of_keys, seed, offset;
   };
 
+  void check_places(std::int64_t numbers, const Dropping& dropping) const;
   template <typename... Arguments>
   void launch(const char* kernel, Grid grid, Grid block, Arguments... arguments);
   template <typename... Arguments>

@@ -35,33 +35,49 @@ MemoryNeed measure_memory_need(const LanguageModel& model, Optimizer& optimizer,
   return memory_need(kWindows, bytes, kMoreWindows, more_bytes);
 }
 
-void need_memory_for(const Recipe& recipe, torch::Device device) {
+MemoryNeed least_memory_need(const Recipe& recipe, torch::Device device, const MemorySharing& sharing) {
   const GPTOptions& model = recipe.model;
   const auto width = static_cast<double>(model.width), layers = static_cast<double>(model.layers),
              vocabulary = static_cast<double>(model.vocabulary_size), context = static_cast<double>(model.context);
-  // Of a parameter: itself, its gradient and two moments, four bytes each. Of a position: in each layer, what backward
-  // asks for again (two norms, queries, keys and values, what the heads bring home, the MLP's inside before and after
-  // its bend: 14 times the width), and at the end the logits with their gradient.
-  double parameters = 16 * (vocabulary * width + 12 * layers * width * width);
-  if (recipe.llama) parameters = 16 * static_cast<double>(llama_parameters(*recipe.llama));
-  const double window = 4 * context * (14 * width * layers + 2 * vocabulary);
-  const std::int64_t at_a_time = (recipe.batch_size + recipe.accumulate - 1) / recipe.accumulate;
+  const double parameters = recipe.llama ? static_cast<double>(llama_parameters(*recipe.llama))
+                                         : vocabulary * width + 12 * layers * width * width;
+  // Of a parameter: itself, its gradient, and AdamW's two moments or Muon's one, four bytes each.
+  const double moments = recipe.modern ? 4 : 8;
+  const double sharers = sharing.optimizer ? static_cast<double>(sharing.processes) : 1;
+  // Of a position: in each layer, what backward asks for again (two norms, queries, keys and values, what the heads
+  // bring home, the MLP's inside before and after its bend: 14 times the width), and at the end the logits with their
+  // gradient. On a GPU, in 16 bits where 32 are not asked for.
+  const double bytes = device.is_cuda() && recipe.precision != "fp32" ? 2 : 4;
+  MemoryNeed need;
+  need.fixed = parameters * (8 + moments / sharers);
+  need.each = bytes * context * (14 * width * layers + 2 * vocabulary);
+  return need;
+}
+
+std::int64_t windows_at_a_time(const Recipe& recipe, const MemorySharing& sharing) {
+  const std::int64_t parts = recipe.accumulate * sharing.processes;
+  return (recipe.batch_size + parts - 1) / parts;
+}
+
+void need_memory_for(const Recipe& recipe, torch::Device device, const MemorySharing& sharing) {
+  const GPTOptions& model = recipe.model;
+  const auto [fixed, window] = least_memory_need(recipe, device, sharing);
+  const std::int64_t at_a_time = windows_at_a_time(recipe, sharing);
 
   const bool gpu = device.is_cuda();
   const double there = gpu ? static_cast<double>(memory_for_tensors(device)) : machine_memory();
   const char* where = gpu ? "the GPU" : "this machine";
   const std::string sizes = fmt::format("--layers {} and --width {}", model.layers, model.width);
-  need_memory(parameters, "a model with " + sizes, "fewer layers or a smaller width fit", there, where);
-  const double fit = std::floor((there - parameters) / window);
+  need_memory(fixed, "a model with " + sizes, "fewer layers or a smaller width fit", there, where);
+  const double fit = std::floor((there - fixed) / window), needed = fixed + window * static_cast<double>(at_a_time);
   const std::string what =
       fmt::format("a batch of {} windows of {} with {}", with_commas(at_a_time), model.context, sizes);
-  if (fit < 1)
-    return need_memory(parameters + window * static_cast<double>(at_a_time), what, "a smaller --context fits", there,
-                       where);
+  if (fit < 1) return need_memory(needed, what, "a smaller --context fits", there, where);
   const auto windows = std::min(static_cast<std::int64_t>(fit), at_a_time);
-  need_memory(parameters + window * static_cast<double>(at_a_time), what,
-              fmt::format("no more fit than --batch-size {}, or --accumulate {}", windows,
-                          (recipe.batch_size + windows - 1) / windows),
+  const std::int64_t together = windows * sharing.processes;
+  need_memory(needed, what,
+              fmt::format("no more fit than --batch-size {}, or --accumulate {}", together,
+                          (recipe.batch_size + together - 1) / together),
               there, where);
 }
 

@@ -19,10 +19,24 @@ struct MemoryNeed {
   double each = 0;
 };
 
+/// How many processes share a batch's windows, and whether also the optimizer's state.
+struct MemorySharing {
+  std::int64_t processes = 1;
+  bool optimizer = false;
+};
+
+/// What the tensors of a training certainly need: the model with its gradients and the optimizer's state, and for each
+/// window what a backward pass asks for again. What a step really takes is more: measured in
+/// tests/benchmarks/preset_memory.py.
+MemoryNeed least_memory_need(const Recipe& recipe, torch::Device device, const MemorySharing& sharing = {});
+
+/// The windows that are in memory at a time.
+std::int64_t windows_at_a_time(const Recipe& recipe, const MemorySharing& sharing = {});
+
 /// Refuses a recipe that cannot fit into a device's memory, before anything of it is built. It counts what is certainly
 /// needed, so that what would just fit is never refused.
 /// @throws UsageError that says what is needed, what there is, and what would fit
-void need_memory_for(const Recipe& recipe, torch::Device device);
+void need_memory_for(const Recipe& recipe, torch::Device device, const MemorySharing& sharing = {});
 
 /// A line through two measurements.
 /// @param bytes the most that a step of so many windows held @param more_windows more than `windows`

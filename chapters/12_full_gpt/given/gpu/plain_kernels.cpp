@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -71,18 +72,26 @@ std::uint64_t seed_of_site(std::int64_t seed, std::int64_t site) {
   return static_cast<std::uint64_t>(seed) + static_cast<std::uint64_t>(site) * 0x9e3779b97f4a7c15ULL;
 }
 
-torch::Tensor drop_factors(const Dropping& dropping, std::int64_t site, torch::IntArrayRef shape) {
+torch::Tensor drop_factors(const Dropping& dropping, std::int64_t site, torch::IntArrayRef shape, std::int64_t first) {
   const auto numbers = torch::dtype(torch::kFloat32).device(dropping.seed.device());
   if (dropping.share == 0) return torch::ones(shape, numbers);
   const std::uint64_t seed = seed_of_site(dropping.seed.item<std::int64_t>(), site);
-  const auto low = static_cast<std::uint32_t>(seed), high = static_cast<std::uint32_t>(seed >> 32);
-  const std::uint32_t offset = stirred(low + 1), step = stirred(offset ^ high) | 1;
   const auto dropped = static_cast<std::int64_t>(dropping.share * (1 << 24));
+  const std::int64_t end = first + c10::multiply_integers(shape);
 
-  const auto place = torch::arange(c10::multiply_integers(shape), numbers.dtype(torch::kInt64));
-  const auto word = (place * std::int64_t{step} + std::int64_t{offset}).bitwise_and_(kWord);
-  const auto kept = stirred(word).bitwise_right_shift(8) >= dropped;
-  return (kept.to(torch::kFloat32) / (1 - dropping.share)).view(shape);
+  // Each stretch of places with the same upper 32 bits has a seed of its own.
+  std::vector<torch::Tensor> kept;
+  while (first < end) {
+    const std::int64_t upper = first >> 32, next = std::min(end, (upper + 1) << 32);
+    const std::uint64_t mine = seed ^ stirred(static_cast<std::uint32_t>(upper));
+    const auto low = static_cast<std::uint32_t>(mine), high = static_cast<std::uint32_t>(mine >> 32);
+    const std::uint32_t offset = stirred(low + 1), step = stirred(offset ^ high) | 1;
+    const auto place = torch::arange(first, next, numbers.dtype(torch::kInt64)).bitwise_and_(kWord);
+    const auto word = (place * std::int64_t{step} + std::int64_t{offset}).bitwise_and_(kWord);
+    kept.push_back(stirred(word).bitwise_right_shift(8) >= dropped);
+    first = next;
+  }
+  return (torch::cat(kept).to(torch::kFloat32) / (1 - dropping.share)).view(shape);
 }
 
 void PlainKernels::embed_norm(const Windows& windows, const torch::Tensor& token_table,

@@ -148,6 +148,8 @@ class PlainKernels : public StepKernels {
 };
 
 /// What a tensor of that shape is multiplied by at a site: 0 or 1 / (1 - share), as float32.
-torch::Tensor drop_factors(const Dropping& dropping, std::int64_t site, torch::IntArrayRef shape);
+/// @param first the place of its first number
+torch::Tensor drop_factors(const Dropping& dropping, std::int64_t site, torch::IntArrayRef shape,
+                           std::int64_t first = 0);
 
 }  // namespace verse

@@ -9,6 +9,7 @@
 
 #include "03_attention/attention.h"
 #include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/cpu/half_products.h"
 #include "common/fast_gelu.h"
 
 namespace verse {
@@ -21,9 +22,9 @@ torch::Tensor FastGPTImpl::attend(CausalSelfAttentionImpl& attention, const torc
     extras.mask = mask;
     return attention.forward(x.view({-1, time, options.width}), extras).view_as(x);
   }
-  const auto parts = attention.query_key_value->forward(x).view({-1, time, 3 * options.width});
+  const auto parts = project(*attention.query_key_value, x).view({-1, time, 3 * options.width});
   const auto mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
-  return fast_dropout(attention.output->forward(mixed.view_as(x)), dropout);
+  return fast_dropout(project(*attention.output, mixed.view_as(x)), dropout);
 }
 
 //! [fast-forward]
@@ -40,8 +41,8 @@ torch::Tensor FastGPTImpl::forward_embedded(const torch::Tensor& embedded, const
   for (std::size_t layer = 0; layer < blocks->size(); ++layer) {
     auto& block = blocks->at<BlockImpl>(layer);
     x = x + attend(*block.attention, block.attention_norm->forward(x), embedded.size(1), extras.mask);
-    const auto hidden = fast_gelu_tanh(block.mlp->expand->forward(block.mlp_norm->forward(x)));
-    x = x + fast_dropout(block.mlp->contract->forward(hidden), options.dropout, is_training());
+    const auto hidden = fast_gelu_tanh(project(*block.mlp->expand, block.mlp_norm->forward(x)));
+    x = x + fast_dropout(project(*block.mlp->contract, hidden), options.dropout, is_training());
   }
   x = x.view(embedded.sizes());
   if (extras.last_only) x = x.narrow(1, embedded.size(1) - 1, 1);

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "11_modern/given/modern_training.h"
+#include "12_full_gpt/given/cpu/half_products.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 
@@ -130,12 +131,19 @@ Recipe recipe_named(const std::string& name) {
 }
 
 bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device) {
-  const bool short_numbers = recipe.precision == "bf16" || recipe.precision == "fp16";
-  if (short_numbers && !device.device.is_cuda()) {
-    throw UsageError(
-        fmt::format("--precision {} is for a GPU; training on a processor computes in fp32", recipe.precision));
+  const bool asked = recipe.precision == "bf16";
+  if (device.device.is_cuda()) return asked || (recipe.precision == "auto" && device.bfloat16);
+  if (recipe.precision == "fp16") {
+    throw UsageError("--precision fp16 is for a GPU; training on a processor computes in fp32 or bf16");
   }
-  return recipe.precision == "bf16" || (recipe.precision == "auto" && device.bfloat16);
+  if (!asked) return false;
+  if (recipe.modern || recipe.llama) {
+    throw UsageError("--precision bf16 on a processor is for chapter 4's model; others are trained in fp32");
+  }
+  if (!multiplies_bfloat16()) {
+    throw UsageError("--precision bf16: this processor has no instructions for it (AVX-512 BF16); it trains in fp32");
+  }
+  return true;
 }
 
 bool uses_float16(const Recipe& recipe, const DeviceChoice& device) {
@@ -163,7 +171,7 @@ void declare_recipe(CommandLine& line, const std::string& otherwise) {
   line.declare("without", "of chapter 11's model, parts to leave out, apart by commas: token-shift, rotary, muon, ...",
                "PARTS");
   line.declare("precision", kPrecisions,
-               "auto, fp32, bf16 or fp16; auto is bf16 on a GPU that has it, and fp16 on one that has not");
+               "auto, fp32, bf16 or fp16; auto is fp32 on a processor, bf16 on a GPU that has it, else fp16");
   line.declare_flag("deterministic", "on a GPU, only operations that give the same bits each time");
   line.declare("recorded", kRecorded, "auto or no: whether a GPU's steps may be one recording, played back");
   line.declare("stop-at-loss", NumberRange{0, 1e6}, "end early, at a validation loss (whole split) of this or less");

@@ -49,8 +49,8 @@ const std::vector<std::string>& recipe_names();
 /// A recipe by its name. @throws UsageError that lists the names.
 Recipe recipe_named(const std::string& name);
 
-/// Whether products are computed in bfloat16. @throws UsageError where that is asked of a processor, which trains in
-/// fp32
+/// Whether products are computed in bfloat16: on a GPU that has it, and on a processor where that is asked for.
+/// @throws UsageError where it is asked of a processor without such instructions, or for another model than chapter 4's
 bool uses_bfloat16(const Recipe& recipe, const DeviceChoice& device);
 
 /// Whether products are computed in float16 and losses scaled: on a GPU that has no bfloat16 of its own, or where that

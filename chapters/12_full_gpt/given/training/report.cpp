@@ -11,6 +11,7 @@
 #include "10_subwords/subwords.h"
 #include "12_full_gpt/full_gpt.h"
 #include "12_full_gpt/given/commands/generate.h"
+#include "12_full_gpt/given/gpu/memory_need.h"
 #include "12_full_gpt/given/model/loaded_run.h"
 #include "12_full_gpt/given/training/trainer.h"
 #include "common/base/error.h"
@@ -71,7 +72,13 @@ void Training::show_use(double tokens_per_second) const {
     }
   }
   if (const auto bytes = peak_memory(device_)) {
-    fmt::print("at most {} MB of memory in use\n", with_commas(*bytes / 1'000'000));
+    const MemorySharing sharing{team_.size(), team_options_.shard_optimizer};
+    const MemoryNeed least = least_memory_need(recipe(), device_, sharing);
+    const double foreseen = least.fixed + least.each * static_cast<double>(windows_at_a_time(recipe(), sharing));
+    results().scalar("memory", 1e-6 * static_cast<double>(*bytes), "MB");
+    results().scalar("foreseen_memory", 1e-6 * foreseen, "MB");
+    fmt::print("at most {} MB of memory in use; foreseen for the model and a batch: at least {} MB\n",
+               with_commas(*bytes / 1'000'000), with_commas(static_cast<std::int64_t>(1e-6 * foreseen)));
   }
 }
 

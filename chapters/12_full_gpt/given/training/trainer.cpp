@@ -86,7 +86,7 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
     landmarks_->floor = corpus_.floor;
   }
 
-  need_memory_for(recipe(), device_);
+  need_memory_for(recipe(), device_, {team_.size(), team_options_.shard_optimizer});
   if (recipe().llama) {
     LlamaGPT llama(*recipe().llama);
     llama->read_at_most(recipe().model.context);
@@ -199,7 +199,9 @@ void Training::take_steps() {
 //! [take-steps]
 
 double Training::loss_over(Team& team, LanguageModel model, const torch::Tensor& tokens) {
-  const Autocast autocast(device_, bfloat16_ || float16_, bfloat16_ ? torch::kBFloat16 : torch::kFloat16);
+  // A processor evaluates in float32.
+  const Autocast autocast(device_, device_.is_cuda() && (bfloat16_ || float16_),
+                          bfloat16_ ? torch::kBFloat16 : torch::kFloat16);
   const std::int64_t most = device_.is_cuda() ? kTokensOnAGpu : kEvaluationTokens;
   const std::int64_t at_a_time = std::min(most, kEvaluationLogits / recipe().model.vocabulary_size);
   return evaluate_together(team, model, tokens.to(torch::kInt64),

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/cpu/half_products.h"
 #include "12_full_gpt/given/gpu/autocast.h"
 #include "12_full_gpt/given/gpu/cuda_kernels.h"
 #include "12_full_gpt/given/gpu/flat_adamw.h"
@@ -109,6 +110,7 @@ TrainingStep::TrainingStep(LanguageModel model, Optimizer& optimizer, torch::Ten
       recordable_(settings.recorded ? dynamic_cast<RecordableOptimizer*>(&optimizer) : nullptr),
       tokens_(std::move(tokens)),
       settings_(settings),
+      autocast_(settings.bfloat16 && tokens_.is_cuda()),
       random_(random),
       team_(team) {
   const auto numbers = torch::dtype(torch::kFloat32).device(tokens_.device());
@@ -141,7 +143,11 @@ void TrainingStep::try_by_hand() {
   }
   if (problem.empty()) problem = HandStep::obstacle(*gpt, optimizer_);
   std::unique_ptr<StepKernels> kernels;
-  if (problem.empty()) kernels = CudaKernels::make(gpt->options, {}, problem);
+  if (problem.empty()) {
+    KernelChoices choices;
+    choices.many_places = CudaKernels::many_places(gpt->options, settings_.batch_size);
+    kernels = CudaKernels::make(gpt->options, choices, problem);
+  }
   if (kernels == nullptr) {
     news_ = fmt::format("no step by hand: {}", problem);
     return;
@@ -189,7 +195,7 @@ void TrainingStep::work() {
     std::vector<Batch> batches;
     for (const auto& starts : parts) batches.push_back(windows_at(tokens_, starts, settings_.context));
     const auto loss_of = [this](const Batch& batch) { return scaled_loss(batch); };
-    loss_.copy_(accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16));
+    loss_.copy_(accumulate_gradients(batches, loss_of, tokens_.device(), autocast_));
   } else {
     loss_.copy_(take_part(parts));
   }
@@ -209,8 +215,10 @@ void TrainingStep::work() {
 }
 //! [work]
 
-/// A batch's loss; for float16, times the scale, so that small gradients do not become 0 on their way.
+/// A batch's loss, on a processor with products as asked for; for float16, times the scale, so that small gradients do
+/// not become 0 on their way.
 torch::Tensor TrainingStep::scaled_loss(const Batch& batch) {
+  const HalfProducts products(settings_.bfloat16 && !autocast_);
   if (!settings_.float16) return fast_batch_loss(model_, batch);
   const Autocast autocast(tokens_.device(), true, torch::kFloat16);
   return fast_batch_loss(model_, batch).to(torch::kFloat32) * settings_.loss_scale.scale;
@@ -239,7 +247,7 @@ torch::Tensor TrainingStep::take_part(const std::vector<torch::Tensor>& parts) {
     return loss;
   };
   torch::Tensor loss;
-  average_->run([&] { loss = accumulate_gradients(batches, loss_of, tokens_.device(), settings_.bfloat16); });
+  average_->run([&] { loss = accumulate_gradients(batches, loss_of, tokens_.device(), autocast_); });
   average_->finish();
 
   // The loss goes the same way, and beside it whether anybody has been asked to stop: so all stop after one step.

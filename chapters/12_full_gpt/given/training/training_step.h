@@ -106,6 +106,7 @@ class TrainingStep {
   RecordableOptimizer* recordable_;  ///< the same optimizer, where its step is to be recorded
   torch::Tensor tokens_;
   StepSettings settings_;
+  bool autocast_;  ///< a GPU's way to bfloat16; a processor's is HalfProducts
   Random& random_;
   Team& team_;
   std::unique_ptr<GradientAverage> average_;  ///< none alone

@@ -140,8 +140,8 @@ __device__ inline void multiply_with_columns(const float (*held)[4], const Half*
 }
 
 /// What a number in row `row` and column `column` of a head's weights is multiplied by.
-__device__ inline float weight_factor(const Drops& drops, int row, int column) {
-  return drops.factor((static_cast<unsigned>(blockIdx.x) * CONTEXT + row) * CONTEXT + column);
+__device__ inline float weight_factor(Drops& drops, int row, int column) {
+  return drops.factor((static_cast<Place>(blockIdx.x) * CONTEXT + row) * CONTEXT + column);
 }
 
 /// @param parts [batch CONTEXT, 3 WIDTH]: queries, keys, values @param mixed [batch CONTEXT, WIDTH]
@@ -155,7 +155,7 @@ KERNEL void attend(const Half* parts, const long long* seed, int site, int dropp
   const Half* mine = parts + text * CONTEXT * 3 * WIDTH + head * FEATURES;
   fetch(mine + WIDTH, 3 * WIDTH, keys);
   fetch(mine + 2 * WIDTH, 3 * WIDTH, values);
-  const Drops drops(seed, site, dropped, scale);
+  Drops drops(seed, site, dropped, scale);
   const float sharpness = LOG2_E * 0.125f;  // 1 / sqrt(64), and e to a power is 2 to another
   __syncthreads();
 
@@ -260,7 +260,7 @@ KERNEL void attend_backward(const Half* to_mixed, const Half* parts, const Half*
   for (int i = threadIdx.x; i < CONTEXT; i += WARPS_OF_HEAD * LANES) {
     divisors[i] = logs[static_cast<long long>(blockIdx.x) * CONTEXT + i];
   }
-  const Drops drops(seed, site, dropped, scale);
+  Drops drops(seed, site, dropped, scale);
   const float sharpness = LOG2_E * 0.125f;
   float to_queries[TURNS][FEATURE_TILES][4] = {};
   float key_sums[4][2] = {};  // of a warp's columns of the keys' or values' gradients

@@ -110,24 +110,44 @@ __device__ inline unsigned stirred(unsigned x) {
   return x ^ (x >> 16);
 }
 
+/// A number's place in its tensor. Where no tensor can have more than 2^32 numbers, 32 bits tell it.
+#ifdef MANY_PLACES
+typedef unsigned long long Place;
+#else
+typedef unsigned Place;
+#endif
+
 /// The drops of one place in the model, which has many; each with a seed of its own. The same as the processor's drop().
 struct Drops {
+  unsigned long long seed;
   unsigned offset, step;
   int dropped;  // of 2^24 fates
   float scale;  // of what is kept
+  unsigned upper = 0;  // 32 bits of the place that `offset` and `step` are for
 
-  __device__ Drops(const long long* seed, int site, int dropped_fates, float kept_scale)
-      : dropped(dropped_fates), scale(kept_scale) {
-    const unsigned long long mine =
-        static_cast<unsigned long long>(*seed) + static_cast<unsigned long long>(site) * 0x9e3779b97f4a7c15ull;
+  __device__ Drops(const long long* step_seed, int site, int dropped_fates, float kept_scale)
+      : seed(static_cast<unsigned long long>(*step_seed) + static_cast<unsigned long long>(site) * 0x9e3779b97f4a7c15ull),
+        dropped(dropped_fates),
+        scale(kept_scale) {
+    settle();
+  }
+
+  __device__ void settle() {
+    const unsigned long long mine = seed ^ stirred(upper);
     const unsigned low = static_cast<unsigned>(mine), high = static_cast<unsigned>(mine >> 32);
     offset = stirred(low + 1);
     step = stirred(offset ^ high) | 1;
   }
 
   /// What a number is multiplied by: 0 or `scale`. @param place of the number in its tensor
-  __device__ float factor(unsigned place) const {
+  __device__ float factor(Place place) {
     if (dropped == 0) return 1.0f;
-    return static_cast<int>(stirred(place * step + offset) >> 8) < dropped ? 0.0f : scale;
+#ifdef MANY_PLACES
+    if (static_cast<unsigned>(place >> 32) != upper) {
+      upper = static_cast<unsigned>(place >> 32);
+      settle();
+    }
+#endif
+    return static_cast<int>(stirred(static_cast<unsigned>(place) * step + offset) >> 8) < dropped ? 0.0f : scale;
   }
 };

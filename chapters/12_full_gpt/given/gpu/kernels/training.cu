@@ -70,7 +70,7 @@ KERNEL void embed_norm(const long long* tokens, const long long* starts, const f
                                       float* scales, Number* one_hot, int padded_vocabulary, int context, int rows) {
   const int lane = threadIdx.x % LANES, row = blockIdx.x * WARPS + threadIdx.x / LANES;
   if (row >= rows) return;
-  const Drops drops(seed, 0, dropped, scale);
+  Drops drops(seed, 0, dropped, scale);
   const int time = row % context, token = static_cast<int>(tokens[starts[row / context] + time]);
   Share what, where;
   load_share(token_table + static_cast<long long>(token) * WIDTH, lane, what);
@@ -79,7 +79,7 @@ KERNEL void embed_norm(const long long* tokens, const long long* starts, const f
   for (int i = 0; i < STRIPES; ++i) {
 #pragma unroll
     for (int j = 0; j < EACH; ++j) {
-      const unsigned place = static_cast<unsigned>(row) * WIDTH + i * STRIPE + lane * EACH + j;
+      const Place place = static_cast<Place>(row) * WIDTH + i * STRIPE + lane * EACH + j;
       what.at[i][j] = (what.at[i][j] + where.at[i][j]) * drops.factor(place);
     }
   }
@@ -98,7 +98,7 @@ KERNEL void add_norm(const Stream* x, const Number* branch, const float* branch_
                                     Number* y, float* means, float* scales, int rows) {
   const int lane = threadIdx.x % LANES, row = blockIdx.x * WARPS + threadIdx.x / LANES;
   if (row >= rows) return;
-  const Drops drops(seed, site, dropped, scale);
+  Drops drops(seed, site, dropped, scale);
   Share stream, from_branch, shift;
   load_share(x + static_cast<long long>(row) * WIDTH, lane, stream);
   load_share(branch + static_cast<long long>(row) * WIDTH, lane, from_branch);
@@ -107,7 +107,7 @@ KERNEL void add_norm(const Stream* x, const Number* branch, const float* branch_
   for (int i = 0; i < STRIPES; ++i) {
 #pragma unroll
     for (int j = 0; j < EACH; ++j) {
-      const unsigned place = static_cast<unsigned>(row) * WIDTH + i * STRIPE + lane * EACH + j;
+      const Place place = static_cast<Place>(row) * WIDTH + i * STRIPE + lane * EACH + j;
       stream.at[i][j] += (from_branch.at[i][j] + shift.at[i][j]) * drops.factor(place);
     }
   }
@@ -123,7 +123,7 @@ KERNEL void norm_backward(const Number* to_y, const Stream* x, const float* mean
                                          int dropped, float scale, Stream* to_x, Number* to_branch, float* sums, int rows) {
   __shared__ float room[WARPS][WIDTH];
   const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
-  const Drops drops(seed, site, dropped, scale);
+  Drops drops(seed, site, dropped, scale);
   Share g, gain_sum = {}, bias_sum = {}, branch_sum = {};
   load_share(gain, lane, g);
   for (int row = blockIdx.x * WARPS + warp; row < rows; row += gridDim.x * WARPS) {
@@ -154,7 +154,7 @@ KERNEL void norm_backward(const Number* to_y, const Stream* x, const float* mean
 #pragma unroll
       for (int j = 0; j < EACH; ++j) {
         before.at[i][j] += stretch * (dy.at[i][j] - sum - normed.at[i][j] * product);
-        const unsigned place = static_cast<unsigned>(row) * WIDTH + i * STRIPE + lane * EACH + j;
+        const Place place = static_cast<Place>(row) * WIDTH + i * STRIPE + lane * EACH + j;
         dy.at[i][j] = before.at[i][j] * drops.factor(place);
         branch_sum.at[i][j] += dy.at[i][j];
       }
