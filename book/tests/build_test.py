@@ -215,11 +215,12 @@ def readmes(root):
     code, output = command()
     verdict("and so is one with a dagger", code != 0 and "README.md:10: 1.216 is typed by hand" in output, output)
     front.unlink()
-    for says, word in (("a number", "It took @unrecorded{2.1} seconds."), ("a block", "@unrecorded\nloss\n@end")):
+    for says, word, below in (("a number", "It took @unrecorded{2.1} seconds.", 0), ("a block", "@unrecorded\nloss\n@end", 0),
+                              ("a number in its paragraph's second line", "It took\n@term{softmax} and @unrecorded{2.1} seconds.", 1)):
         whole = (root / CHAPTER).read_text(encoding="utf-8")
         append(CHAPTER, word)(root)
         code, output = command()
-        named = rf"{re.escape(CHAPTER)}:{whole.count(chr(10)) + 2}: @unrecorded is no element of the book"
+        named = rf"{re.escape(CHAPTER)}:{whole.count(chr(10)) + 2 + below}: @unrecorded is no element of the book"
         verdict(f"READMEs: {says} that says it has no record is told with its line", code != 0 and re.search(named, output), output)
         (root / CHAPTER).write_text(whole, encoding="utf-8")
     append(CHAPTER, "One more sentence.")(root)

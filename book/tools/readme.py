@@ -89,7 +89,7 @@ class Readme:
     # -- inline ---------------------------------------------------------------------------------------------------
     def inline(self, text):
         text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
-        out, i = [], 0
+        out, i, first = [], 0, self.line
         while i < len(text):
             if m := re.match(r"(`+)(.+?)\1(?!`)", text[i:], re.S):
                 out.append(m[0])
@@ -107,14 +107,17 @@ class Readme:
                 i += m.end()
             elif (m := re.match(r"@(\w+)\{", text[i:])) and (i == 0 or not text[i - 1].isalnum()):
                 arg, end = braces(text, i + m.end() - 1)
+                self.line = first + text.count("\n", 0, i)
                 out.append(self.element_inline(m[1], arg))
                 i = end
             elif m := re.match(r"\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)", text[i:]):
+                self.line = first + text.count("\n", 0, i)
                 out.append(f"]({self.target(m[1])})")
                 i += m.end()
             else:
                 out.append(text[i])
                 i += 1
+        self.line = first
         return "".join(out)
 
     def formula(self, tex):
