@@ -124,7 +124,7 @@ class Build:
             page.interactive = False
             self.reader.read(page, file.read_text(encoding="utf-8"), auto_glossary=chapter is not None)
             page.terms = self.reader.auto or set()
-            if chapter and chapter.folder not in self.results.unrecorded_chapters:
+            if chapter:
                 self.no_number_by_hand(path, file.read_text(encoding="utf-8"))
             self.pages.append(page)
 
@@ -269,9 +269,6 @@ class Build:
                 head = (f'<header class="opening"><p class="eyebrow">Chapter {page.number}</p><h1 id="{page.anchor}">'
                         f'<span class="numeral" aria-hidden="true">{page.number}</span>{page.title}</h1>{lede}'
                         f'<p class="chapter-meta">{self.book.meta(page)}{self.api_link(page)}</p></header>')
-                if page.chapter.folder in self.results.unrecorded_chapters:
-                    head += (f'<p class="from whole">† <a href="numbers.html#unrecorded">{readme.UNRECORDED_CHAPTER}</a>: command, date '
-                             "and machine are not on record.</p>")
             else:
                 head = f'<header class="opening"><h1 id="{page.anchor}">{page.title}</h1>{lede}</header>'
             ends = self.prevnext(page, order)
@@ -453,32 +450,17 @@ def etext(tree):
     return " ".join(t for t in tree.xpath("//main//text()[not(ancestor::pre) and not(ancestor::code) and not(ancestor::annotation)]"))
 
 
-def unconverted(root):
-    errors = Errors()
-    results = Results(root, errors)
-    for chapter in Course(root, errors).chapters:
-        if chapter.folder in results.unrecorded_chapters:
-            text = (root / chapter.path).read_text(encoding="utf-8")
-            numbers, printed = list(hand_typed(text)), list(printed_by_hand(text))
-            print(f"{chapter.path}: {len(numbers)} numbers in the text and {len(printed)} printed pieces typed by hand")
-    return 0
-
-
 def main():
     parser = argparse.ArgumentParser(description="Renders the book into build/book/html.")
     parser.add_argument("--root", default=ROOT, help="the repository (default: this one)")
     parser.add_argument("--out", help="where the pages go (default: build/book/html in the repository)")
     parser.add_argument("--check", action="store_true", help="only check: what is rendered is thrown away")
     parser.add_argument("--epub", action="store_true", help="bind the chapters for an electronic reader instead (needs pandoc)")
-    parser.add_argument("--unconverted", action="store_true",
-                        help="list the chapters whose numbers are still typed by hand, with how many")
     parser.add_argument("--readmes", action="store_true", help="write the chapters' README.md (--check: only compare)")
     arguments = parser.parse_args()
     root = Path(arguments.root).resolve()
     if arguments.epub:
         sys.exit(epub.build(root, root / "build/book/chapter-and-verse.epub"))
-    if arguments.unconverted:
-        sys.exit(unconverted(root))
     if arguments.readmes:
         sys.exit(readme.run(root, arguments.check))
     base = root / "build/book"

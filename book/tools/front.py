@@ -5,15 +5,12 @@ They stand between comments that GitHub does not show. `book/build --readmes` wr
     <!--@result{12-demo:best_loss, 3}-->1.216<!--@end-->
     <!--@sample{12-demo; a sample; 17}--> the first 17 lines after the one that begins so, in a fence <!--@end-->
     <!--@given{12} @given{24.04}-->       what is no measurement
-
-A number that no record holds carries a dagger, and a line below says: † Measured before results were recorded.
 """
 import re
 
 from results import Wrong, hand_typed
 
 PATH = "README.md"
-UNRECORDED = "† Measured before results were recorded"
 MARKED = re.compile(r"<!--@(result|sample)\{([^{}]*)\}-->(.*?)<!--@end-->", re.S)
 
 
@@ -44,7 +41,5 @@ def write(text, results, errors):
 def check(text, errors):
     """Numbers that somebody typed into it."""
     bare = MARKED.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
-    if UNRECORDED in bare:  # what carries a dagger is explained there
-        bare = re.sub(r"\d[\d.,]*†", " ", bare)
     for line, number in hand_typed(bare):
         errors.add(PATH, line, f"{number} is typed by hand: a program's is <!--@result{{name}}-->, any other is given, in a comment")

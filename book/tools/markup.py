@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 
 from results import Wrong
 
-UNRECORDED = ('† <a href="numbers.html#unrecorded">Measured before results were recorded</a>: command, date and machine are not on '
-              "record.")
 TOKEN = re.compile(r"zq(\d+)zq")
-INLINE = ("cite", "term", "see", "given", "result", "compute", "unrecorded")
+INLINE = ("cite", "term", "see", "given", "result", "compute")
 ALONE = ("lede", "listing", "exercise", "prediction", "interactive", "margin", "beside", "contents", "art", "model",
          "parts", "start", "entry", "source")
-BLOCKS = ("note", "warning", "question", "talk", "columns", "figure", "show", "wrong", "output", "results", "unrecorded")
+BLOCKS = ("note", "warning", "question", "talk", "columns", "figure", "show", "wrong", "output", "results")
 BREAKS = re.compile(r"\s*(?:`{3,}|~{3,}|#{1,6}\s|@(?!(?:" + "|".join(INLINE) + r")\{)\w)")
 TAGS = re.compile(r"</?(?:kbd|sub|sup)>|<br ?/?>", re.I)
 BULLET = re.compile(r"\n[ \t]*(?:[-*+]|\d+[.)])[ \t]|\n[ \t]*\|")
@@ -214,8 +212,6 @@ class Reader:
                     + self.word("close", line, "</a>"))
         if name == "given":
             return self.inline(arg, line, False)
-        if name == "unrecorded":
-            return self.word("unrecorded", line, shown=self.inline(arg, line, False), **self._where())
         if name in ("result", "compute"):
             return self._number(name, arg, line)
         return self.word(name, line, arg=arg.strip())
@@ -432,10 +428,6 @@ class Reader:
                 self._block_word(self.raw(f'<div class="box {name}" role="note"><p class="box-title">{title}</p>', here), here)
                 self.stack.append((name, here, "</div>"))
             return after
-        if name == "unrecorded":
-            self._block_word(self.word("unrecorded_begin", here, **self._where()), here)
-            self.stack.append((name, here, f'<p class="from">{UNRECORDED}</p></div>'))
-            return after
         if name == "question":
             if not (arg or "").strip():
                 self.fail(here, "@question needs {the question} behind it; its answer stands below, up to @end")
@@ -499,7 +491,7 @@ class Reader:
                 fence = not fence
             if not fence:
                 m = re.match(r"@(\w+)(\{)?", s)
-                if m and (m[1] in BLOCKS and (m[1] not in ("talk", "unrecorded") or not m[2])):
+                if m and (m[1] in BLOCKS and (m[1] != "talk" or not m[2])):
                     depth += 1
                 if s == "@end":
                     depth -= 1
@@ -561,13 +553,15 @@ class Reader:
         """Text in which numbers may stand, and nothing else of the book's: for readers who cannot see a picture."""
         def number(m):
             try:
-                if m[1] in ("given", "unrecorded"):
+                if m[1] == "given":
                     return m[2]
+                if m[1] not in ("result", "compute"):
+                    raise Wrong("in a picture's text stand @given, @result and @compute, no other element")
                 return (self.results.scalar if m[1] == "result" else self.results.compute)(m[2], self._chapter())[0]
             except Wrong as e:
                 self.fail(line, f"@{m[1]}{{{m[2]}}}: {e}")
                 return ""
-        return re.sub(r"@(given|unrecorded|result|compute)\{([^{}]*)\}", number, text)
+        return re.sub(r"@(\w+)\{([^{}]*)\}", number, text)
 
     def _table(self, arg, lines, i, first, here):
         """A recorded table: its head and its line of dashes as in Markdown, then one row that each of its rows fills."""

@@ -37,28 +37,6 @@ def quoted(build):
     return places
 
 
-def unrecorded(build):
-    """Which numbers were measured before results were recorded: by section, with how many."""
-    counts, chapters = {}, build.results.unrecorded_chapters
-    for piece in build.reader.pieces:
-        if piece.kind in ("unrecorded", "unrecorded_begin") and piece.data["page"].number:
-            page, sections = piece.data["page"], piece.data["sections"]
-            anchor = sections[0] if sections else page.anchor
-            title = build.book.fill(build.book.anchors[anchor][1])
-            link = f'<a href="{build.book.url(anchor)}">{page.number} · {build.strip(title)}</a>'
-            numbers, tables = counts.get(link, (0, 0))
-            counts[link] = (numbers + 1, tables) if piece.kind == "unrecorded" else (numbers, tables + 1)
-    whole = [f'<a href="{p.name}.html">{p.number} · {p.title}</a>' for p in build.pages if p.chapter and p.chapter.folder in chapters]
-    if not counts and not whole:
-        return ""
-    words = [("number", "numbers"), ("table or output", "tables or outputs")]
-    rows = "".join(f"<li>{link}: " + ", ".join(f"{n} {words[i][n != 1]}" for i, n in enumerate(both) if n) + "</li>"
-                   for link, both in counts.items()) + "".join(f"<li>{link}: all of its measured numbers</li>" for link in whole)
-    return ('<section class="run"><h2 id="unrecorded">Measured before results were recorded</h2><p>These numbers were found by '
-            "earlier runs of the course's programs, of which only the number was kept. In the text they carry a dagger (†). Each is "
-            f"replaced when its program runs again.</p><ul>{rows}</ul></section>")
-
-
 def article(build):
     places = quoted(build)
     out = [f'<header class="opening"><h1>{TITLE}</h1><p class="lede">Each measured number of the book was found by one of these '
@@ -87,4 +65,4 @@ def article(build):
                        '<th scope="col" class="r">Value</th><th scope="col">Unit</th><th scope="col">Quoted in</th></tr></thead>'
                        f"<tbody>{body}</tbody></table></div>")
         out.append("</section>")
-    return "".join(out) + unrecorded(build)
+    return "".join(out)

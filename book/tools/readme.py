@@ -16,8 +16,6 @@ from markup import BLOCKS, BREAKS, INLINE
 from results import Results, Wrong
 
 HEAD = "<!-- Written from chapter.md by `book/build --readmes`: edit that file, not this one. -->"
-UNRECORDED = "† Measured before results were recorded: command, date and machine are not on record."
-UNRECORDED_CHAPTER = "The measured numbers of this chapter were found before results were recorded"
 PICTURES = "book/figures/plain"
 # What stands for the page's ink and its colours where a picture is shown by itself, on light and on dark paper.
 INKS = {"light": {"currentColor": "#2a2724", "--red": "#a1331b", "--soft": "#655e55", "--rule": "#ddd5c5", "--faint": "#b3a893",
@@ -74,7 +72,7 @@ class Readme:
         self.writer, self.chapter = writer, chapter
         self.root, self.course, self.results = writer.root, writer.course, writer.results
         self.folder = Path(chapter.path).parent
-        self.cited, self.runs, self.line, self.daggers = [], [], 1, False
+        self.cited, self.runs, self.line = [], [], 1
         self.last_listing = None
 
     def fail(self, message):
@@ -91,7 +89,7 @@ class Readme:
     # -- inline ---------------------------------------------------------------------------------------------------
     def inline(self, text):
         text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
-        out, i = [], 0
+        out, i, first = [], 0, self.line
         while i < len(text):
             if m := re.match(r"(`+)(.+?)\1(?!`)", text[i:], re.S):
                 out.append(m[0])
@@ -109,14 +107,17 @@ class Readme:
                 i += m.end()
             elif (m := re.match(r"@(\w+)\{", text[i:])) and (i == 0 or not text[i - 1].isalnum()):
                 arg, end = braces(text, i + m.end() - 1)
+                self.line = first + text.count("\n", 0, i)
                 out.append(self.element_inline(m[1], arg))
                 i = end
             elif m := re.match(r"\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)", text[i:]):
+                self.line = first + text.count("\n", 0, i)
                 out.append(f"]({self.target(m[1])})")
                 i += m.end()
             else:
                 out.append(text[i])
                 i += 1
+        self.line = first
         return "".join(out)
 
     def formula(self, tex):
@@ -158,9 +159,6 @@ class Readme:
                 return f"[{title}]({self.target('#' + anchor)})"
             if name == "given":
                 return self.inline(arg)
-            if name == "unrecorded":
-                self.daggers = True
-                return self.inline(arg) + "†"
             if name == "result":
                 shown, run, _ = self.results.scalar(arg, self.chapter.number)
                 self.from_runs([run])
@@ -182,11 +180,7 @@ class Readme:
     def text(self):
         body = self.blocks((self.root / self.chapter.path).read_text(encoding="utf-8").split("\n"))
         body = re.sub(r"\n{3,}", "\n\n", body).strip()
-        if self.chapter.folder in self.results.unrecorded_chapters:
-            body = re.sub(r"\A(# .*\n)", rf"\1\n*{UNRECORDED_CHAPTER}: command, date and machine are not on record.*\n", body)
         parts = [HEAD, body]
-        if self.daggers:
-            parts.append(f"*{UNRECORDED}*")
         if self.runs:
             rows = "\n".join(f"- `{r.command}`: {r.circumstances}" for r in self.runs)
             unlisted = "" if self.writer.flavour == "github" else " {.unlisted}"
@@ -244,7 +238,7 @@ class Readme:
         depth, j = 1, i
         while j < len(lines):
             m = re.match(r"\s*@(\w+)(\{.*\})?", lines[j])
-            if m and m[1] in BLOCKS and (m[1] not in ("talk", "unrecorded") or not m[2]):
+            if m and m[1] in BLOCKS and (m[1] != "talk" or not m[2]):
                 depth += 1
             if lines[j].strip() == "@end":
                 depth -= 1
@@ -297,9 +291,6 @@ class Readme:
                 if name == "output":
                     return self.output(arg.strip(), fields), after
                 return self.table(arg.strip(), [x for x in body if x.strip()]), after
-            if name == "unrecorded":
-                body, end = self.until_end(lines, after)
-                return self.blocks(body, first + after).strip() + f"\n\n*{UNRECORDED}*", end
             if name in ("note", "warning"):
                 body, end = self.until_end(lines, after)
                 title = self.inline(arg) or {"note": "Note", "warning": "Careful"}[name]

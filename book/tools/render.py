@@ -63,7 +63,7 @@ class Book:
         """A paragraph of one block element is no paragraph."""
         words = TOKEN.findall(m[1])
         first = self.reader.pieces[int(words[0])]
-        inline = first.kind in ("code", "open", "close", "cite", "see", "number", "unrecorded") or (
+        inline = first.kind in ("code", "open", "close", "cite", "see", "number") or (
             first.kind == "raw" and not first.html.startswith(("<div", "</div", "<aside", "</aside", "<section"))) or (
             first.kind == "math" and not first.data["display"])
         return m[0] if inline else m[1]
@@ -160,14 +160,6 @@ class Book:
         if "by" in piece.data:
             told = f"{piece.data['by'].strip()}, from {told}"
         return f'<a class="measured" href="numbers.html#run-{run.name}" title="{esc(told)}">{esc(piece.data["shown"])}</a>'
-
-    def _unrecorded(self, piece):
-        """A number measured before results were recorded: it says so to the eye, and on hover, tap and focus."""
-        return (f'<a class="measured unrecorded" href="numbers.html#unrecorded" title="Measured before results were recorded; its '
-                f'command, date and machine are not on record">{piece.data["shown"]}<sup>†</sup></a>')
-
-    def _unrecorded_begin(self, piece):
-        return '<div class="unrecorded-block">'
 
     def _recorded(self, piece):
         run = piece.data["runs"][0]

@@ -7,7 +7,6 @@ import datetime
 import json
 import math
 import re
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +75,6 @@ class Results:
     def __init__(self, root, errors):
         self.root, self.errors, self.runs = Path(root), errors, {}
         self.used = {}   # (run, name) -> places where the text quotes it
-        self.unrecorded_chapters = []
         for file in sorted((self.root / FOLDER).glob("*.json")):
             path = file.relative_to(self.root).as_posix()
             try:
@@ -85,12 +83,6 @@ class Results:
                 errors.add(path, 0, f"no recorded result: {e}")
                 continue
             self.runs[run.name] = run
-        if (self.root / RUNS).exists():
-            try:
-                table = tomllib.loads((self.root / RUNS).read_text(encoding="utf-8"))
-                self.unrecorded_chapters = table.get("unrecorded_chapters", [])
-            except tomllib.TOMLDecodeError as e:
-                errors.add(RUNS, 0, str(e))
 
     def run(self, name):
         if name not in self.runs:
@@ -292,9 +284,7 @@ def typed_numbers(text):
 
 
 # What an element has between its braces that is no prose.
-SILENT = re.compile(r"@(?:cite|see|listing|exercise|prediction|interactive|figure|beside|result|compute|given|unrecorded|output|"
-                    r"results)\{[^{}]*\}")
-UNRECORDED = re.compile(r"^@unrecorded[ ]*\n.*?^@end", re.M | re.S)
+SILENT = re.compile(r"@(?:cite|see|listing|exercise|prediction|interactive|figure|beside|result|compute|given|output|results)\{[^{}]*\}")
 
 
 def hand_typed(text):
@@ -302,7 +292,6 @@ def hand_typed(text):
     def blank(m):
         return re.sub(r"[^\n]", " ", m[0])
     given = {m[1] for g in re.finditer(r"@given\{([^{}]*)\}", text) for m in NUMBER.finditer(g[1])}
-    text = UNRECORDED.sub(blank, text)
     text = re.sub(r"^(\s*)(`{3,}|~{3,}).*?^\s*\2\s*$", blank, text, flags=re.M | re.S)      # code
     text = re.sub(r"^@results\{.*?^@end|^@output\{.*?^@end", blank, text, flags=re.M | re.S)
     text = re.sub(r"^(?:by|says): .*$|^#.*$|^\s*\d+\. ", blank, text, flags=re.M)          # commands, quotations, headings
@@ -314,7 +303,6 @@ def hand_typed(text):
 
 def printed_by_hand(text):
     """Lines of the fences that show what a program printed, where a recorded run should."""
-    text = UNRECORDED.sub(lambda m: "\n" * m[0].count("\n"), text)
     for m in re.finditer(r"^```console\n(.*?)^```", text, re.M | re.S):
         shown = [x for x in m[1].split("\n") if x and not x.startswith("$ ")]
         if shown:
