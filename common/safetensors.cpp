@@ -236,7 +236,7 @@ void refuse_non_numbers(const NamedTensors& tensors) {
     if (!torch::isFloatingType(tensor.scalar_type())) continue;
     // A part at a time: a large table is not to be there twice.
     std::int64_t strange = 0;
-    for (const auto& part : tensor.flatten().split(std::int64_t{1} << 20)) {
+    for (const auto& part : tensor.flatten().split(std::int64_t{1} << 16)) {
       strange += part.numel() - torch::isfinite(part).sum().item<std::int64_t>();
     }
     if (strange == 0) continue;

@@ -19,6 +19,7 @@
 #include "11_modern/given/modern_gpt.h"
 #include "11_modern/given/modern_training.h"
 #include "11_modern/given/scaling.h"
+#include "11_modern/given/scaling_law.h"
 #include "common/base/error.h"
 #include "common/base/interrupt.h"
 #include "common/base/random.h"
@@ -32,6 +33,7 @@ namespace {
 
 constexpr std::int64_t kSteps = 220;         ///< of each training, speedrun's
 constexpr std::int64_t kScalingSteps = 300;  ///< the same with --scaling
+constexpr std::int64_t kLawSteps = 400;      ///< of the longest with --scaling-law
 constexpr std::int64_t kWindows = 32;        ///< read at a time when evaluating
 
 /// What all rows have in common.
@@ -114,17 +116,28 @@ int run(int argc, char** argv) {
   prepare_cuda();
   std::optional<std::int64_t> steps;
   std::int64_t sample = 300;
-  bool scaling = false;
-  std::optional<std::filesystem::path> plot;
+  bool scaling = false, law = false;
+  std::optional<std::filesystem::path> plot, kept;
   CommandLine line("Gives a small model newer parts one by one, and trains each model a little.");
   line.option("steps", steps, {1, 1'000'000},
-              fmt::format("steps of each training; {} where not given, {} with --scaling", kSteps, kScalingSteps));
+              fmt::format("steps of each training; {} where not given, {} with --scaling, {} of the longest with "
+                          "--scaling-law",
+                          kSteps, kScalingSteps, kLawSteps));
   line.option("sample", sample, {0, 1'000'000}, "characters to speak at the end");
   line.flag("scaling", scaling, "instead: models of four widths on four amounts of the play");
-  line.option("plot", plot, "with --scaling: draws loss minus floor", "SVG");
+  line.flag("scaling-law", law, "instead: the same on fresh text, tuned and with three seeds, and the law behind it");
+  line.option("kept", kept, "with --scaling-law: a table of trainings that need not be made again; new ones are added",
+              "CSV");
+  line.option("plot", plot, "with --scaling or --scaling-law: draws loss minus floor", "SVG");
   const SharedOptions shared = line.parse(argc, argv);
-  if (plot && !scaling) throw UsageError("--plot draws what --scaling measures");
+  if (plot && !scaling && !law) throw UsageError("--plot draws what --scaling or --scaling-law measures");
+  if (kept && !law) throw UsageError("--kept keeps what --scaling-law measures");
+  if (scaling && law) throw UsageError("--scaling and --scaling-law are two measurements: ask for one of them");
   catch_interrupts();
+  if (law) {
+    show_scaling_law(shared, steps.value_or(kLawSteps), kept, plot);
+    return 0;
+  }
   if (scaling) {
     show_scaling(shared, steps.value_or(kScalingSteps), plot);
     return 0;

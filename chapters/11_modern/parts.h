@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Chapter 11: the parts in which Llama, Mistral and Qwen differ from GPT-2, and weights of one byte.
+/// Chapter 11: the parts in which Llama, Mistral and Qwen differ from GPT-2, and weights of one byte or half of one.
 
 #include <torch/torch.h>
 
@@ -93,5 +93,21 @@ Int8Rows quantise_rows(const torch::Tensor& weight);
 /// Computed in float32.
 /// @param x [..., in] @return [..., out], of x's type
 torch::Tensor int8_product(const torch::Tensor& x, const Int8Rows& weight);
+
+/// A weight matrix in four bits a number, with a scale for each group of a row: number c of row r is
+/// values[r][c] * scales[r][c / group].
+struct Int4Groups {
+  torch::Tensor values;  ///< [out, in], int8, from -8 to 7: what four bits with a sign can hold
+  torch::Tensor scales;  ///< [out, in / group], float32; below 0 where a group's largest number is above 0
+};
+
+/// Absmax quantisation by groups of a row, in all sixteen numbers of four bits: the largest number of a group, by its
+/// size, becomes -8, and every other one the nearest whole number on that scale; what would be 8 becomes 7. (Exercise
+/// 11.11)
+///
+/// A group of zeros has scale 0. Computed in float32, without gradients.
+/// @param weight [out, in], of any floating-point type @param group numbers of a row that share a scale, side by side
+/// @throws UsageError for a group that does not divide the row
+Int4Groups quantise_groups(const torch::Tensor& weight, std::int64_t group);
 
 }  // namespace verse

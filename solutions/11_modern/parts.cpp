@@ -138,4 +138,22 @@ torch::Tensor int8_product(const torch::Tensor& x, const Int8Rows& weight) {
   //! [11.10]
 }
 
+Int4Groups quantise_groups(const torch::Tensor& weight, std::int64_t group) {
+  if (group < 1 || weight.size(-1) % group != 0) {
+    throw UsageError(fmt::format("a row of {} numbers has no groups of {}", weight.size(-1), group));
+  }
+  const torch::NoGradGuard no_gradients;
+  //! [11.11]
+  // Each group's largest number by its size, with its sign.
+  const auto groups = weight.to(torch::kFloat32).unflatten(-1, {-1, group});          // [out, in / group, group]
+  const auto largest = groups.gather(-1, groups.abs().argmax(-1, /*keepdim=*/true));  // [out, in / group, 1]
+
+  // It becomes -8. A group of zeros is divided by 1 instead of 0.
+  const auto scales = largest / -8;
+  const auto divisors = torch::where(scales == 0, 1.0, scales);
+  const auto values = torch::round(groups / divisors).clamp(-8, 7);
+  return {values.flatten(-2).to(torch::kInt8), scales.squeeze(-1)};
+  //! [11.11]
+}
+
 }  // namespace verse

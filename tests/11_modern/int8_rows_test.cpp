@@ -1,5 +1,5 @@
 /// @file
-/// Exercises 11.9 and 11.10: weights in one byte each, and products with them.
+/// Exercises 11.9 to 11.11: weights in one byte each, products with them, and weights in four bits.
 
 #include <torch/torch.h>
 
@@ -157,6 +157,86 @@ Product multiplied_wrongly(const ProductSlips& slips) {
         .mistake("inputs_rounded", multiplied_wrongly, {.inputs_in_bytes = true})
         .mistake("scales_of_the_inputs", multiplied_wrongly, {.scales_on_inputs = true})
         .mistake("not_transposed", multiplied_wrongly, {.transposed = true});
+
+// ---------------------------------------------------------------------------------------------------------------------
+// 11.11 Groups in four bits.
+
+using QuantiseGroups = std::function<Int4Groups(const Tensor&, std::int64_t)>;
+
+/// What a mistake changes.
+struct GroupSlips {
+  bool whole_rows = false, symmetric = false, size_only = false, plus = false, signed_largest = false,
+       unclamped = false;
+  bool cut_off = false, inverted = false, kept_dimension = false, zero_gets_one = false, interleaved = false;
+  bool narrow = false, wide = false;
+};
+
+QuantiseGroups group_wrongly(const GroupSlips& slips) {
+  return [slips](const Tensor& weight, std::int64_t group) {
+    const std::int64_t rows = weight.size(0), columns = weight.size(1);
+    auto groups = slips.narrow ? weight : weight.to(torch::kFloat32);
+    groups = slips.interleaved ? groups.reshape({rows, group, columns / group}).transpose(1, 2)
+                               : groups.reshape({rows, columns / group, group});
+    const auto choice = slips.whole_rows ? groups.reshape({rows, 1, columns}) : groups;
+    auto largest = choice.gather(-1, (slips.signed_largest ? choice : choice.abs()).argmax(-1, /*keepdim=*/true));
+    if (slips.symmetric || slips.size_only) largest = largest.abs();
+    const auto scales = largest / (slips.symmetric ? 7.0 : slips.size_only || slips.plus ? 8.0 : -8.0);
+    const auto divisors = torch::where(scales == 0, torch::ones_like(scales), scales);
+    auto values = groups / divisors;
+    values = slips.cut_off ? values.trunc() : values.round();
+    if (!slips.unclamped) values = values.clamp(-8, 7);
+    if (slips.interleaved) values = values.transpose(1, 2);
+    values = values.reshape({rows, columns});
+    auto written = slips.inverted ? torch::where(scales == 0, torch::zeros_like(scales), 1 / divisors) : scales;
+    if (slips.zero_gets_one) written = divisors;
+    if (!slips.kept_dimension) written = written.squeeze(-1);
+    return Int4Groups{slips.wide ? values : values.to(torch::kInt64).to(torch::kInt8), written.clone()};
+  };
+}
+
+void add_groups(Answers& answers, const std::string& of, const Int4Groups& groups) {
+  answers.add("scales of " + of, groups.scales, {1e-9, 1e-6, "float32 rounds"});
+  answers.add("values of " + of, groups.values, exact);
+}
+
+[[maybe_unused]] const auto& exercise_11_11 =
+    exercise<QuantiseGroups>("11.11", quantise_groups)
+        .check("groups_of_their_own",
+               [](const QuantiseGroups& quantise, Answers& answers) {
+                 // Groups of different sizes. In the first, the largest is above 0, and another one would be 8; in the
+                 // second, it is below 0.
+                 auto weight = normal_input({3, 12}, 1101) *
+                               torch::tensor({1.0F, 0.02F, 20.0F}).repeat_interleave(4).unsqueeze(0);
+                 weight[0].slice(0, 0, 8).copy_(
+                     torch::tensor({0.3F, 2.0F, -1.97F, 1.1F, 0.011F, -0.04F, 0.0393F, -0.002F}));
+                 add_groups(answers, "a matrix [3, 12] in groups of 4", quantise(watched(weight), 4));
+                 add_groups(answers, "a square matrix in groups of 2", quantise(normal_input({4, 4}, 1102), 2));
+                 add_groups(answers, "rows of one group", quantise(normal_input({2, 9}, 1103), 9));
+               })
+        .check("a_group_of_zeros",
+               [](const QuantiseGroups& quantise, Answers& answers) {
+                 add_groups(
+                     answers, "a matrix with a group of zeros",
+                     quantise(watched(torch::tensor({{0.0F, 0.0F, 1.0F, -2.0F}, {3.0F, 0.5F, 0.0F, 0.25F}})), 2));
+               })
+        .check("types",
+               [](const QuantiseGroups& quantise, Answers& answers) {
+                 add_groups(answers, "a bfloat16 matrix", quantise(normal_input({3, 6}, 1104).to(torch::kBFloat16), 3));
+                 add_groups(answers, "a float64 matrix", quantise(normal_input({2, 8}, 1105).to(torch::kFloat64), 4));
+               })
+        .mistake("a_scale_for_the_row", group_wrongly, {.whole_rows = true})
+        .mistake("largest_becomes_7", group_wrongly, {.symmetric = true})
+        .mistake("sign_lost", group_wrongly, {.size_only = true})
+        .mistake("minus_forgotten", group_wrongly, {.plus = true})
+        .mistake("sign_not_taken_off", group_wrongly, {.signed_largest = true})
+        .mistake("eight_is_left", group_wrongly, {.unclamped = true})
+        .mistake("cut_off", group_wrongly, {.cut_off = true})
+        .mistake("scales_inverted", group_wrongly, {.inverted = true})
+        .mistake("dimension_kept", group_wrongly, {.kept_dimension = true})
+        .mistake("zeros_get_a_scale", group_wrongly, {.zero_gets_one = true})
+        .mistake("groups_interleaved", group_wrongly, {.interleaved = true})
+        .mistake("type_of_the_weight", group_wrongly, {.narrow = true})
+        .mistake("values_stay_float", group_wrongly, {.wide = true});
 
 }  // namespace
 }  // namespace verse

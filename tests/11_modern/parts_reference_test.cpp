@@ -170,5 +170,22 @@ TEST(Int8Product, IsTheProductWithWhatTheBytesStandFor) {
   EXPECT_EQ(int8_product(x.to(torch::kBFloat16), rows).scalar_type(), torch::kBFloat16);
 }
 
+TEST(QuantiseGroups, MeetsTheLargestAndIsOffByHalfAStepElsewhere) {
+  torch::manual_seed(7);
+  const auto weight = torch::randn({8, 96}) * torch::pow(10.0, torch::linspace(-6, 3, 96));
+  const auto groups = quantise_groups(weight, 32);
+  EXPECT_EQ(groups.values.scalar_type(), torch::kInt8);
+  EXPECT_EQ(groups.scales.sizes(), (torch::IntArrayRef{8, 3}));
+  const auto values = groups.values.to(torch::kFloat32).view({8, 3, 32});
+  EXPECT_TRUE(torch::equal(values.amin(-1), torch::full({8, 3}, -8.0F)));
+  EXPECT_LE(values.max().item<double>(), 7);
+  const auto steps = groups.scales.abs().unsqueeze(-1), given = weight.view({8, 3, 32});
+  const auto error = (values * groups.scales.unsqueeze(-1) - given).abs();
+  const auto most = torch::where(given / groups.scales.unsqueeze(-1) > 7.5, 1.0, 0.5) * steps;
+  EXPECT_TRUE((error <= most * 1.00001).all().item<bool>());  // float32 rounds near the middle
+  EXPECT_THROW(quantise_groups(weight, 36), UsageError);
+  EXPECT_THROW(quantise_groups(weight, 0), UsageError);
+}
+
 }  // namespace
 }  // namespace verse

@@ -43,10 +43,29 @@ TEST(SmallMatrix, IsOffByHalfAStepAtMost) {
     const auto off4 = off(WeightKind::int4);
     for (std::int64_t first = 0; first < inputs; first += kGroup) {
       const std::int64_t count = std::min(kGroup, inputs - first);
-      const auto step = weight.narrow(1, first, count).abs().amax(1, true) / 7;
-      EXPECT_LE(largest(torch::relu(off4.narrow(1, first, count) - step / 2)), 1e-6) << inputs << " from " << first;
+      // Only what would become 8 is off by more than half a step, by a whole one at most.
+      const auto group = weight.narrow(1, first, count), off_here = off4.narrow(1, first, count);
+      const auto place = group.abs().argmax(1, true);
+      const auto step = group.gather(1, place) / -8;
+      const auto most = torch::where(group * torch::sign(step) > 7.5 * step.abs(), step.abs(), step.abs() / 2);
+      EXPECT_LE(largest(torch::relu(off_here - most)), 1e-6) << inputs << " from " << first;
+      EXPECT_LE(largest(off_here.gather(1, place)), 1e-6) << "the largest of a group is met";
     }
     if (inputs == 200) EXPECT_GT(largest(off4), largest(off(WeightKind::int8))) << "four bits are coarser than eight";
+  }
+}
+
+TEST(SmallMatrix, UsesAllSixteenNumbersOfFourBits) {
+  // Eight steps of 0.5 below 0, seven above; what would be 8 becomes 7. With all signs turned, the scale turns.
+  auto weight = torch::arange(-8, 8).to(torch::kFloat32) * 0.5;
+  weight = torch::cat({weight, torch::tensor({4.0F, 3.8F, 0.24F, 0.26F})}).unsqueeze(0);
+  const auto expected =
+      torch::cat({torch::arange(-8, 8).to(torch::kFloat32) * 0.5, torch::tensor({3.5F, 3.5F, 0.0F, 0.5F})})
+          .unsqueeze(0);
+  for (const double sign : {1.0, -1.0}) {
+    const SmallMatrix small(sign * weight, WeightKind::int4);
+    EXPECT_TRUE(torch::equal(small.whole(), sign * expected)) << small.whole();
+    EXPECT_EQ(small.scales()[0][0].item<double>(), 0.5 * sign);
   }
 }
 

@@ -17,16 +17,7 @@ constexpr std::int64_t kNumbersAtATime = 1 << 20;
 constexpr std::int64_t kLanes = 16;                 ///< 16-bit numbers that keep a group's weights
 constexpr std::int64_t kNibbles = kGroup / kLanes;  ///< of four bits, in each of them
 
-//! [int4-groups]
-/// Absmax quantisation by groups of a row. @param weight [outputs, groups, kGroup] @return whole numbers from -7 to 7
-torch::Tensor quantise_groups(const torch::Tensor& weight, torch::Tensor& scales) {
-  scales = weight.abs().amax(-1) / 7;  // [outputs, groups]
-  const auto divisors = torch::where(scales == 0, 1.0, scales).unsqueeze(-1);
-  return torch::round(weight / divisors);
-}
-//! [int4-groups]
-
-/// @param numbers [outputs, groups, kGroup], from -7 to 7 @return uint8 [outputs, groups, kGroup / 2]
+/// @param numbers [outputs, groups, kGroup], from -8 to 7 @return uint8 [outputs, groups, kGroup / 2]
 torch::Tensor packed(const torch::Tensor& numbers) {
   // [.., nibble, lane] to [.., lane, nibble]; then two nibbles make a byte, the lower one first.
   const auto lanes = numbers.to(torch::kInt32)
@@ -84,9 +75,9 @@ SmallMatrix::SmallMatrix(const torch::Tensor& weight, WeightKind kind)
     } else {
       auto whole_groups = torch::zeros({count, groups * kGroup});
       whole_groups.narrow(1, 0, inputs_).copy_(rows);
-      torch::Tensor scales;
-      values.copy_(packed(quantise_groups(whole_groups.view({count, groups, kGroup}), scales)));
-      scales_.narrow(0, first, count).copy_(scales);
+      const Int4Groups small = quantise_groups(whole_groups, kGroup);
+      values.copy_(packed(small.values.view({count, groups, kGroup})));
+      scales_.narrow(0, first, count).copy_(small.scales);
     }
   }
 }

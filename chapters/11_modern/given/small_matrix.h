@@ -24,8 +24,8 @@ inline constexpr std::int64_t kGroup = 64;
 ///
 /// - bf16: each number rounded to bfloat16, which has eight binary digits.
 /// - int8: exercise 11.9's rows, a scale for each row.
-/// - int4: whole numbers from -7 to 7, two in a byte, and a float32 scale for each kGroup weights of a row: the largest
-///   of them, by its size, becomes 7 or -7, and every other one the nearest whole number on that scale.
+/// - int4: exercise 11.11's groups of kGroup weights of a row, two weights in a byte. Where a row's last group is not
+///   whole, zeros fill it up.
 class SmallMatrix {
  public:
   /// @param weight [outputs, inputs], of any floating-point type, on the CPU; nothing of it is kept

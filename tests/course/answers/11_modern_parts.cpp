@@ -1,4 +1,4 @@
-// Answers to exercises 11.3 to 11.10: wrong ones that people give, and right ones written otherwise.
+// Answers to exercises 11.3 to 11.11: wrong ones that people give, and right ones written otherwise.
 
 //! [11.3] wrong in_sixteen_bits: all in the type of x
 return (x * torch::rsqrt(x.square().mean(-1, true) + epsilon) * gain).to(x.scalar_type());
@@ -388,3 +388,106 @@ std::vector<torch::Tensor> outputs;
 for (std::int64_t row = 0; row < weight.values.size(0); ++row)
   outputs.push_back((x.to(torch::kFloat32) * weight.values[row].to(torch::kFloat32)).sum(-1) * weight.scales[row]);
 return torch::stack(outputs, -1).to(x.scalar_type());
+
+//! [11.11] wrong a_scale_for_the_row
+const auto groups = weight.to(torch::kFloat32).view({weight.size(0), -1, group});
+const auto rows = weight.to(torch::kFloat32);
+const auto scales = rows.gather(1, rows.abs().argmax(1, true)) / -8;
+const auto divisors = torch::where(scales == 0, 1.0, scales).unsqueeze(-1);
+return {torch::round(groups / divisors).clamp(-8, 7).flatten(1).to(torch::kInt8), scales};
+
+//! [11.11] wrong largest_becomes_7: exercise 11.9 with another number
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.abs().amax(-1, true) / 7;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {torch::round(groups / divisors).flatten(1).to(torch::kInt8), scales.squeeze(-1)};
+
+//! [11.11] wrong sign_lost
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.abs().amax(-1) / 8;
+const auto divisors = torch::where(scales == 0, 1.0, scales).unsqueeze(-1);
+return {torch::round(groups / divisors).clamp(-8, 7).flatten(1).to(torch::kInt8), scales};
+
+//! [11.11] wrong minus_forgotten
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.gather(-1, groups.abs().argmax(-1, true)) / 8;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {torch::round(groups / divisors).clamp(-8, 7).flatten(1).to(torch::kInt8), scales.squeeze(-1)};
+
+//! [11.11] wrong sign_not_taken_off: the largest number instead of the one of the largest size
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.amax(-1, true) / -8;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {torch::round(groups / divisors).clamp(-8, 7).flatten(1).to(torch::kInt8), scales.squeeze(-1)};
+
+//! [11.11] wrong eight_is_left
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.gather(-1, groups.abs().argmax(-1, true)) / -8;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {torch::round(groups / divisors).flatten(1).to(torch::kInt8), scales.squeeze(-1)};
+
+//! [11.11] wrong cut_off: turned into bytes without rounding
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.gather(-1, groups.abs().argmax(-1, true)) / -8;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {(groups / divisors).clamp(-8, 7).flatten(1).to(torch::kInt8), scales.squeeze(-1)};
+
+//! [11.11] wrong scales_inverted
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto largest = groups.gather(-1, groups.abs().argmax(-1, true));
+const auto factors = torch::where(largest == 0, torch::zeros_like(largest), -8 / largest);
+return {torch::round(groups * factors).clamp(-8, 7).flatten(1).to(torch::kInt8), factors.squeeze(-1)};
+
+//! [11.11] wrong dimension_kept
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.gather(-1, groups.abs().argmax(-1, true)) / -8;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {torch::round(groups / divisors).clamp(-8, 7).flatten(1).to(torch::kInt8), scales};
+
+//! [11.11] wrong values_stay_float
+const auto groups = weight.to(torch::kFloat32).unflatten(1, {-1, group});
+const auto scales = groups.gather(-1, groups.abs().argmax(-1, true)) / -8;
+const auto divisors = torch::where(scales == 0, 1.0, scales);
+return {torch::round(groups / divisors).clamp(-8, 7).flatten(1), scales.squeeze(-1)};
+
+//! [11.11] right: the larger of both ends
+const auto groups = weight.to(torch::kFloat32).reshape({weight.size(0), -1, group});
+const auto high = groups.amax(-1), low = groups.amin(-1);
+const auto scales = torch::where(high > -low, high, low) / -8;
+const auto divisors = torch::where(scales == 0, torch::ones_like(scales), scales).unsqueeze(-1);
+return {(groups / divisors).round().clamp(-8, 7).to(torch::kInt8).view(weight.sizes()), scales};
+
+//! [11.11] right: group by group
+const auto wide = weight.detach().to(torch::kFloat32);
+auto values = torch::zeros_like(wide, torch::kInt8);
+auto scales = torch::zeros({wide.size(0), wide.size(1) / group});
+for (std::int64_t row = 0; row < wide.size(0); ++row) {
+  for (std::int64_t i = 0; i < scales.size(1); ++i) {
+    const auto numbers = wide[row].narrow(0, i * group, group);
+    const auto largest = numbers[numbers.abs().argmax().item<std::int64_t>()].item<float>();
+    if (largest == 0) continue;
+    scales[row][i] = largest / -8;
+    values[row].narrow(0, i * group, group).copy_(torch::round(numbers / (largest / -8)).clamp(-8, 7));
+  }
+}
+return {values, scales};
+
+//! [11.11] right: number by number
+const auto wide = weight.detach().to(torch::kFloat32).contiguous();
+auto values = torch::empty(wide.sizes(), torch::kInt8);
+auto scales = torch::empty({wide.size(0), wide.size(1) / group});
+const float* from = wide.const_data_ptr<float>();
+auto* to = values.mutable_data_ptr<std::int8_t>();
+auto* scale = scales.mutable_data_ptr<float>();
+for (std::int64_t first = 0; first < wide.numel(); first += group) {
+  float largest = 0;
+  for (std::int64_t i = first; i < first + group; ++i)
+    if (std::abs(from[i]) > std::abs(largest)) largest = from[i];
+  const float step = largest == 0 ? 0.0F : largest / -8;
+  for (std::int64_t i = first; i < first + group; ++i) {
+    const float steps = step == 0 ? 0.0F : std::nearbyint(from[i] / step);
+    to[i] = static_cast<std::int8_t>(std::min(steps, 7.0F));
+  }
+  *scale++ = step;
+}
+return {values, scales};
