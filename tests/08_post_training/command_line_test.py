@@ -86,12 +86,12 @@ class CommandLine(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
             record = os.path.join(folder, "record.json")
             lora = ["--quick", "--threads", 1, "--experiment", "lora", "--seeds", 1, "--kept", folder]
-            done = run(*lora, "--part", "rank 8, rate 0.01|rank 8, rate 0.003")
+            done = run(*lora, "--part", "rank 8, 3 steps, rate 0.01|rank 8, 3 steps, rate 0.003")
             self.assertEqual(done.returncode, 0, done.stderr.decode())
             self.assertIn("training the base of seed 1", done.stderr.decode())
-            self.assertRegex(done.stdout.decode(), r"rank 8, rate 0.01 +seed 1 .* old bits 100.0 %")
+            self.assertRegex(done.stdout.decode(), r"rank 8, 3 steps, rate 0.01 +seed 1 .* old bits 100.0 %")
             kept = sorted(name for name in os.listdir(folder) if name.startswith("lora-"))
-            self.assertEqual(kept, ["lora-rank_8__rate_0_003-1.json", "lora-rank_8__rate_0_01-1.json"])
+            self.assertEqual(kept, ["lora-rank_8__3_steps__rate_0_003-1.json", "lora-rank_8__3_steps__rate_0_01-1.json"])
 
             # A report trains nothing, and its table has the one row of rank 8, at the better of its two rates.
             done = run(*lora, "--only-report", "--record", record)
@@ -122,8 +122,13 @@ class CommandLine(unittest.TestCase):
             self.assertNotEqual(asking[calls], "nan")
             self.assertEqual(tables["altered"]["columns"], ["answer", "share", "share_low", "share_high"])
             self.assertEqual([row[0] for row in tables["altered"]["rows"]], ["follows", "stays right"])
+            # Every control is compared at equal answers.
+            budgets = tables["controls_budgets"]
+            self.assertEqual([row[0] for row in budgets["rows"]], [row[0] for row in tables["controls"]["rows"]][1:])
+            self.assertEqual(len(budgets["rows"]), 6)
+            self.assertNotIn("nan", [row[budgets["columns"].index("answers_1")] for row in budgets["rows"]])
             trained = [row[:3] for row in tables["lora_trainings"]["rows"]]
-            self.assertIn(["rank 8", "rate 0.01", 2], trained)
+            self.assertIn(["rank 8", "3 steps, rate 0.01", 2], trained)
 
     def test_mistakes_end_with_one_clear_line(self):
         for arguments, words in (

@@ -163,6 +163,37 @@ TEST(Pairs, CanBeComparedWhereTheyPart) {
   EXPECT_LT(score_pairs(model, vocabulary, pairs).chosen[0].item<double>(), parting.chosen[0].item<double>());
 }
 
+TEST(Fillers, AreNotLearned) {
+  const ChatVocabulary vocabulary(Tokenizer::from_text(load_corpus({}).text));
+  const auto& special = vocabulary.special();
+  torch::manual_seed(3);
+  auto options = small_options();
+  options.vocabulary_size = vocabulary.size();
+  options.context = 48;
+  options.initialise = true;
+  GPT model(options);
+  model->eval();
+  TaskOptions task;
+  task.digits = 1;
+  Random random(1);
+  const auto row = format_problem(draw_problem(task, Split::train, random), Form::filler, vocabulary);
+  const torch::NoGradGuard no_gradients;
+  const auto logarithms = torch::log_softmax(model->forward(torch::tensor(row).unsqueeze(0))[0], -1);
+  double loss = 0;
+  int learned = 0;
+  bool responds = false;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (responds && row[i] != special.filler) {
+      loss -= logarithms[static_cast<std::int64_t>(i) - 1][row[i]].item<double>();
+      ++learned;
+    }
+    responds = responds || row[i] == special.assistant;
+  }
+  EXPECT_TRUE(learned == 4 || learned == 5) << "<think>, </think>, a digit or two, <end>; no filler: " << learned;
+  const auto packed = pack({row}, 48, special.filler);
+  EXPECT_NEAR(supervised_loss(model, packed, special, false).item<double>(), loss / learned, 1e-4);
+}
+
 TEST(Studies, KeepWhatIsDoneAndGoOnFromThere) {
   const TemporaryFolder folder;
   const auto corpus = load_corpus({});

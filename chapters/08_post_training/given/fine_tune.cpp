@@ -60,11 +60,15 @@ Packed ExampleSource::next() {
   return pack(examples, options_.row_length, vocabulary_.special().filler);
 }
 
+torch::Tensor learned_tokens(const Packed& rows, const SpecialTokens& special) {
+  return torch::logical_and(response_mask(rows.tokens, special), rows.tokens != special.filler);
+}
+
 torch::Tensor supervised_loss(GPT& model, const Packed& rows, const SpecialTokens& special, bool hides_chain) {
   const auto device = model->token_embedding.device();
   auto mask = packed_mask(rows.owners);
   if (hides_chain) mask = torch::logical_and(mask, chain_hiding_mask(rows.tokens, special));
-  const auto learned = response_mask(rows.tokens, special).to(device);
+  const auto learned = learned_tokens(rows, special).to(device);
   const auto moved = to_device(rows, device);
   return masked_loss(packed_logits(model, moved, mask.to(device)), moved.tokens, learned);
 }

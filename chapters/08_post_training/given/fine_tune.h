@@ -26,7 +26,7 @@ namespace verse {
 enum class Form {
   answer,  ///< the answer alone
   chain,   ///< the chain between `<think>` and `</think>`, then the answer
-  filler,  ///< as many tokens as the chain has, all `<filler>`, then the answer
+  filler,  ///< as many tokens as the chain has, all `<filler>` and none of them learned, then the answer
 };
 
 /// A problem as one row of tokens.
@@ -74,7 +74,11 @@ class ExampleSource {
   std::int64_t problems_ = 0;
 };
 
-/// The loss on packed rows: of the responses alone, none seeing another example.
+/// Which tokens of packed rows are learned: those of the responses, but no `<filler>`. A filler says nothing, so nobody
+/// learns to say it: whoever asks a model that was tuned with fillers gives them. @return [rows, time], bool
+torch::Tensor learned_tokens(const Packed& rows, const SpecialTokens& special);
+
+/// The loss on packed rows: of the learned tokens alone, none seeing another example.
 torch::Tensor supervised_loss(GPT& model, const Packed& rows, const SpecialTokens& special, bool hides_chain);
 
 /// Called now and then while a model learns, with the steps done.

@@ -152,7 +152,7 @@ void Study::keep(const Arm& arm, std::uint64_t seed, const Findings& findings) {
   file["arm"] = key_of(arm);
   file["seed"] = seed;
   for (const auto& [name, value] : findings) {
-    line += fmt::format("  {} {}", name, shown(name, value));
+    if (name.find(" at step ") == std::string::npos) line += fmt::format("  {} {}", name, shown(name, value));
     file["findings"][name] = value;
   }
   if (options_.kept) {
@@ -180,11 +180,17 @@ Accuracy Study::measured(GPT& model, const ChatVocabulary& vocabulary, const Tas
   return measure(model, vocabulary, problems(task, split), options, random);
 }
 
+std::vector<Findings> Study::trainings(const Arm& arm) const {
+  std::vector<Findings> all;
+  if (const auto trainings = found_.find(key_of(arm)); trainings != found_.end())
+    for (const auto& [seed, findings] : trainings->second) all.push_back(findings);
+  return all;
+}
+
 std::vector<double> Study::found(const Arm& arm, const std::string& finding) const {
   std::vector<double> values;
-  if (const auto trainings = found_.find(key_of(arm)); trainings != found_.end())
-    for (const auto& [seed, findings] : trainings->second)
-      if (const auto value = findings.find(finding); value != findings.end()) values.push_back(value->second);
+  for (const auto& findings : trainings(arm))
+    if (const auto value = findings.find(finding); value != findings.end()) values.push_back(value->second);
   return values;
 }
 

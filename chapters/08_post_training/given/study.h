@@ -76,7 +76,7 @@ class Study {
   /// then. An arm that is neither kept nor to be trained in this run has no findings.
   void look_at(const Arm& arm, std::uint64_t seed, const std::function<Findings()>& find);
 
-  /// Keeps what was found, and prints it.
+  /// Keeps what was found, and prints it, but for what was found "at step" so-and-so on the way.
   void keep(const Arm& arm, std::uint64_t seed, const Findings& findings);
 
   /// Whether look_at() would have to train.
@@ -100,6 +100,9 @@ class Study {
 
   /// One finding of an arm's trainings, in the order of their seeds.
   std::vector<double> found(const Arm& arm, const std::string& finding) const;
+
+  /// Everything that an arm's trainings have shown, in the order of their seeds.
+  std::vector<Findings> trainings(const Arm& arm) const;
 
  private:
   std::optional<Findings> kept(const Arm& arm, std::uint64_t seed);

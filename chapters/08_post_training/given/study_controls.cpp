@@ -3,69 +3,213 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "08_post_training/given/study.h"
+#include "common/plot.h"
+#include "common/results.h"
 
 namespace verse {
 
+namespace {
+
+/// A training that is right so often on the validation problems has nothing left to show, and ends.
+constexpr double kCeiling = 0.99;
+
+constexpr const char* kAnswers = "count answers";
+constexpr const char* kSupervised = "count supervised tokens";
+constexpr const char* kSteps = "count steps";
+constexpr std::string_view kLook = "right at step ";
+
+/// Thrown out of a training that has reached the ceiling.
+struct AtCeiling {};
+
+/// One way to show the solutions, with what the others have taken away.
+struct Way {
+  std::string name;
+  Form form = Form::chain;
+  bool units_first = false, hides_chain = false, from_random = false;
+  bool trained = true;
+};
+
+/// The share of problems that are answered rightly behind as many fillers as their chains have tokens. The model is
+/// given the fillers: it did not learn to say them.
+double right_behind_fillers(GPT& model, const ChatVocabulary& vocabulary, const std::vector<Problem>& problems) {
+  std::vector<std::vector<std::int64_t>> rows;
+  for (const auto& problem : problems) {
+    const auto row = format_problem(problem, Form::filler, vocabulary);
+    const auto thought = std::find(row.begin(), row.end(), vocabulary.special().end_think);
+    rows.emplace_back(row.begin(), thought + 1);
+  }
+  Random random(2000);
+  const auto responses = respond(model, rows, vocabulary.special(), {}, random);
+  double right = 0;
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    const auto reading = read_response(responses[i], vocabulary);
+    right += reading.finished && reading.answer == problems[i].answer ? 1 : 0;
+  }
+  return right / static_cast<double>(problems.size());
+}
+
+/// Trains one way with one seed, and tells how often it was right at each look, and at the end.
+/// @param every steps between two looks; with chains or fillers a row holds a third of the answers, and from the third
+/// look on only every third is taken
+Findings train(Study& study, const Way& way, std::int64_t steps, std::int64_t every, std::uint64_t seed) {
+  FineTuning options;
+  options.form = way.form;
+  options.task.units_first = way.units_first;
+  options.hides_chain = way.hides_chain;
+  options.steps = steps;
+  options.learning_rate = 1e-3;
+  options.seed = seed;
+  auto& start = study.beginning(seed);
+  auto model = way.from_random ? fresh_like(start.grown, seed + 1) : copy_of(start.grown);
+  const auto right = [&](Split split) {
+    if (way.form == Form::filler)
+      return right_behind_fillers(model, start.vocabulary, study.problems(options.task, split));
+    return study.measured(model, start.vocabulary, options.task, split, 0, way.hides_chain).value();
+  };
+
+  Findings found;
+  std::int64_t taken = 0;
+  const auto look = [&](std::int64_t done) {
+    taken = done;
+    if (way.form != Form::answer && done > 3 * every && done % (3 * every) != 0 && done != steps) return;
+    const double share = right(Split::validation);
+    found[fmt::format("{}{:04}", kLook, done)] = share;
+    found["validation"] = share;
+    fmt::print(stderr, "{}, seed {}: after step {}, {:.1f} % right\n", way.name, seed, done, 100 * share);
+    if (share >= kCeiling) throw AtCeiling();
+  };
+  if (way.trained) {
+    try {
+      fine_tune(model, start.vocabulary, options, {}, every, look);
+    } catch (const AtCeiling&) {
+      model->eval();
+    }
+  } else {
+    found["validation"] = right(Split::validation);
+  }
+  found["test"] = right(Split::test);
+
+  // Every step reads as many answers as any other, and about as many learned tokens.
+  ExampleSource source(options, start.vocabulary);
+  constexpr int kBatches = 10;
+  double learned = 0;
+  for (int i = 0; i < kBatches; ++i)
+    learned += learned_tokens(source.next(), start.vocabulary.special()).sum().item<double>();
+  found[kSteps] = static_cast<double>(taken);
+  found[kAnswers] = static_cast<double>(taken * source.problems() / kBatches);
+  found[kSupervised] = static_cast<double>(taken) * learned / kBatches;
+  return found;
+}
+
+/// How often a training was right on the validation problems when it had read so many answers, or learned tokens: at
+/// the look that lies nearest, which may be 5 % away. One that had reached the ceiling by then counts with what it had.
+std::optional<double> right_at(const Findings& training, const std::string& counted, double amount) {
+  const auto steps = training.at(kSteps), all = training.at(counted);
+  std::optional<double> nearest;
+  double distance = 0.05 * amount;
+  for (auto look = training.lower_bound(std::string(kLook)); look != training.end() && look->first.starts_with(kLook);
+       ++look) {
+    const double count = std::stod(look->first.substr(kLook.size())) / steps * all;
+    if (std::abs(count - amount) > distance) continue;
+    distance = std::abs(count - amount);
+    nearest = look->second;
+  }
+  if (!nearest && all < amount && training.at("validation") >= kCeiling) nearest = training.at("validation");
+  return nearest;
+}
+
+/// The same of all trainings of a way, with an interval over trainings. @return nothing where not all got there
+std::optional<MeanInterval> right_at(const std::vector<Findings>& trainings, const std::string& counted,
+                                     double amount) {
+  std::vector<double> shares;
+  for (const auto& training : trainings) {
+    const auto share = right_at(training, counted, amount);
+    if (!share) return {};
+    shares.push_back(*share);
+  }
+  auto interval = mean_interval(shares);
+  interval.low = std::max(interval.low, 0.0);
+  interval.high = std::min(interval.high, 1.0);
+  return interval;
+}
+
+}  // namespace
+
 void study_controls(Study& study) {
   const bool quick = study.options().quick;
-  struct Way {
-    std::string name;
-    Form form;
-    bool units_first, hides_chain, from_random;
-    std::int64_t steps;
-  };
-  const std::int64_t few = quick ? 4 : 400, many = quick ? 8 : 1600;
+  const std::int64_t steps = quick ? 8 : 4000, every = quick ? 2 : 100;
   const std::vector<Way> ways = {
-      {"chain of thought", Form::chain, false, false, false, few},
-      {"chain of thought, from random weights", Form::chain, false, false, true, few},
-      {"answer alone", Form::answer, false, false, false, many},
-      {"answer alone, units first", Form::answer, true, false, false, many},
-      {"filler as long as the chain", Form::filler, false, false, false, many},
-      {"chain hidden from the answer", Form::chain, false, true, false, many},
+      {"base", Form::answer, false, false, false, false},
+      {"chain of thought"},
+      {"answer alone, units first", Form::answer, true},
+      {"chain of thought, from random weights", Form::chain, false, false, true},
+      {"answer alone", Form::answer},
+      {"chain hidden from the answer", Form::chain, false, true},
+      {"filler as long as the chain", Form::filler},
   };
   for (const auto seed : study.seeds())
-    for (const auto& way : ways) {
-      FineTuning options;
-      options.form = way.form;
-      options.task.units_first = way.units_first;
-      options.hides_chain = way.hides_chain;
-      options.steps = way.steps;
-      options.learning_rate = 1e-3;
-      options.seed = seed;
-      // Looked at eight times on the validation problems, and at the end on the test problems.
-      const Arm whole{way.name, fmt::format("{} steps", way.steps)};
-      study.look_at(whole, seed, [&] {
-        auto& start = study.beginning(seed);
-        auto model = way.from_random ? fresh_like(start.grown, seed + 1) : copy_of(start.grown);
-        const auto measured = [&](Split split) {
-          return study.measured(model, start.vocabulary, options.task, split, 0, way.hides_chain).value();
-        };
-        const auto every = way.steps / 8;
-        const auto look = [&](std::int64_t done) {
-          if (done < way.steps)
-            study.keep({way.name, fmt::format("step {}", done)}, seed, {{"validation", measured(Split::validation)}});
-        };
-        const auto problems = fine_tune(model, start.vocabulary, options, {}, every, look);
-        ExampleSource source(options, start.vocabulary);
-        const auto rows = source.next();
-        const auto learned = response_mask(rows.tokens, start.vocabulary.special()).sum().item<double>();
-        return Findings{{"validation", measured(Split::validation)},
-                        {"test", measured(Split::test)},
-                        {"count answers", static_cast<double>(problems)},
-                        {"count supervised tokens", learned * static_cast<double>(way.steps)}};
-      });
-      for (int eighth = 1; eighth < 8; ++eighth)
-        if (study.options().kept && !study.to_train({way.name, fmt::format("step {}", eighth * way.steps / 8)}, seed))
-          study.look_at({way.name, fmt::format("step {}", eighth * way.steps / 8)}, seed, [] { return Findings{}; });
-    }
+    for (const auto& way : ways)
+      study.look_at({way.name, ""}, seed, [&] { return train(study, way, steps, every, seed); });
   study.report("What of the chain it is that helps: right, most probable token", "", "",
-               {"validation", "test", "count answers", "count supervised tokens"});
+               {"test", "validation", kSteps, kAnswers, kSupervised});
+
+  // At equal answers and at equal learned tokens: those of 300 steps of chains, and multiples of them.
+  const std::int64_t few = 3 * every;
+  double answers = 0, tokens = 0;
+  if (const auto chains = study.trainings({"chain of thought", ""}); !chains.empty()) {
+    const double part = static_cast<double>(few) / chains.front().at(kSteps);
+    answers = part * chains.front().at(kAnswers);
+    tokens = part * chains.front().at(kSupervised);
+  }
+  struct Budget {
+    std::string name, counted;
+    double amount;
+  };
+  const std::vector<Budget> budgets = {{"answers_1", kAnswers, answers},       {"answers_4", kAnswers, 4 * answers},
+                                       {"answers_12", kAnswers, 12 * answers}, {"tokens_1", kSupervised, tokens},
+                                       {"tokens_2", kSupervised, 2 * tokens},  {"tokens_10", kSupervised, 10 * tokens}};
+  results().scalar("answers_1", static_cast<std::int64_t>(answers), "answers");
+  results().scalar("tokens_1", static_cast<std::int64_t>(tokens), "tokens");
+  std::vector<std::string> columns = {"name", "trainings"};
+  for (const auto& budget : budgets)
+    for (const char* end : {"", "_low", "_high"}) columns.push_back(budget.name + end);
+  auto& table = results().table("controls_budgets", columns);
+  fmt::print("\nAt equal answers and at equal supervised tokens: right on validation problems, 95 % over trainings\n");
+  std::vector<Series> curves;
+  for (const auto& way : ways) {
+    const auto trainings = study.trainings({way.name, ""});
+    if (trainings.empty() || !way.trained) continue;
+    std::vector<Recorded> cells = {way.name, std::ssize(trainings)};
+    for (const auto& budget : budgets) {
+      const auto right = right_at(trainings, budget.counted, budget.amount);
+      for (const double value :
+           right ? std::array<double, 3>{right->mean, right->low, right->high} : std::array<double, 3>{NAN, NAN, NAN})
+        cells.emplace_back(value);
+      if (!right) continue;
+      fmt::print("  {:<38} {:>9.0f} {:<18} {:>5.1f} % ({:.1f} to {:.1f})\n", way.name, budget.amount,
+                 budget.counted.substr(6), 100 * right->mean, 100 * right->low, 100 * right->high);
+    }
+    table.row(std::move(cells));
+    Series curve{way.name, {}};
+    for (int times = 1; times <= 40; ++times)
+      if (const auto right = right_at(trainings, kAnswers, times * answers))
+        curve.points.emplace_back(times * answers / 1000, 100 * right->mean);
+    if (!curve.points.empty()) curves.push_back(std::move(curve));
+  }
+  if (study.options().plots && !curves.empty())
+    plot_lines(*study.options().plots / "ch08-controls.svg",
+               {"Sums of two three-digit numbers", "thousands of answers read", "right, %", true, false}, curves);
 }
 
 }  // namespace verse

@@ -32,11 +32,19 @@ void study_lora(Study& study) {
   const bool quick = study.options().quick;
   FineTuning known, wanted;
   known.steps = quick ? 3 : 200;
-  wanted.steps = quick ? 3 : 400;
   wanted.rows = 8;
   known.learning_rate = 1e-3;
   wanted.task.kind = Kind::difference;
-  const std::vector<double> rates_of_all = {3e-4, 1e-3, 3e-3}, rates_of_few = {1e-3, 3e-3, 1e-2};
+  struct Effort {
+    std::int64_t steps;
+    std::vector<double> rates_of_all, rates_of_few;
+  };
+  // All rates with few steps, and then those that were best for longer: few parameters may only be slower.
+  const std::vector<Effort> efforts = {{quick ? 3 : 400, {3e-4, 1e-3, 3e-3, 1e-2}, {1e-3, 3e-3, 1e-2, 2e-2}},
+                                       {quick ? 4 : 1000, {3e-3}, {1e-2}}};
+  const auto setting = [](const FineTuning& options) {
+    return fmt::format("{} steps, rate {:g}", options.steps, options.learning_rate);
+  };
 
   for (const auto seed : study.seeds()) {
     known.seed = seed;
@@ -61,36 +69,42 @@ void study_lora(Study& study) {
       auto model = knowing();
       return findings(model);
     });
-    for (const double rate : rates_of_all)
-      study.look_at({"all parameters", fmt::format("rate {:g}", rate)}, seed, [&] {
-        auto model = knowing();
+    for (const auto& effort : efforts)
+      for (const double rate : effort.rates_of_all) {
         auto options = wanted;
+        options.steps = effort.steps;
         options.learning_rate = rate;
-        fine_tune(model, study.beginning(seed).vocabulary, options);
-        auto found = findings(model);
-        found["count learning"] = static_cast<double>(model->parameter_count());
-        return found;
-      });
-    for (const std::int64_t rank : {1, 2, 4, 8, 16, 32})
-      for (const double rate : rates_of_few)
-        study.look_at({fmt::format("rank {}", rank), fmt::format("rate {:g}", rate)}, seed, [&] {
+        study.look_at({"all parameters", setting(options)}, seed, [&] {
           auto model = knowing();
-          auto& vocabulary = study.beginning(seed).vocabulary;
-          const auto& old = study.problems(known.task, Split::test);
-          const auto before = logits_on(model, old, vocabulary);
-          torch::manual_seed(seed);
-          const auto learning = add_lora(model, rank, kAlpha, TokenTable::frozen);
-          auto options = wanted;
-          options.learning_rate = rate;
-          fine_tune(model, vocabulary, options, learning);
+          fine_tune(model, study.beginning(seed).vocabulary, options);
           auto found = findings(model);
-          double count = 0;
-          for (const auto& parameter : learning) count += static_cast<double>(parameter.numel());
-          found["count learning"] = count;
-          remove_lora(model);
-          found["old bits"] = torch::equal(before, logits_on(model, old, vocabulary)) ? 1 : 0;
+          found["count learning"] = static_cast<double>(model->parameter_count());
           return found;
         });
+      }
+    for (const std::int64_t rank : {1, 2, 4, 8, 16})
+      for (const auto& effort : efforts)
+        for (const double rate : effort.rates_of_few) {
+          auto options = wanted;
+          options.steps = effort.steps;
+          options.learning_rate = rate;
+          study.look_at({fmt::format("rank {}", rank), setting(options)}, seed, [&] {
+            auto model = knowing();
+            auto& vocabulary = study.beginning(seed).vocabulary;
+            const auto& old = study.problems(known.task, Split::test);
+            const auto before = logits_on(model, old, vocabulary);
+            torch::manual_seed(seed);
+            const auto learning = add_lora(model, rank, kAlpha, TokenTable::frozen);
+            fine_tune(model, vocabulary, options, learning);
+            auto found = findings(model);
+            double count = 0;
+            for (const auto& parameter : learning) count += static_cast<double>(parameter.numel());
+            found["count learning"] = count;
+            remove_lora(model);
+            found["old bits"] = torch::equal(before, logits_on(model, old, vocabulary)) ? 1 : 0;
+            return found;
+          });
+        }
   }
   study.report("A model that adds two numbers learns to subtract: right, most probable token", "validation",
                "all parameters", {"new task", "old task", "count learning", "old bits"});
