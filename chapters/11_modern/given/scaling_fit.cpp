@@ -136,6 +136,9 @@ ScalingLaw fit_scaling(const std::vector<ScalingRun>& runs, std::optional<double
   if (!are_enough(runs)) {
     throw std::invalid_argument("a scaling law needs five runs, of two sizes and two lengths at least");
   }
+  for (const ScalingRun& run : runs) {
+    if (!(run.loss > 0 && std::isfinite(run.loss))) throw std::invalid_argument("a scaling law needs losses above 0");
+  }
   const Fit fit(runs, floor);
 
   // A grid over both exponents, in equal ratios.

@@ -112,8 +112,17 @@ ScalingLaw show_law(const Kind& kind, const std::vector<ScalingRun>& all, const 
   return law;
 }
 
+/// Whether both of a law's parts fall: else the best model has no size, or no end.
+bool divides(const ScalingLaw& law) {
+  return law.size_factor > 0 && law.tokens_factor > 0;
+}
+
 /// How an amount of computing is best divided.
 void show_divisions(const ScalingLaw& law, const std::vector<ScalingLaw>& resampled) {
+  if (!divides(law)) {
+    fmt::print("\nthe runs do not settle how computing is best divided: one of the law's two parts is 0\n");
+    return;
+  }
   auto& table = results().table("divisions",
                                 {"operations", "parameters", "low", "high", "tokens", "tokens_per_parameter", "above"});
   fmt::print("\n  {:<12}{:<36}{:>14}{:>12}{:>16}\n", "operations", "parameters", "characters", "a parameter",
@@ -122,7 +131,7 @@ void show_divisions(const ScalingLaw& law, const std::vector<ScalingLaw>& resamp
     const double best = best_parameters(law, operations), tokens = operations / (6 * best);
     const Interval interval =
         middle_of(resampled, [&](const ScalingLaw& each) { return best_parameters(each, operations); });
-    const auto whole = [](double number) { return with_commas(std::llround(number)); };
+    const auto whole = [](double number) { return number < 1e15 ? with_commas(std::llround(number)) : "no limit"; };
     fmt::print("  {:<12}{:<36}{:>14}{:>12.1f}{:>16.3f}\n", fmt::format("{:g}", operations),
                fmt::format("{} ({} to {})", whole(best), whole(interval.low), whole(interval.high)), whole(tokens),
                tokens / best, law.loss(best, tokens) - law.floor);
@@ -157,7 +166,8 @@ void draw(const std::filesystem::path& plot, const Cells& cells, const ScalingLa
   std::vector<Series> all;
   for (auto& [width, series] : by_width) all.push_back(std::move(series));
   Series best{"best by the law", {}, false};
-  for (double operations = least; operations <= most * 1.001; operations *= std::pow(most / least, 1.0 / 24)) {
+  for (double operations = least; divides(law) && operations <= most * 1.001;
+       operations *= std::pow(most / least, 1.0 / 24)) {
     const double parameters = best_parameters(law, operations);
     best.points.emplace_back(operations, law.loss(parameters, operations / (6 * parameters)) - floor);
   }

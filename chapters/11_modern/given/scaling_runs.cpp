@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "05_training/given/train_small.h"
@@ -23,7 +25,12 @@ namespace verse {
 namespace {
 
 constexpr const char* kHeader = "width,steps,seed,rate,parameters,loss,second_half";
-constexpr std::uint64_t kFirstPlay = 1000;  ///< seed 1 reads play 1001; the play that everybody has is number 1
+/// The number of the play that a training reads. Of those that differ in their learning rate alone, it is the same.
+/// The play that everybody has is number 1.
+std::uint64_t play_of(const ScalingTask& task) {
+  return (task.seed * 1'000'003 + static_cast<std::uint64_t>(task.steps)) * 1'009 +
+         static_cast<std::uint64_t>(task.width);
+}
 
 /// A text's windows side by side, and what follows each of their characters: [windows, context] both.
 Batch all_windows(const torch::Tensor& tokens, std::int64_t windows, std::int64_t context) {
@@ -54,11 +61,15 @@ ScalingRuns::ScalingRuns(torch::Device device, std::optional<std::filesystem::pa
   }
   if (!kept_) return;
   const auto text = read_file_if_there(*kept_);
-  if (!text) return;
+  if (!text) {
+    if (kept_->has_parent_path()) make_folder(kept_->parent_path());
+    keep();  // where that is not possible, it is said before the first training
+    return;
+  }
   for (const CsvRow& row : parse_csv(*text, kHeader, kept_->string())) {
     const auto number = [&row](std::size_t column) {
       const auto value = row.number(column);
-      if (!value) row.refuse("a number is missing");
+      if (!value || !std::isfinite(*value) || *value <= 0) row.refuse("a number above 0 is missing");
       return *value;
     };
     const ScalingTask task{row.whole(0), row.whole(1), static_cast<std::uint64_t>(row.whole(2)), number(3)};
@@ -91,6 +102,10 @@ ScalingEnd ScalingRuns::end_of(const ScalingTask& task) {
   const auto found = ends_.find(task);
   if (found != ends_.end()) return found->second;
   const ScalingEnd end = train(task);
+  if (!std::isfinite(end.loss)) {
+    throw std::runtime_error(fmt::format("a training of width {} with a learning rate of {} ended at a loss of {}",
+                                         task.width, task.rate, end.loss));
+  }
   ends_.emplace(task, end);
   order_.push_back(task);
   keep();
@@ -112,7 +127,7 @@ ScalingEnd ScalingRuns::train(const ScalingTask& task) {
 
   // As much of a new play as is read: every window of it is in one batch.
   const std::int64_t windows = task.steps * kBatch;
-  const Play play = generate_play(kFirstPlay + task.seed, static_cast<std::size_t>(windows * kContext + 1));
+  const Play play = generate_play(play_of(task), static_cast<std::size_t>(windows * kContext + 1));
   const Batch text = all_windows(tokenizer_->encode_tensor(play.text).to(device_), windows, kContext);
   Random random(task.seed);
   const auto order = random_order(windows, random).to(device_);

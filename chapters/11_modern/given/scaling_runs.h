@@ -21,8 +21,9 @@ namespace verse {
 struct ScalingTask {
   std::int64_t width = 0;
   std::int64_t steps = 0;
-  std::uint64_t seed = 1;  ///< of the first weights, of the play that it reads, and of the order of its windows
-  double rate = 0;         ///< the learning rate's peak
+  std::uint64_t seed =
+      1;            ///< of the first weights, of the order of its windows, and, with width and steps, of its play
+  double rate = 0;  ///< the learning rate's peak
 
   bool operator<(const ScalingTask& other) const {
     return std::tie(width, steps, seed, rate) < std::tie(other.width, other.steps, other.seed, other.rate);
@@ -38,9 +39,9 @@ struct ScalingEnd {
 
 /// Trains models of four layers and four heads with speedrun's parts and optimizer, on plays of their own.
 ///
-/// Each training reads a play that no other seed reads, in windows that lie side by side and come in a random order, so
-/// that it meets every character once. What it ends at is asked of a stretch of the validation part of the play that
-/// everybody has, whose floor is known.
+/// Each training reads a play that no other reads (those that differ in their rate alone read the same), in windows
+/// that lie side by side and come in a random order, so that it meets every character once. What it ends at is asked of
+/// a stretch of the validation part of the play that everybody has, whose floor is known.
 class ScalingRuns {
  public:
   static constexpr std::int64_t kBatch = 12, kContext = 64;
