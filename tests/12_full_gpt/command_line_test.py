@@ -35,6 +35,12 @@ def run(*arguments, **options):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=120 * PATIENCE, **options)
 
 
+def multiplies_bfloat16():
+    """Whether training on this processor may have --precision bf16."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return "avx512_bf16" in file.read() and "VERSE_EMULATED" not in os.environ
+
+
 def tensors(path):
     """The tensors of a safetensors file as bytes, by name."""
     with open(path, "rb") as file:
@@ -240,13 +246,27 @@ class CommandLine(unittest.TestCase):
             self.skipTest("this machine may have CUDA")
         self.refused_training(["--precision", "fp16"], "--precision fp16", "GPU")
         self.refused_training(["--precision", "bf16", "--preset", "demo"], "--precision bf16", "chapter 4")
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            if "avx512_bf16" not in file.read() or "VERSE_EMULATED" in os.environ:
-                self.refused_training(["--precision", "bf16"], "--precision bf16", "no instructions")
-                return
-        done = run("train", "--data", self.text, "--out", self.place("half"), "--steps", 4, *TINY, "--precision", "bf16")
+        if not multiplies_bfloat16():
+            self.refused_training(["--precision", "bf16"], "--precision bf16", "no instructions")
+
+    def test_products_in_bfloat16_go_on_as_they_began(self):
+        if not multiplies_bfloat16():
+            self.skipTest("this processor does not multiply bfloat16")
+        whole, cut, exact = self.place("whole"), self.place("cut"), self.place("exact")
+        base = ["train", "--data", self.text, "--steps", 8, "--eval-every", 4, *TINY, "--device", "cpu"]
+        half = [*base, "--precision", "bf16"]
+        for arguments in ([*half, "--out", whole], [*base, "--out", exact],
+                          [*half, "--out", cut, "--stop-at-loss", 100]):  # reached at the first look
+            done = run(*arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("products in bfloat16" in done.stdout.decode(), "bf16" in arguments)
+        model = "model.safetensors"
+        self.assertNotEqual(tensors(os.path.join(exact, model)), tensors(os.path.join(whole, model)))
+        self.assertNotEqual(tensors(os.path.join(cut, model)), tensors(os.path.join(whole, model)))
+        done = run("train", "--out", cut, "--resume", "--stop-at-loss", 0.001)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("products in bfloat16", done.stdout.decode())
+        for file in (model, "state.safetensors"):
+            self.assertEqual(tensors(os.path.join(cut, file)), tensors(os.path.join(whole, file)))
 
     def test_a_text_whose_name_is_not_utf8(self):
         text = os.path.join(os.fsencode(self.folder), b"caf\xe9.txt")

@@ -162,6 +162,16 @@ TEST(LeastMemoryNeed, IsNoMoreThanStepsHaveTaken) {
   EXPECT_DOUBLE_EQ(least_memory_need(recipe, torch::kCPU, {4, true}).fixed, alone * 10 / 16);
 }
 
+TEST(LeastMemoryNeed, CountsOneMomentWhereMuonMovesMatrices) {
+  Recipe recipe = recipe_named("speedrun");
+  recipe.model.vocabulary_size = 65;
+  const auto matrices = static_cast<double>(12 * recipe.model.layers * recipe.model.width * recipe.model.width),
+             table = static_cast<double>(65 * recipe.model.width);
+  EXPECT_DOUBLE_EQ(least_memory_need(recipe, torch::kCPU).fixed, 12 * matrices + 16 * table);
+  recipe.without.insert(Part::muon);
+  EXPECT_DOUBLE_EQ(least_memory_need(recipe, torch::kCPU).fixed, 16 * (matrices + table));
+}
+
 TEST(MemoryAdvice, NamesABatchThatFits) {
   constexpr std::int64_t kGibibyte = std::int64_t{1} << 30;
   // 1 GiB at any rate and 0.5 GiB a window.

@@ -119,32 +119,6 @@ TEST_P(Kernels, DropByPlacesOf64Bits) {
   }
 }
 
-TEST(NormKernels, CountTheirRowsPlacesIn64Bits) {
-  // Two blocks of eight rows in the middle of a tensor that has 2^32 numbers and more, of which there is no more.
-  constexpr std::int64_t kBefore = (1L << 32) / kWidth - 8, kHere = 16;
-  torch::manual_seed(12);
-  const Dropping dropping{torch::full({1}, 987654321987654321L, torch::kInt64), 0.3};
-  const auto x = torch::randn({kHere, kWidth}), branch = torch::randn({kHere, kWidth});
-  const auto ones = torch::ones({kWidth}), zeros = torch::zeros({kWidth});
-  auto sum = torch::zeros({kHere, kWidth}), y = sum.clone(), means = torch::zeros({kHere}), scales = means.clone();
-  const auto shifted = [](const torch::Tensor& tensor, std::int64_t numbers) -> void* {
-    return reinterpret_cast<void*>(reinterpret_cast<std::intptr_t>(tensor.data_ptr()) - 4 * numbers);
-  };
-  void *from_x = shifted(x, kBefore * kWidth), *from_branch = shifted(branch, kBefore * kWidth),
-       *bias = zeros.data_ptr(), *gain = ones.data_ptr(), *seed = dropping.seed.data_ptr(),
-       *to_sum = shifted(sum, kBefore * kWidth), *to_y = shifted(y, kBefore * kWidth),
-       *to_means = shifted(means, kBefore), *to_scales = shifted(scales, kBefore);
-  int site = 5, dropped = static_cast<int>(dropping.share * (1 << 24)), rows = kBefore + kHere;
-  auto scale = static_cast<float>(1 / (1 - dropping.share));
-  void* arguments[] = {&from_x,  &from_branch, &bias,   &gain, &bias,     &seed,      &site,
-                       &dropped, &scale,       &to_sum, &to_y, &to_means, &to_scales, &rows};
-  begin_emulated_blocks_at(kBefore / 8);
-  EmulatedLauncher(emulated_float_kernels()).launch("add_norm", {2, 1, 1}, {256, 1, 1}, 0, arguments, false);
-  begin_emulated_blocks_at(0);
-  const auto expected = x + branch * drop_factors(dropping, site, {kHere, kWidth}, kBefore * kWidth);
-  EXPECT_LE((sum - expected).abs().max().item<double>(), 1e-5);
-}
-
 TEST(CudaKernels, AreCompiledForTheirNumberOfPlaces) {
   GPTOptions options;
   options.context = 256;

@@ -458,6 +458,48 @@ TEST(HalfProducts, AreThoseOfNumbersRoundedToBfloat16) {
   }
 }
 
+TEST(HalfProducts, ReachAttentionOfFewWeightsAndOfMany) {
+  GPTOptions options;
+  options.vocabulary_size = 11;
+  options.context = 64;
+  options.layers = 1;
+  options.heads = 4;
+  options.width = 16;
+  options.fused = true;
+  torch::manual_seed(14);
+  GPT fast = fast_gpt(options);
+  auto& block = fast->blocks->at<BlockImpl>(0);
+  // An MLP that adds nothing, so that attention's products are all there is to round.
+  for (const auto& parameter : block.mlp->contract->parameters()) parameter.detach().zero_();
+  constexpr std::int64_t kMany = 65;
+  ASSERT_GT(kMany * options.heads * options.context * options.context, kFewWeights);
+  for (const std::int64_t texts : {std::int64_t{4}, kMany}) {
+    const auto tokens = torch::randint(11, {texts, options.context}, torch::kInt64);
+    const auto run = [&](bool half) {
+      fast->zero_grad();
+      torch::Tensor logits;
+      {
+        const HalfProducts products(half);
+        logits = fast->forward(tokens);
+      }
+      torch::log_softmax(logits, -1).select(-1, 0).sum().backward();
+      std::vector result{logits.detach()};
+      for (const auto& projection : {block.attention->query_key_value, block.attention->output}) {
+        for (const auto& parameter : projection->parameters()) result.push_back(parameter.grad());
+      }
+      return result;
+    };
+    const auto exact = run(false), half = run(true);
+    ASSERT_EQ(half.size(), 5U);
+    for (std::size_t i = 0; i < half.size(); ++i) {
+      const double apart = ((half[i] - exact[i]).norm() / exact[i].norm()).item<double>();
+      EXPECT_LE(apart, 1e-2) << texts << " texts, " << i;
+      // The gradients of the output's bias are sums of float32 that only what comes after can change.
+      EXPECT_GT(apart, i == 4 ? 0 : 1e-5) << "nothing was rounded: " << texts << " texts, " << i;
+    }
+  }
+}
+
 TEST(HalfProducts, TrainAsFloat32Does) {
   const auto losses = [](bool half) {
     const GPTOptions options = small_model(true)->options;

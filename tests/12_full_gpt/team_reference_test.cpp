@@ -21,7 +21,7 @@
 namespace verse {
 namespace {
 
-const torch::Tensor& text() {
+const torch::Tensor& shared_text() {
   static const torch::Tensor tokens = torch::arange(300).square().remainder(11);
   return tokens;
 }
@@ -72,7 +72,7 @@ Outcome train_steps(Team& team, std::int64_t rows, std::int64_t parts, const Tea
   settings.accumulate = parts;
   settings.team = options;
   Random random(3);
-  TrainingStep step(model, *optimizer, text(), settings, random, team);
+  TrainingStep step(model, *optimizer, shared_text(), settings, random, team);
   Outcome outcome;
   for (int number = 0; number < 20; ++number) outcome.loss = step.take(number, 1e-2).loss.item<double>();
   for (const auto& parameter : model->parameters()) outcome.parameters.push_back(parameter.detach().clone());
@@ -177,7 +177,7 @@ TEST(SeveralRanks, EvaluateAsOne) {
   GPT model = small_model();
   model->to(torch::kFloat64);
   for (const std::int64_t length : {2, 9, 10, 90, 300}) {
-    const auto tokens = text().slice(0, 0, length);
+    const auto tokens = shared_text().slice(0, 0, length);
     const double expected = evaluate(model, tokens, 4);
     run_good_team(3, [&](Team& team) { EXPECT_NEAR(evaluate_together(team, model, tokens, 4), expected, 1e-12); });
   }

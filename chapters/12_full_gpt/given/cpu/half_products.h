@@ -9,8 +9,8 @@
 
 namespace verse {
 
-/// Whether this processor has instructions that multiply bfloat16 and add up in float32 (AVX-512's BF16). Others
-/// have to imitate them.
+/// Whether this processor has instructions that multiply bfloat16 and add up in float32. The program knows those of
+/// x86-64 (AVX-512's BF16), and says no on any other processor, also where that one has its own, as ARM's may.
 bool multiplies_bfloat16();
 
 /// For as long as it lives, project() takes its products in bfloat16 on this thread.

@@ -39,18 +39,24 @@ MemoryNeed least_memory_need(const Recipe& recipe, torch::Device device, const M
   const GPTOptions& model = recipe.model;
   const auto width = static_cast<double>(model.width), layers = static_cast<double>(model.layers),
              vocabulary = static_cast<double>(model.vocabulary_size), context = static_cast<double>(model.context);
-  const double parameters = recipe.llama ? static_cast<double>(llama_parameters(*recipe.llama))
-                                         : vocabulary * width + 12 * layers * width * width;
-  // Of a parameter: itself, its gradient, and AdamW's two moments or Muon's one, four bytes each.
-  const double moments = recipe.modern ? 4 : 8;
+  const double matrices = 12 * layers * width * width;
+  const double parameters =
+      recipe.llama ? static_cast<double>(llama_parameters(*recipe.llama)) : vocabulary * width + matrices;
+  // Of a parameter: itself, its gradient, and AdamW's two moments or Muon's one, four bytes each. Muon has the
+  // matrices.
+  const bool muon = recipe.modern && !recipe.llama && !recipe.without.contains(Part::muon);
+  const double moments = 8 * parameters - (muon ? 4 * matrices : 0);
   const double sharers = sharing.optimizer ? static_cast<double>(sharing.processes) : 1;
   // Of a position: in each layer, what backward asks for again (two norms, queries, keys and values, what the heads
   // bring home, the MLP's inside before and after its bend: 14 times the width), and at the end the logits with their
-  // gradient. On a GPU, in 16 bits where 32 are not asked for.
+  // gradient. On a GPU, in 16 bits where 32 are not asked for. On a processor, products in bfloat16 keep what goes into
+  // them in 16 bits (norms, what the heads bring home, the MLP's inside after its bend: 7 of the 14); the rest stays.
   const double bytes = device.is_cuda() && recipe.precision != "fp32" ? 2 : 4;
+  const bool half_products = !device.is_cuda() && recipe.precision == "bf16";
+  const double of_layer = (half_products ? 7 * 2 + 7 * 4 : 14 * bytes) * width;
   MemoryNeed need;
-  need.fixed = parameters * (8 + moments / sharers);
-  need.each = bytes * context * (14 * width * layers + 2 * vocabulary);
+  need.fixed = parameters * 8 + moments / sharers;
+  need.each = context * (of_layer * layers + 2 * bytes * vocabulary);
   return need;
 }
 

@@ -17,13 +17,20 @@ namespace verse {
 torch::Tensor FastGPTImpl::attend(CausalSelfAttentionImpl& attention, const torch::Tensor& x, std::int64_t time,
                                   const torch::Tensor& mask) const {
   const double dropout = is_training() ? options.dropout : 0.0;
-  if (mask.defined() || !attends_fast(x, time, options.heads, dropout)) {
+  if (mask.defined()) {
     AttentionExtras extras;
     extras.mask = mask;
     return attention.forward(x.view({-1, time, options.width}), extras).view_as(x);
   }
   const auto parts = project(*attention.query_key_value, x).view({-1, time, 3 * options.width});
-  const auto mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
+  torch::Tensor mixed;
+  if (attends_fast(x, time, options.heads, dropout)) {
+    mixed = attend_dropping(parts, options.heads, dropout > 0 ? Drops::drawn(dropout) : Drops());
+  } else {
+    const auto thirds = parts.chunk(3, -1);
+    const auto heads = [&](std::size_t i) { return split_heads(thirds[i], options.heads); };
+    mixed = merge_heads(attend_fused(heads(0), heads(1), heads(2), {}, dropout));
+  }
   return fast_dropout(project(*attention.output, mixed.view_as(x)), dropout);
 }
 
