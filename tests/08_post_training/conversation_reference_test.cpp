@@ -83,7 +83,7 @@ TEST(Turns, AreReadWithWhatTheModelSaidBefore) {
   // The conversation that begins with 1+2 is the one known by heart: both of its turns are right.
   EXPECT_GE(shares[0].hits, 1);
   EXPECT_GE(shares[1].hits, 1);
-  // Asked without its first turn, the second one is not known.
+  // What counts is the answer to what stands in the row: 3, and not 9.
   const auto row = [&](const std::string& text) { return encode_marked(vocabulary, text); };
   EXPECT_EQ(measure_rows(model, vocabulary, {first}, {row("<user>1+2<assistant>")}, random).hits, 1);
   EXPECT_EQ(measure_rows(model, vocabulary, {second}, {row("<user>1+2<assistant>")}, random).hits, 0);
