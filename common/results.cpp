@@ -11,6 +11,7 @@
 #include <ctime>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -18,6 +19,7 @@
 #include "common/base/json.h"
 #include "common/device.h"
 #include "common/picture.h"
+#include "common/record_seeds.h"
 
 namespace verse {
 namespace {
@@ -143,12 +145,18 @@ Results& results() {
 namespace {
 std::filesystem::path wanted_file;
 Circumstances wanted_circumstances;
+std::set<std::uint64_t> seeds_shown;
 }  // namespace
 
 void record_to(const std::filesystem::path& file, Circumstances circumstances) {
   check_writable(file);
   wanted_file = file;
   wanted_circumstances = std::move(circumstances);
+}
+
+void record_seeds(const std::vector<std::uint64_t>& seeds) {
+  seeds_shown.insert(seeds.begin(), seeds.end());
+  if (!seeds_shown.empty()) wanted_circumstances.seeds.assign(seeds_shown.begin(), seeds_shown.end());
 }
 
 bool recording() {

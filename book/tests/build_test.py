@@ -245,6 +245,8 @@ def recording():
         root = Path(folder)
         shutil.copytree(BOOK / "tools", root / "book/tools", ignore=shutil.ignore_patterns("__pycache__"))
         for path, text in (("book/results/runs.toml", '[[run]]\nname = "03-layer"\ncommand = "build/solution_03 --seed 7"\nseconds = 1\n'),
+                           ("chapters/06_loss_stages/main.cpp", "int main() {}\n"),
+                           ("chapters/06_loss_stages/given/held_out/one/metrics.csv", "step,loss\n1,2.5\n"),
                            ("chapters/03_attention/main.cpp", '#include "03_attention/attention.h"\nint main() {}\n'),
                            ("chapters/03_attention/attention.h", "// Attention.\nint attend();\n"),
                            ("solutions/03_attention/attention.cpp", "int attend() { return 3; }\n"),
@@ -292,6 +294,26 @@ def recording():
         code, output = record("take", str(root / "kit"), str(root / "back"))
         verdict("a run that did not end well there is told", code == 1 and "03-layer: ended with 130" in output, output)
         verdict("a chapter without runs is told", record("run", "4")[0] != 0)
+
+        # A record whose program reads given runs depends on every file of theirs.
+        held_out = root / "chapters/06_loss_stages/given/held_out"
+        (root / "build/solution_06").symlink_to(root / "build/solution_03")
+        (root / "book/results/runs.toml").write_text(
+            (root / "book/results/runs.toml").read_text(encoding="utf-8")
+            + '\n[[run]]\nname = "06-scores"\ncommand = "build/solution_06 --score chapters/06_loss_stages/given/held_out"\nseconds = 1\n', encoding="utf-8")
+        record("run", "6")
+        told = re.compile(r"06-scores: .*changed since: chapters/06_loss_stages/given/held_out ")
+        code, output = record("check")
+        verdict("given runs that stayed as they were are in step", code == 0 and "06-scores" not in output, output)
+        (held_out / "one/metrics.csv").write_text("step,loss\n1,2.6\n", encoding="utf-8")
+        code, output = record("check")
+        verdict("a changed given run is told", told.search(output), output)
+        (held_out / "one/metrics.csv").write_text("step,loss\n1,2.5\n", encoding="utf-8")
+        verdict("and is in step again when it is as it was", "06-scores" not in record("check")[1])
+        (held_out / "two").mkdir()
+        (held_out / "two/metrics.csv").write_text("step,loss\n1,2.5\n", encoding="utf-8")
+        code, output = record("check")
+        verdict("so is an added one", told.search(output), output)
 
 
 def main():

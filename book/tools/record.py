@@ -70,7 +70,8 @@ class Table:
 
     # -- what a result depends on ---------------------------------------------------------------------------------
     def depends(self, run):
-        """{file: digest} of the code that the run's program is made of, from its main file along its includes."""
+        """{file: digest} of the code that the run's program is made of, from its main file along its includes, and of the given
+        runs that it reads."""
         folder = next((p.name for p in (self.root / "chapters").glob(run["name"][:2] + "_*")), None)
         waiting = [p for p in [self.root / f"chapters/{folder}/main.cpp", *(self.root / f for f in run.get("files", []))] if p.exists()]
         seen = {}
@@ -91,8 +92,8 @@ class Table:
                 body = header.with_suffix(".cpp")
                 solution = self.root / "solutions" / body.parent.name / body.name
                 waiting += [b for b in (solution if solution.exists() else body,) if b.exists()]
-        for name in re.findall(r"\S*/given/runs/\S+|data/\S+\.json", run["command"]):
-            seen[name] = "-"
+        for name in re.findall(r"[^\s,]*/given/(?:runs|held_out|tuning)(?:/[^\s,]+)?|data/\S+\.json", run["command"]):
+            seen[name] = data_digest(self.root / name)
         return dict(sorted(seen.items()))
 
 
@@ -100,6 +101,17 @@ def code_digest(text):
     """A digest of what the compiler sees: comments and blank space are left out."""
     text = re.sub(r'//[^\n]*|/\*.*?\*/|("(?:[^"\\\n]|\\.)*")', lambda m: m[1] or "", text, flags=re.S)
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:12]
+
+
+def data_digest(path):
+    """A digest of a file, or of a folder's files with their names; a dash where there is none here."""
+    if not path.exists():
+        return "-"
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(path).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
 
 
 def words(seconds):

@@ -130,6 +130,23 @@ class CommandLine(unittest.TestCase):
             trained = [row[:3] for row in tables["lora_trainings"]["rows"]]
             self.assertIn(["rank 8", "3 steps, rate 0.01", 2], trained)
 
+    def test_a_study_says_its_seeds_and_keeps_quick_and_whole_runs_apart(self):
+        with tempfile.TemporaryDirectory(prefix="verse_command_line_") as folder:
+            record, kept = os.path.join(folder, "record.json"), os.path.join(folder, "kept")
+            done = run("--quick", "--threads", 1, "--experiment", "tool", "--seeds", 2, "--kept", kept, "--record", record)
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            with open(record, encoding="utf-8") as file:
+                self.assertEqual(json.load(file)["seeds"], [1, 2])
+            names = ["tool-answer_alone-1.json", "base-1"]
+            for name in names:  # first a finding that is kept, then a base
+                done = run("--threads", 1, "--experiment", "tool", "--seeds", 1, "--kept", kept)
+                self.assertEqual(done.returncode, 2, done.stderr.decode())
+                self.assertEqual(done.stderr.decode().count("\n"), 1, done.stderr.decode())
+                self.assertIn(name, done.stderr.decode())
+                for file in os.listdir(kept):
+                    if file.endswith(".json"):
+                        os.remove(os.path.join(kept, file))
+
     def test_mistakes_end_with_one_clear_line(self):
         for arguments, words in (
             (["--experiment", "wishes"], ["wishes", "quality"]),

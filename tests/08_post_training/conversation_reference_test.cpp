@@ -83,10 +83,24 @@ TEST(Turns, AreReadWithWhatTheModelSaidBefore) {
   // The conversation that begins with 1+2 is the one known by heart: both of its turns are right.
   EXPECT_GE(shares[0].hits, 1);
   EXPECT_GE(shares[1].hits, 1);
-  // With an opening that the model has not read every token stands elsewhere.
+  // What counts is the answer to what stands in the row: 3, and not 9.
   const auto row = [&](const std::string& text) { return encode_marked(vocabulary, text); };
   EXPECT_EQ(measure_rows(model, vocabulary, {first}, {row("<user>1+2<assistant>")}, random).hits, 1);
   EXPECT_EQ(measure_rows(model, vocabulary, {second}, {row("<user>1+2<assistant>")}, random).hits, 0);
+}
+
+TEST(Turns, CanFollowASystemTurn) {
+  const ChatVocabulary vocabulary(plain_alphabet(), {"<system>"});
+  const std::string opening = "<system>a<end>", form = "<user>{}<assistant>";
+  auto model = with_row_by_heart(
+      vocabulary, encode_marked(vocabulary, opening + "<user>1+2<assistant>3<end><user>4+5<assistant>9<end>"));
+  const Problem first{"1+2", "", "3", true}, second{"4+5", "", "9", true};
+  Random random(1);
+  const auto with = measure_turns(model, vocabulary, {first, second}, 2, opening, form, random);
+  EXPECT_GE(with[0].hits, 1);
+  EXPECT_GE(with[1].hits, 1);
+  EXPECT_EQ(measure_turns(model, vocabulary, {second}, 1, opening, form, random)[0].hits, 0)
+      << "without its first turn";
 }
 
 TEST(Calculator, AnswersWhatItCanRead) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -16,7 +17,9 @@
 #include "08_post_training/given/schooling.h"
 #include "08_post_training/given/study.h"
 #include "common/base/error.h"
+#include "common/base/json.h"
 #include "common/corpus.h"
+#include "common/results.h"
 #include "tests/04_blocks/small_model.h"
 #include "tests/common/temporary_folder.h"
 
@@ -229,10 +232,52 @@ TEST(Studies, KeepWhatIsDoneAndGoOnFromThere) {
   report.look_at({"rank 16", "rate 0.1"}, 1, find);
   EXPECT_EQ(trainings, 4) << "a report trains nothing";
 
+  // What another kind of run has kept is refused, and stays as it is.
+  const auto refused = [&](const StudyOptions& other, const Arm& arm) {
+    Study study("lora", corpus, other);
+    try {
+      study.look_at(arm, 1, find);
+    } catch (const UsageError& error) {
+      return std::string(error.what()).find("lora-rank_8__rate_0_01-1.json") != std::string::npos;
+    }
+    return false;
+  };
+  auto quick = options, fewer = options;
+  quick.quick = true;
+  fewer.problems = 8;
+  EXPECT_FALSE(refused(options, {"rank 8", "rate 0.01"}));
+  EXPECT_TRUE(refused(quick, {"rank 8", "rate 0.01"}));
+  EXPECT_TRUE(refused(fewer, {"rank 8", "rate 0.01"}));
+  std::ofstream(folder.path() / "lora-rank_8__rate_0_01-1.json")
+      << R"({"quick": false, "problems": 500, "recipe": "400 steps", "findings": {"validation": 0.5}})";
+  EXPECT_FALSE(refused(options, {"rank 8", "rate 0.01", "400 steps"}));
+  EXPECT_TRUE(refused(options, {"rank 8", "rate 0.01", "1000 steps"}));
+  // One without these words is a whole run's, by the recipe of now.
+  std::ofstream(folder.path() / "lora-rank_8__rate_0_01-1.json") << R"({"findings": {"validation": 0.5}})";
+  EXPECT_FALSE(refused(options, {"rank 8", "rate 0.01", "1000 steps"}));
+  EXPECT_TRUE(refused(quick, {"rank 8", "rate 0.01"}));
+  EXPECT_EQ(trainings, 4);
+
   // A damaged file is named, not read as something else.
   std::ofstream(folder.path() / "lora-rank_8__rate_0_01-1.json") << "{";
   Study damaged("lora", corpus, options);
   EXPECT_THROW(damaged.look_at({"rank 8", "rate 0.01"}, 1, find), UsageError);
+}
+
+TEST(Studies, CompareSettingsThatWereTrainedEquallyOften) {
+  StudyOptions options;
+  const auto corpus = load_corpus({});
+  Study study("equally often", corpus, options);
+  const auto finds = [](double share) { return [share] { return Findings{{"validation", share}}; }; };
+  study.look_at({"all", "once"}, 1, finds(0.9));
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) study.look_at({"all", "thrice"}, seed, finds(0.5));
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) study.look_at({"all", "better"}, seed, finds(0.6));
+  study.report("A title", "validation", "", {"validation"});
+  const auto recorded = Json::parse(results().json({}));
+  const auto& rows = recorded.at("tables").at("equally_often").at("rows");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0][1], "better");
+  EXPECT_EQ(rows[0][2], 3);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ double pairs_in_order(const Candidates& candidates, const std::vector<double>& s
 std::vector<std::size_t> best_of(const Candidates& candidates, const std::vector<double>& scores, std::int64_t of);
 
 /// Looks for a higher score with no regard to what is right: one digit of each response, at a random place, is replaced
-/// by another, and stays so where the score has risen. @param tries so often @param rows are changed
+/// by a random digit, and stays so where the score has risen. @param tries so often @param rows are changed
 /// @return each row's score at last
 std::vector<double> climb(RewardModel& model, const ChatVocabulary& vocabulary, std::int64_t tries,
                           std::vector<std::vector<std::int64_t>>& rows, Random& random);

@@ -9,12 +9,15 @@
 #include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 #include "05_training/given/checkpoint.h"
+#include "common/base/error.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/text.h"
+#include "common/record_seeds.h"
 #include "common/results.h"
 
 namespace verse {
@@ -82,6 +85,11 @@ Beginning& Study::beginning(std::uint64_t seed) {
     fmt::print(stderr, "training the base of seed {} on {} and on sums for {} steps\n", seed, corpus_.name,
                schooling.shape.steps);
   auto base = known ? load_model(folder) : train_schooled_base(corpus_, schooling, options_.device);
+  const auto& shape = base.model->options;
+  if (known && (shape.layers != schooling.shape.layers || shape.width != schooling.shape.width))
+    throw UsageError(
+        fmt::format("{}: a base of {} layers and width {}, and this run's have {} and {}; name another --kept",
+                    folder.string(), shape.layers, shape.width, schooling.shape.layers, schooling.shape.width));
   base.model->to(options_.device);
   if (options_.kept && !known) save_model(folder, *base.model, base.tokenizer);
   ChatVocabulary vocabulary(base.tokenizer);
@@ -98,9 +106,22 @@ std::filesystem::path Study::file_of(const Arm& arm, std::uint64_t seed) const {
 
 std::optional<Findings> Study::kept(const Arm& arm, std::uint64_t seed) {
   if (!options_.kept || !std::filesystem::exists(file_of(arm, seed))) return {};
+  const auto file = load_json(file_of(arm, seed));
+  const StudyOptions whole;
+  const bool quick = file.has("quick") && file.at("quick").flag();
+  const auto problems = file.has("problems") ? file.at("problems").whole() : whole.problems;
+  const auto recipe = file.has("recipe") ? file.at("recipe").text() : arm.recipe;
+  const auto refuse = [&](const std::string& kept, const std::string& wanted) {
+    throw UsageError(fmt::format("{}: kept from {}, and this is {}; name another --kept", file_of(arm, seed).string(),
+                                 kept, wanted));
+  };
+  const auto kind = [](bool quickly) { return quickly ? "a run with --quick" : "a run without --quick"; };
+  if (quick != options_.quick) refuse(kind(quick), kind(options_.quick));
+  if (problems != options_.problems)
+    refuse(fmt::format("a run with --problems {}", problems), fmt::format("one with {}", options_.problems));
+  if (recipe != arm.recipe) refuse(fmt::format("a training of {}", recipe), fmt::format("one of {}", arm.recipe));
   Findings findings;
-  for (const auto& [name, value] : load_json(file_of(arm, seed)).at("findings").table())
-    findings[name] = value.number();
+  for (const auto& [name, value] : file.at("findings").table()) findings[name] = value.number();
   return findings;
 }
 
@@ -151,6 +172,9 @@ void Study::keep(const Arm& arm, std::uint64_t seed, const Findings& findings) {
   Json file;
   file["arm"] = key_of(arm);
   file["seed"] = seed;
+  file["quick"] = options_.quick;
+  file["problems"] = options_.problems;
+  if (!arm.recipe.empty()) file["recipe"] = arm.recipe;
   for (const auto& [name, value] : findings) {
     if (name.find(" at step ") == std::string::npos) line += fmt::format("  {} {}", name, shown(name, value));
     file["findings"][name] = value;
@@ -196,14 +220,19 @@ std::vector<double> Study::found(const Arm& arm, const std::string& finding) con
 
 void Study::report(const std::string& title, const std::string& chosen_by, const std::string& against,
                    const std::vector<std::string>& shown_here) {
-  // The setting of each name that does best on the validation problems.
+  // The setting of each name that does best on the validation problems, of those with as many trainings as any.
+  const auto better = [&](const Arm& one, const Arm& other) {
+    const auto trained = found_[key_of(one)].size(), others = found_[key_of(other)].size();
+    if (trained != others) return trained > others;
+    return mean_interval(found(one, chosen_by)).mean > mean_interval(found(other, chosen_by)).mean;
+  };
   std::vector<Arm> rows;
   for (const Arm& arm : arms_) {
     if (found_[key_of(arm)].empty()) continue;
     const auto same = std::find_if(rows.begin(), rows.end(), [&](const Arm& row) { return row.name == arm.name; });
     if (chosen_by.empty() || same == rows.end()) {
       rows.push_back(arm);
-    } else if (mean_interval(found(arm, chosen_by)).mean > mean_interval(found(*same, chosen_by)).mean) {
+    } else if (better(arm, *same)) {
       *same = arm;
     }
   }
@@ -252,6 +281,11 @@ void Study::report(const std::string& title, const std::string& chosen_by, const
     }
     table.row(std::move(cells));
   }
+
+  std::set<std::uint64_t> trained;
+  for (const Arm& arm : arms_)
+    for (const auto& [seed, findings] : found_[key_of(arm)]) trained.insert(seed);
+  record_seeds({trained.begin(), trained.end()});
 
   auto& trainings = results().table(plain(name_) + "_trainings", [&] {
     std::vector<std::string> names = {"name", "setting", "seed"};

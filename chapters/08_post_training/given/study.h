@@ -32,6 +32,7 @@ using Findings = std::map<std::string, double>;
 struct Arm {
   std::string name;
   std::string setting;
+  std::string recipe = {};  ///< what else it was trained with: "400 steps, rate 0.001"; what is kept has to agree
 };
 
 /// How to run a study.
@@ -65,7 +66,8 @@ class Study {
   const StudyOptions& options() const { return options_; }
   std::vector<std::uint64_t> seeds() const;
 
-  /// The schooled base of a seed, trained when first asked for, or taken from the kept ones.
+  /// The schooled base of a seed, trained when first asked for, or taken from the kept ones. @throws UsageError for a
+  /// kept base of another shape: a quick run's in a whole run, or the other way round
   Beginning& beginning(std::uint64_t seed);
 
   /// A model on its way to chains of thought: the first whose answers, drawn at temperature 1, are right as often as
@@ -74,6 +76,8 @@ class Study {
 
   /// Puts an arm into the report, with what is kept of it for a seed, or else with what `find` finds, which is kept
   /// then. An arm that is neither kept nor to be trained in this run has no findings.
+  /// @throws UsageError where what is kept was found in another way than this run finds: quickly, on another number of
+  /// problems, by another recipe. Where a file says nothing of these, it is a whole run's, by the arm's recipe.
   void look_at(const Arm& arm, std::uint64_t seed, const std::function<Findings()>& find);
 
   /// Keeps what was found, and prints it, but for what was found "at step" so-and-so on the way.
@@ -90,8 +94,9 @@ class Study {
   Accuracy measured(GPT& model, const ChatVocabulary& vocabulary, const TaskOptions& task, Split split,
                     double temperature = 0, bool hides_chain = false);
 
-  /// Prints and records what was found: for each name the setting whose mean under `chosen_by` is highest over the
-  /// trainings, with the mean, the least and the most of its findings; then the sweep, every setting.
+  /// Prints and records what was found, with the seeds that it comes from: for each name the setting whose mean under
+  /// `chosen_by` is highest over the trainings, of those settings that were trained most often, with the mean, the
+  /// least and the most of its findings; then the sweep, every setting.
   /// @param chosen_by empty for every setting in one table
   /// @param against an arm's name: each row also tells by how much it differs from that one in the first of `shown`,
   /// training by training (both began with the same base), with a 95 % interval over trainings where there are three

@@ -87,7 +87,7 @@ void study_chat(Study& study) {
   };
   for (const auto seed : study.seeds())
     for (const auto& way : ways)
-      study.look_at({way.name, ""}, seed, [&] {
+      study.look_at({way.name, "", fmt::format("{} steps, rate {:g}", quick ? 3 : way.steps, way.rate)}, seed, [&] {
         auto& start = study.beginning(seed);
         const ChatVocabulary vocabulary(start.base.tokenizer, {"<system>"});
         Random random(seed);

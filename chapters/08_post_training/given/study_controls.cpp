@@ -24,6 +24,9 @@ namespace {
 /// A training that is right so often on the validation problems has nothing left to show, and ends.
 constexpr double kCeiling = 0.99;
 
+/// The learning rate of all ways, at its peak.
+constexpr double kRate = 1e-3;
+
 constexpr const char* kAnswers = "count answers";
 constexpr const char* kSupervised = "count supervised tokens";
 constexpr const char* kSteps = "count steps";
@@ -68,7 +71,7 @@ Findings train(Study& study, const Way& way, std::int64_t steps, std::int64_t ev
   options.task.units_first = way.units_first;
   options.hides_chain = way.hides_chain;
   options.steps = steps;
-  options.learning_rate = 1e-3;
+  options.learning_rate = kRate;
   options.seed = seed;
   auto& start = study.beginning(seed);
   auto model = way.from_random ? fresh_like(start.grown, seed + 1) : copy_of(start.grown);
@@ -160,7 +163,8 @@ void study_controls(Study& study) {
   };
   for (const auto seed : study.seeds())
     for (const auto& way : ways)
-      study.look_at({way.name, ""}, seed, [&] { return train(study, way, steps, every, seed); });
+      study.look_at({way.name, "", way.trained ? fmt::format("{} steps, rate {:g}", steps, kRate) : ""}, seed,
+                    [&] { return train(study, way, steps, every, seed); });
   study.report("What of the chain it is that helps: right, most probable token", "", "",
                {"test", "validation", kSteps, kAnswers, kSupervised});
 

@@ -1,6 +1,8 @@
 /// @file
 /// Chapter 8's study of a tool: questions in words, answered alone or by asking a calculator.
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -75,31 +77,33 @@ void study_tool(Study& study) {
   for (std::int64_t i = 0; i < (quick ? 9 : 600); ++i) problems.push_back(draw_word_problem(Split::test, drawing));
   for (const auto seed : study.seeds())
     for (const auto& way : ways)
-      study.look_at({way.name, ""}, seed, [&] {
-        auto& start = study.beginning(seed);
-        const auto vocabulary = tool_vocabulary(start.base.tokenizer);
-        Random random(seed);
-        auto model = grow_vocabulary(start.grown, vocabulary.added() - start.vocabulary.added(), random);
-        FineTuning options;
-        options.steps = quick ? 3 : 400;
-        options.rows = quick ? 2 : 8;
-        options.seed = seed;
-        options.draw = [&](Random& from) {
-          return format_word_problem(draw_word_problem(Split::train, from), way.asks, vocabulary);
-        };
-        if (!way.results_learned)
-          options.learned = [&](const torch::Tensor& tokens) { return own_words_mask(tokens, vocabulary); };
-        fine_tune(model, vocabulary, options);
+      study.look_at(
+          {way.name, "", fmt::format("{} steps, rate {:g}", quick ? 3 : 400, FineTuning().learning_rate)}, seed, [&] {
+            auto& start = study.beginning(seed);
+            const auto vocabulary = tool_vocabulary(start.base.tokenizer);
+            Random random(seed);
+            auto model = grow_vocabulary(start.grown, vocabulary.added() - start.vocabulary.added(), random);
+            FineTuning options;
+            options.steps = quick ? 3 : 400;
+            options.rows = quick ? 2 : 8;
+            options.seed = seed;
+            options.draw = [&](Random& from) {
+              return format_word_problem(draw_word_problem(Split::train, from), way.asks, vocabulary);
+            };
+            if (!way.results_learned)
+              options.learned = [&](const torch::Tensor& tokens) { return own_words_mask(tokens, vocabulary); };
+            fine_tune(model, vocabulary, options);
 
-        const auto usual = test_with(model, vocabulary, problems, way.asks ? calculate : Calculator());
-        Findings found = {{"right", usual.right}, {"plus", usual.plus}, {"minus", usual.minus}, {"times", usual.times}};
-        if (way.asks) {
-          found["calls right"] = usual.calls_right;
-          found["without calculator"] = test_with(model, vocabulary, problems, {}).right;
-          found["wrong result taken over"] = test_with(model, vocabulary, problems, miscalculate).taken_over;
-        }
-        return found;
-      });
+            const auto usual = test_with(model, vocabulary, problems, way.asks ? calculate : Calculator());
+            Findings found = {
+                {"right", usual.right}, {"plus", usual.plus}, {"minus", usual.minus}, {"times", usual.times}};
+            if (way.asks) {
+              found["calls right"] = usual.calls_right;
+              found["without calculator"] = test_with(model, vocabulary, problems, {}).right;
+              found["wrong result taken over"] = test_with(model, vocabulary, problems, miscalculate).taken_over;
+            }
+            return found;
+          });
   study.report("Questions in words, with and without a calculator: right, most probable token", "", "answer alone",
                {"right", "plus", "minus", "times", "calls right", "without calculator", "wrong result taken over"});
 }
