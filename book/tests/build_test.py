@@ -15,6 +15,7 @@ OTHER = "chapters/05_training/chapter.md"
 MANIFEST = "chapters/03_attention/exercises.toml"
 RESULT = "book/results/03-layer.json"
 SOLUTION = "solutions/03_attention/attention.cpp"
+HEADER = "chapters/03_attention/attention.h"
 
 
 def tree(folder):
@@ -65,6 +66,7 @@ def line_of(text):
 
 # What is broken, how, the file that the message must name, and what it must say.
 BREAKS = [
+    ("a header that names no exercise in one line", replace(HEADER, "(Exercise 3.1)", "(Exercise\n/// 3.1)"), CHAPTER, r"\(Exercise 3\.1\)"),
     ("a snippet's mark", replace(SOLUTION, "//! [fused]", "//! [fusion]"), SOLUTION, r"\[fus"),
     ("a listing's mark", replace(CHAPTER, "{attention.cpp,fused}", "{attention.cpp,fusion}"), CHAPTER, "fusion"),
     ("a listing's file", replace(CHAPTER, "{attention.cpp,fused}", "{attentive.cpp,fused}"), CHAPTER, "attentive.cpp"),

@@ -3,7 +3,6 @@ import re
 import textwrap
 from pathlib import PurePosixPath
 
-
 LONGEST = 30  # lines of a type that is shown with a declaration
 
 
@@ -33,6 +32,11 @@ def find(course, entry):
                 contract.types = _types(headers, contract)
                 return contract
     return None
+
+
+def missing(entry):
+    """What is to be said of an exercise for which nothing is found."""
+    return f"no header of the chapter has a comment with “(Exercise {entry['id']})” in one line, above what is declared"
 
 
 def _types(headers, contract):

@@ -341,12 +341,13 @@ class Readme:
             raise Wrong("no such exercise")
         file = Path(entry["source"].path).name
         contract = contracts.find(self.course, entry)
+        if contract is None:
+            raise Wrong(contracts.missing(entry))
         out = ["---", "", f"### Exercise {name}: {self.inline(entry['title'])}", "",
                f"*About {entry['minutes']} minutes, {'core path' if entry.get('core', True) else 'going further'}*"]
-        if contract:
-            owner = f" of `{contract.owner}`" if contract.owner else ""
-            out += ["", f"Declared in [`{Path(contract.source.path).name}`]({self.link(contract.source.path)}){owner}:", "",
-                    "```cpp", contract.text, "```"]
+        owner = f" of `{contract.owner}`" if contract.owner else ""
+        out += ["", f"Declared in [`{Path(contract.source.path).name}`]({self.link(contract.source.path)}){owner}:", "",
+                "```cpp", contract.text, "```"]
         if calls := entry.get("calls"):
             out += ["", "Calls that it takes and that are new here:", "", *[f"- `{c['call']}`: {self.inline(c['does'])}" for c in calls]]
         learner = f"chapters/{self.chapter.folder}/{file}"

@@ -342,6 +342,8 @@ class Book:
         if not entry or not entry.get("source") or entry["id"] not in entry["source"].marks:
             return ""
         name, source = entry["id"], entry["source"]
+        if entry["chapter"] and contracts.find(self.course, entry) is None:
+            self.fail(piece, contracts.missing(entry))
         first, last = source.marks[name]
         self.place(source, first, last, piece, f"Exercise {name}")
         chapter = entry["chapter"].number if entry["chapter"] else "A"
@@ -372,7 +374,7 @@ class Book:
         """The declaration with what its comment promises: what the reader needs of the header."""
         found = contracts.find(self.course, entry)
         if found is None:
-            return ""
+            return ""  # told where the exercise stands
         owner = f' · member of <code>{esc(found.owner)}</code>' if found.owner else ""
         rows = []
         for source, first, last in [*found.types, (found.source, found.first, found.last)]:

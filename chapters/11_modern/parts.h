@@ -102,8 +102,8 @@ struct Int4Groups {
 };
 
 /// Absmax quantisation by groups of a row, in all sixteen numbers of four bits: the largest number of a group, by its
-/// size, becomes -8, and every other one the nearest whole number on that scale; what would be 8 becomes 7. (Exercise
-/// 11.11)
+/// size, becomes -8, and every other one the nearest whole number on that scale; what would be 8 becomes 7.
+/// (Exercise 11.11)
 ///
 /// A group of zeros has scale 0. Computed in float32, without gradients.
 /// @param weight [out, in], of any floating-point type @param group numbers of a row that share a scale, side by side
