@@ -26,6 +26,18 @@
 namespace verse {
 namespace {
 
+/// A model with random weights that has the vocabulary, for rows of 48 tokens at most.
+GPT untrained(const ChatVocabulary& vocabulary) {
+  torch::manual_seed(3);
+  auto options = small_options();
+  options.vocabulary_size = vocabulary.size();
+  options.context = 48;
+  options.initialise = true;
+  GPT model(options);
+  model->eval();
+  return model;
+}
+
 TEST(Differences, AreRightAndShowWhatIsBorrowed) {
   Random random(1);
   TaskOptions task;
@@ -148,13 +160,7 @@ TEST(Pairs, CanBeComparedWhereTheyPart) {
     turn.answer = vocabulary.encode(answer);
     return format_turn(turn, vocabulary.special());
   };
-  torch::manual_seed(3);
-  auto options = small_options();
-  options.vocabulary_size = vocabulary.size();
-  options.context = 48;
-  options.initialise = true;
-  GPT model(options);
-  model->eval();
+  GPT model = untrained(vocabulary);
   const torch::NoGradGuard no_gradients;
   const std::vector<Pair> pairs = {{row("25"), row("265")}};
   const auto parting = score_pairs(model, vocabulary, pairs, Compared::first_difference);
@@ -169,13 +175,7 @@ TEST(Pairs, CanBeComparedWhereTheyPart) {
 TEST(Fillers, AreNotLearned) {
   const ChatVocabulary vocabulary(Tokenizer::from_text(load_corpus({}).text));
   const auto& special = vocabulary.special();
-  torch::manual_seed(3);
-  auto options = small_options();
-  options.vocabulary_size = vocabulary.size();
-  options.context = 48;
-  options.initialise = true;
-  GPT model(options);
-  model->eval();
+  GPT model = untrained(vocabulary);
   TaskOptions task;
   task.digits = 1;
   Random random(1);
