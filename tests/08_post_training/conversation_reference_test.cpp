@@ -101,6 +101,8 @@ TEST(Turns, CanFollowASystemTurn) {
   EXPECT_GE(with[1].hits, 1);
   EXPECT_EQ(measure_turns(model, vocabulary, {second}, 1, opening, form, random)[0].hits, 0)
       << "without its first turn";
+  const std::string more = opening + "<user>1+2<assistant>3<end>";
+  EXPECT_EQ(measure_turns(model, vocabulary, {second}, 1, more, form, random)[0].hits, 1) << "its first turn opens it";
 }
 
 TEST(Calculator, AnswersWhatItCanRead) {
