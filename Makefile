@@ -257,12 +257,12 @@ NANOGPT ?=
 PYTHON ?= python3
 .PHONY: test-gpu gpu-kit
 test-gpu: build
-	@$(NINJA) speed_check
+	@$(call build_targets,speed_check)
 	@/usr/bin/python3 tests/gpu/run.py --programs $(BUILD) --out $(BUILD)/gpu --python "$(PYTHON)" \
 	  $(if $(NANOGPT),--nanogpt "$(NANOGPT)") $${LIBTORCH:+--libtorch "$$LIBTORCH"} $(ARGS)
 
 gpu-kit: build
-	@$(NINJA) write_play speed_check
+	@$(call build_targets,write_play speed_check)
 	@tests/gpu/pack $(BUILD)
 
 book: setup
