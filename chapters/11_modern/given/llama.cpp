@@ -144,7 +144,9 @@ namespace {
 /// Frequencies with the rounding with which the models were trained: powers of float32 numbers, as Llama's and Hugging
 /// Face's code computes them. They differ in the seventh digit, which shows after some thousand positions.
 std::vector<double> rounded_as_trained(std::vector<double> frequencies, double base) {
-  const auto places = torch::arange(static_cast<std::int64_t>(frequencies.size()), torch::kFloat64);
+  // Numbers that a processor reads below, whatever device tensors are made on otherwise.
+  const auto on_processor = torch::TensorOptions(torch::kFloat64).device(torch::kCPU);
+  const auto places = torch::arange(static_cast<std::int64_t>(frequencies.size()), on_processor);
   const auto exponents = 2 * places / (2.0 * static_cast<double>(frequencies.size()));  // [head_dim / 2]
   const auto exact = torch::pow(base, -exponents);
   const auto rounded = torch::pow(base, exponents.to(torch::kFloat32)).reciprocal().to(torch::kFloat64);
