@@ -177,7 +177,7 @@ std::string draw_from(const std::shared_ptr<const TextGrammar>& grammar, const s
   const auto nothing = torch::zeros({static_cast<std::int64_t>(tokens.size())});
   std::string text;
   for (bool goes_on = true; goes_on;) {
-    const auto logits = steering.change(nothing);
+    const auto logits = steering.change(nothing).cpu();
     std::vector<std::int64_t> allowed;
     for (std::int64_t i = 0; i < logits.size(0); ++i) {
       if (logits.const_data_ptr<float>()[i] == 0) allowed.push_back(i);

@@ -39,7 +39,9 @@ PROCESSOR_ONLY = ("FastDropout.*", "AttendDropping.*", "FastGelu.*", "RowProduct
                   "FastBatchLoss.IsTheSameEveryTimeOnSeveralThreads", "TrainingState.*", "Exercise_12_4.*", "Exercise_12_5.*",
                   # Several ranks as threads, which the tests' device does not follow into; and the kernels as a processor
                   # imitates them. The real kernels are held against LibTorch's operations by speed_check (section kernels).
-                  "SeveralRanks.*", "Exercise_12_8.*", "OfNumbers/Kernels.*", "AttentionKernels.*", "DropFactors.*", "CardWriter.*")
+                  "SeveralRanks.*", "Exercise_12_8.*", "OfNumbers/Kernels.*", "AttentionKernels.*", "NormKernels.*", "DropFactors.*", "CardWriter.*",
+                  # Small weights as a processor reads them, where they lie.
+                  "MultiplyRows.*", "LlamaReader.*", "LlamaGPT.InSmallNumbersComputesWithWhatTheyStandFor")
 
 
 # --- The machine -------------------------------------------------------------------------------------------------------------------
@@ -180,13 +182,17 @@ def check_out_of_memory(machine, report):
     status, text, errors, _ = machine.train("too-large", "--preset", "shakespeare", "--batch-size", "60000", "--steps", "5",
                                             "--eval-batches", "1", "--eval-every", "5")
     line = last_line(errors)
-    report.check("too large a batch ends in one line", status == 1 and "memory" in line and len(line) < 400, f"status {status}: {line}")
-    advice = re.search(r"--accumulate (\d+)", line)
-    if not advice:
-        return report.check("that line says what would fit", False, line)
-    status, _, errors, _ = machine.train("in-parts", "--preset", "shakespeare", "--batch-size", "60000", "--steps", "5", "--eval-batches", "1",
-                                         "--eval-every", "5", "--accumulate", advice.group(1), timeout=150)
-    report.check("what would fit, by that line, fits", status == 0, f"--accumulate {advice.group(1)}; {last_line(errors)}")
+    report.check("too large a batch ends in one line", status in (1, 2) and "memory" in line and len(line) < 400, f"status {status}: {line}")
+    # What is foreseen is what is certainly needed. So the first advice can be too bold; the one after it was measured.
+    parts = []
+    while advice := re.search(r"--accumulate (\d+)", line):
+        if advice.group(1) in parts or len(parts) == 3:
+            break
+        parts.append(advice.group(1))
+        status, _, errors, _ = machine.train(f"in-{parts[-1]}-parts", "--preset", "shakespeare", "--batch-size", "60000", "--steps", "5", "--eval-batches", "1",
+                                             "--eval-every", "5", "--accumulate", parts[-1], timeout=150)
+        line = "" if status == 0 else last_line(errors)
+    report.check("what would fit, by that line, fits", bool(parts) and status == 0 and len(parts) <= 2, f"--accumulate {', then '.join(parts)}; {last_line(errors)}")
 
 
 # --- Timings -----------------------------------------------------------------------------------------------------------------------

@@ -162,6 +162,11 @@ std::optional<std::string> setting(int argc, char** argv, const std::string& nam
   return std::nullopt;
 }
 
+/// Tests on a GPU are held to float32, whatever the test before them has asked for.
+class KeepsFloat32 : public ::testing::EmptyTestEventListener {
+  void OnTestStart(const ::testing::TestInfo&) override { at::globalContext().setAllowTF32CuBLAS(false); }
+};
+
 }  // namespace
 
 ExerciseBase& keep_exercise(std::unique_ptr<ExerciseBase> exercise) {
@@ -208,6 +213,7 @@ int run_checks(int argc, char** argv, CheckedBodies checked) {
   // The listing of tests needs no record.
   ::testing::InitGoogleTest(&argc, argv);
   report::install();
+  if (!test_device().is_cpu()) ::testing::UnitTest::GetInstance()->listeners().Append(new KeepsFloat32);
   if (checked == CheckedBodies::answers) {
     register_answers(*answers);
     return RUN_ALL_TESTS();

@@ -8,6 +8,9 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "tests/harness/test_device.h"
 
 namespace verse {
 
@@ -16,13 +19,26 @@ namespace verse {
 inline std::map<std::string, int> operations_called(const std::function<void()>& action,
                                                     at::RecordScope scope = at::RecordScope::FUNCTION) {
   static thread_local std::map<std::string, int>* counts = nullptr;
+  // Where tests run on another device, each operation comes twice: as the test calls it, and again from within, once
+  // its arguments lie on the device.
+  static thread_local std::vector<std::string> open;
+  open.clear();
   std::map<std::string, int> called;
   counts = &called;
-  const auto handle = at::addThreadLocalCallback(
-      at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-        if (counts != nullptr) ++(*counts)[function.name()];
-        return nullptr;
-      }).scopes({scope}));
+  const auto handle =
+      at::addThreadLocalCallback(at::RecordFunctionCallback(
+                                     [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+                                       const std::string name = function.name();
+                                       const bool again =
+                                           !test_device().is_cpu() && !open.empty() && open.back() == name;
+                                       if (counts != nullptr && !again) ++(*counts)[name];
+                                       open.push_back(name);
+                                       return nullptr;
+                                     },
+                                     [](const at::RecordFunction&, at::ObserverContext*) {
+                                       if (!open.empty()) open.pop_back();
+                                     })
+                                     .scopes({scope}));
   try {
     action();
   } catch (...) {

@@ -40,7 +40,7 @@ Batch all_windows(const torch::Tensor& tokens, std::int64_t windows, std::int64_
 
 /// Numbers below `count` in a random order.
 torch::Tensor random_order(std::int64_t count, Random& random) {
-  auto order = torch::arange(count);
+  auto order = torch::arange(count, torch::TensorOptions(torch::kInt64).device(torch::kCPU));
   auto* const numbers = order.mutable_data_ptr<std::int64_t>();
   for (std::int64_t last = count - 1; last > 0; --last) std::swap(numbers[last], numbers[random.below(last + 1)]);
   return order;
