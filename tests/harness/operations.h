@@ -25,20 +25,17 @@ inline std::map<std::string, int> operations_called(const std::function<void()>&
   open.clear();
   std::map<std::string, int> called;
   counts = &called;
-  const auto handle =
-      at::addThreadLocalCallback(at::RecordFunctionCallback(
-                                     [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-                                       const std::string name = function.name();
-                                       const bool again =
-                                           !test_device().is_cpu() && !open.empty() && open.back() == name;
-                                       if (counts != nullptr && !again) ++(*counts)[name];
-                                       open.push_back(name);
-                                       return nullptr;
-                                     },
-                                     [](const at::RecordFunction&, at::ObserverContext*) {
-                                       if (!open.empty()) open.pop_back();
-                                     })
-                                     .scopes({scope}));
+  const auto begun = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+    const std::string name = function.name();
+    const bool again = !test_device().is_cpu() && !open.empty() && open.back() == name;
+    if (counts != nullptr && !again) ++(*counts)[name];
+    open.push_back(name);
+    return nullptr;
+  };
+  const auto ended = [](const at::RecordFunction&, at::ObserverContext*) {
+    if (!open.empty()) open.pop_back();
+  };
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(begun, ended).scopes({scope}));
   try {
     action();
   } catch (...) {
