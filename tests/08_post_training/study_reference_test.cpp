@@ -142,6 +142,44 @@ TEST(MeanInterval, IsStudents) {
   EXPECT_NEAR(three.low, 2 - 2.48434, 1e-4);
 }
 
+TEST(RightAfter, TakesTheNearestLookAndWhatHadEnded) {
+  // 400 steps in which 4,000 answers were read: a look at 200 stands for 2,000.
+  const Findings slow = {{"count steps", 400},      {"count answers", 4000},      {"validation", 0.9},
+                         {right_at_step(100), 0.2}, {right_at_step(200), 0.5},    {right_at_step(210), 0.6},
+                         {right_at_step(400), 0.9}, {"right at first sight", 1.0}};
+  const auto mean = [](const std::vector<Findings>& trainings, double amount) {
+    const auto right = right_after(trainings, "count answers", amount);
+    return right ? right->mean : -1;
+  };
+  EXPECT_EQ(mean({slow}, 2000), 0.5);
+  EXPECT_EQ(mean({slow}, 1960), 0.5);
+  EXPECT_EQ(mean({slow}, 2090), 0.6) << "the nearer of two looks";
+  EXPECT_EQ(mean({slow}, 1040), 0.2) << "4 % away";
+  EXPECT_EQ(mean({slow}, 1100), -1) << "9 % away from the nearest look";
+  EXPECT_EQ(mean({slow}, 6000), -1) << "it did not get there, and was not right enough to end";
+
+  // Another that was right enough after 200 steps, and ended.
+  const Findings quick = {{"count steps", 200},
+                          {"count answers", 1000},
+                          {"validation", 0.992},
+                          {right_at_step(100), 0.4},
+                          {right_at_step(200), 0.992}};
+  EXPECT_EQ(mean({quick}, 500), 0.4);
+  EXPECT_EQ(mean({quick}, 4000), 0.992);
+  EXPECT_EQ(mean({slow, quick}, 4000), (0.9 + 0.992) / 2);
+  EXPECT_EQ(mean({slow, quick}, 500), -1) << "one of them has no look near by";
+  EXPECT_FALSE(right_after({}, "count answers", 1000).has_value());
+
+  // The deviation of 0.2 and 0.9 is 0.495, and t with one degree of freedom 12.7: wider than shares can be.
+  auto poor = slow;
+  poor[right_at_step(400)] = 0.2;
+  const auto both = right_after({slow, poor}, "count answers", 4000);
+  ASSERT_TRUE(both.has_value());
+  EXPECT_NEAR(both->mean, 0.55, 1e-12);
+  EXPECT_EQ(both->low, 0);
+  EXPECT_EQ(both->high, 1);
+}
+
 TEST(Rewards, CanBeEarnedByAWrongAnswerWhereTheyLookAtOneDigit) {
   const Problem problem{"478+365", "", "843", true};
   EXPECT_EQ(reward_right({"", "843", true}, problem), 1);

@@ -63,6 +63,45 @@ MeanInterval mean_interval(const std::vector<double>& values) {
   return {result.mean, result.mean - reach, result.mean + reach};
 }
 
+namespace {
+
+constexpr std::string_view kLook = "right at step ";
+
+/// The same of one training.
+std::optional<double> right_after(const Findings& training, const std::string& counted, double amount) {
+  const double steps = training.at("count steps"), all = training.at(counted);
+  std::optional<double> nearest;
+  double distance = 0.05 * amount;
+  for (auto look = training.lower_bound(std::string(kLook)); look != training.end() && look->first.starts_with(kLook);
+       ++look) {
+    const double count = std::stod(look->first.substr(kLook.size())) / steps * all;
+    if (std::abs(count - amount) > distance) continue;
+    distance = std::abs(count - amount);
+    nearest = look->second;
+  }
+  if (!nearest && all < amount && training.at("validation") >= kRightEnough) nearest = training.at("validation");
+  return nearest;
+}
+
+}  // namespace
+
+std::string right_at_step(std::int64_t step) { return fmt::format("{}{:04}", kLook, step); }
+
+std::optional<MeanInterval> right_after(const std::vector<Findings>& trainings, const std::string& counted,
+                                        double amount) {
+  std::vector<double> shares;
+  for (const auto& training : trainings) {
+    const auto share = right_after(training, counted, amount);
+    if (!share) return {};
+    shares.push_back(*share);
+  }
+  if (shares.empty()) return {};
+  auto interval = mean_interval(shares);
+  interval.low = std::max(interval.low, 0.0);
+  interval.high = std::min(interval.high, 1.0);
+  return interval;
+}
+
 Study::Study(std::string name, const Corpus& corpus, StudyOptions options)
     : name_(std::move(name)), corpus_(corpus), options_(std::move(options)) {}
 

@@ -129,6 +129,23 @@ struct MeanInterval {
 };
 MeanInterval mean_interval(const std::vector<double>& values);
 
+/// A training that is right so often on the validation problems has nothing left to show, and ends.
+constexpr double kRightEnough = 0.99;
+
+/// The finding that says how often a training was right when it had done so many steps: "right at step 0300".
+std::string right_at_step(std::int64_t step);
+
+/// How often the trainings of an arm were right on the validation problems when each had read so many of what is
+/// counted: at the look that lies nearest, which may be 5 % away. One that had ended by then, being right enough, counts
+/// with what it ended with.
+/// @param trainings each with right_at_step() for its looks, "count steps", "validation", which is its last look's share,
+/// and what is counted in all its steps
+/// @param counted "count answers", say
+/// @return the mean over the trainings with an interval within 0 and 1; nothing where one of them did not get there, or
+/// has no look near by, or where there is none
+std::optional<MeanInterval> right_after(const std::vector<Findings>& trainings, const std::string& counted,
+                                        double amount);
+
 /// A study by its name.
 struct StudyKind {
   std::string name;

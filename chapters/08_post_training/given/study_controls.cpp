@@ -7,9 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,16 +19,12 @@ namespace verse {
 
 namespace {
 
-/// A training that is right so often on the validation problems has nothing left to show, and ends.
-constexpr double kCeiling = 0.99;
-
 /// The learning rate of all ways, at its peak.
 constexpr double kRate = 1e-3;
 
 constexpr const char* kAnswers = "count answers";
 constexpr const char* kSupervised = "count supervised tokens";
 constexpr const char* kSteps = "count steps";
-constexpr std::string_view kLook = "right at step ";
 
 /// Thrown out of a training that has reached the ceiling.
 struct AtCeiling {};
@@ -87,10 +81,10 @@ Findings train(Study& study, const Way& way, std::int64_t steps, std::int64_t ev
     taken = done;
     if (way.form != Form::answer && done > 3 * every && done % (3 * every) != 0 && done != steps) return;
     const double share = right(Split::validation);
-    found[fmt::format("{}{:04}", kLook, done)] = share;
+    found[right_at_step(done)] = share;
     found["validation"] = share;
     fmt::print(stderr, "{}, seed {}: after step {}, {:.1f} % right\n", way.name, seed, done, 100 * share);
-    if (share >= kCeiling) throw AtCeiling();
+    if (share >= kRightEnough) throw AtCeiling();
   };
   if (way.trained) {
     try {
@@ -113,38 +107,6 @@ Findings train(Study& study, const Way& way, std::int64_t steps, std::int64_t ev
   found[kAnswers] = static_cast<double>(taken * source.problems() / kBatches);
   found[kSupervised] = static_cast<double>(taken) * learned / kBatches;
   return found;
-}
-
-/// How often a training was right on the validation problems when it had read so many answers, or learned tokens: at
-/// the look that lies nearest, which may be 5 % away. One that had reached the ceiling by then counts with what it had.
-std::optional<double> right_at(const Findings& training, const std::string& counted, double amount) {
-  const auto steps = training.at(kSteps), all = training.at(counted);
-  std::optional<double> nearest;
-  double distance = 0.05 * amount;
-  for (auto look = training.lower_bound(std::string(kLook)); look != training.end() && look->first.starts_with(kLook);
-       ++look) {
-    const double count = std::stod(look->first.substr(kLook.size())) / steps * all;
-    if (std::abs(count - amount) > distance) continue;
-    distance = std::abs(count - amount);
-    nearest = look->second;
-  }
-  if (!nearest && all < amount && training.at("validation") >= kCeiling) nearest = training.at("validation");
-  return nearest;
-}
-
-/// The same of all trainings of a way, with an interval over trainings. @return nothing where not all got there
-std::optional<MeanInterval> right_at(const std::vector<Findings>& trainings, const std::string& counted,
-                                     double amount) {
-  std::vector<double> shares;
-  for (const auto& training : trainings) {
-    const auto share = right_at(training, counted, amount);
-    if (!share) return {};
-    shares.push_back(*share);
-  }
-  auto interval = mean_interval(shares);
-  interval.low = std::max(interval.low, 0.0);
-  interval.high = std::min(interval.high, 1.0);
-  return interval;
 }
 
 }  // namespace
@@ -196,7 +158,7 @@ void study_controls(Study& study) {
     if (trainings.empty() || !way.trained) continue;
     std::vector<Recorded> cells = {way.name, std::ssize(trainings)};
     for (const auto& budget : budgets) {
-      const auto right = right_at(trainings, budget.counted, budget.amount);
+      const auto right = right_after(trainings, budget.counted, budget.amount);
       for (const double value :
            right ? std::array<double, 3>{right->mean, right->low, right->high} : std::array<double, 3>{NAN, NAN, NAN})
         cells.emplace_back(value);
@@ -207,7 +169,7 @@ void study_controls(Study& study) {
     table.row(std::move(cells));
     Series curve{way.name, {}};
     for (int times = 1; times <= 40; ++times)
-      if (const auto right = right_at(trainings, kAnswers, times * answers))
+      if (const auto right = right_after(trainings, kAnswers, times * answers))
         curve.points.emplace_back(times * answers / 1000, 100 * right->mean);
     if (!curve.points.empty()) curves.push_back(std::move(curve));
   }
