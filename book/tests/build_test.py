@@ -345,6 +345,7 @@ def main():
                 ("a cell of a table is shown", ">1,403</a> pairs"),
                 ("arithmetic on a cell is computed", ">23</a> more"),
                 ("a table is filled from its record", '<td class="r">1,380'),
+                ("a value that was not measured is a dash", '<td class="r">–'),
                 ("what a program printed comes from its record", '<span class="out">Attention over tiny Shakespeare</span>'),
                 ("a prediction is folded", "32,896")):
             verdict(name, needle in chapter, "not in the page")

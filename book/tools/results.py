@@ -201,7 +201,8 @@ class Results:
         return run, run.output[begin:end + 1]
 
     def rows(self, name, template, chapter):
-        """A recorded table: each row as the template has it, '{column}' or '{column:format}' for a value."""
+        """A recorded table: each row as the template has it, '{column}' or '{column:format}' for a value. A cell of
+        which no value was measured is a dash."""
         name, _, picked = name.partition(";")
         run, table = self.find("tables", name.strip(), chapter)
         columns, rows = table["columns"], table["rows"]
@@ -219,8 +220,19 @@ class Results:
                     raise Wrong(f"the table {name} has no column {m[1]}: it has {', '.join(columns)}")
                 v = number(values[m[1]])
                 return show(v, m[2] or "", m[1]) if not isinstance(v, str) else v
-            out.append(re.sub(r"\{(\w+)(?::([^}]*))?\}", cell, template))
+            cells = []
+            for part in template.split("|"):
+                asked = re.findall(r"\{(\w+)", part)
+                missing = asked and all(missed(values.get(column, "")) for column in asked)
+                cells.append(" – " if missing else re.sub(r"\{(\w+)(?::([^}]*))?\}", cell, part))
+            out.append("|".join(cells))
         return run, out
+
+
+def missed(value):
+    """Whether a recorded value stands for one that was not measured."""
+    value = number(value)
+    return isinstance(value, float) and math.isnan(value)
 
 
 def split_format(text):
