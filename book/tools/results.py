@@ -264,7 +264,7 @@ def show(value, form, name):
         raise Wrong(f"“{form}” is no format here: digits behind the point (3), significant digits (3g), percent (1%), words; "
                     "with a recorded interval, 3+- or 3 to")
     if m[2] == "%":
-        return f"{100 * value:,.{m[1]}f} %"
+        return f"{100 * value:,.{m[1]}f}\N{NO-BREAK SPACE}%"
     if m[2] == "g":
         if value == 0:
             return "0"
