@@ -22,6 +22,11 @@ namespace verse {
 
 namespace {
 
+/// Whether it is the user who has to see to it: room is missing, or the right to write.
+bool is_for_the_user(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EROFS || error == EACCES || error == EPERM;
+}
+
 /// A file descriptor that closes itself.
 class Descriptor {
  public:
@@ -179,7 +184,7 @@ bool is_unfinished_name(std::string_view name) {
 
 void throw_write_error(const std::filesystem::path& path, int error) {
   const std::string message = fmt::format("cannot write {}: {}", path.string(), std::strerror(error));
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) throw UsageError(message);
+  if (is_for_the_user(error)) throw UsageError(message);
   throw std::runtime_error(message);
 }
 
@@ -270,7 +275,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder, WhenTaken when_taken
   descriptor_ = ::open(place.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     if (errno == ELOOP) throw UsageError(fmt::format("{} is a link, and should be a file of its own", place.string()));
-    if (errno == ENOSPC || errno == EDQUOT) throw_write_error(place, errno);
+    if (is_for_the_user(errno)) throw_write_error(place, errno);
     throw std::runtime_error(fmt::format("cannot lock the folder {}: {}", folder.string(), reason()));
   }
   const int how = when_taken == WhenTaken::wait ? LOCK_EX : LOCK_EX | LOCK_NB;

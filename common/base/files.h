@@ -23,8 +23,9 @@ std::string read_input(const std::filesystem::path& path);
 bool is_file(const std::filesystem::path& path);
 
 /// Says that a file could not be written. @param error the system's errno
-/// @throws UsageError where there is no room (a full disk, a quota, a limit on file sizes), which the user can mend by
-/// choosing another place; std::runtime_error for every other reason.
+/// @throws UsageError where there is no room (a full disk, a quota, a limit on file sizes) or no right to write (a
+/// place that may only be read), which the user can mend by choosing another place; std::runtime_error for every other
+/// reason.
 [[noreturn]] void throw_write_error(const std::filesystem::path& path, int error);
 
 /// Makes sure that write_file_atomically() will find a place for a file, long before there is anything to write. A file

@@ -3,13 +3,17 @@
 /// the program short at one of them. For tests only.
 ///
 /// VERSE_CUT_AT=N       the event, counted from 1; without it, events are counted only
-/// VERSE_CUT=kill|half|full   end the process before it (SIGKILL), or after half of what was to be written; or say from
-///                      there on that the disk is full
+/// VERSE_CUT=kill|half|full|read-only   end the process before it (SIGKILL), or after half of what was to be written;
+/// or
+///                      say from there on that the disk is full, or that it may only be read
 /// VERSE_CUT_COUNT=FILE where the number of events is written at the end
+/// VERSE_CLOCK_BACK=1   whoever asks for the time of day hears an hour less than the time before
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -19,6 +23,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace {
 
@@ -45,7 +50,7 @@ enum class What { go_on, fail, half };
 What happens(bool writes) {
   const long now = ++events, at = cut_at();
   if (at == 0 || now < at) return What::go_on;
-  if (std::strcmp(manner(), "full") == 0) return What::fail;
+  if (std::strcmp(manner(), "full") == 0 || std::strcmp(manner(), "read-only") == 0) return What::fail;
   if (now > at) return What::go_on;
   if (writes && std::strcmp(manner(), "half") == 0) return What::half;
   ::kill(::getpid(), SIGKILL);
@@ -66,9 +71,15 @@ Function real(const char* name) {
   }
 }
 
-int full() {
-  errno = ENOSPC;
+int refused() {
+  errno = std::strcmp(manner(), "full") == 0 ? ENOSPC : EROFS;
   return -1;
+}
+
+/// The seconds by which the clock has been set back when somebody asks.
+std::time_t set_back() {
+  static std::atomic<std::time_t> hours{0};
+  return std::getenv("VERSE_CLOCK_BACK") == nullptr ? 0 : 3600 * ++hours;
 }
 
 }  // namespace
@@ -80,7 +91,7 @@ ssize_t write(int descriptor, const void* bytes, size_t size) {
   if (!is_file(descriptor)) return next(descriptor, bytes, size);
   switch (happens(/*writes=*/true)) {
     case What::fail:
-      return full();
+      return refused();
     case What::half:
       next(descriptor, bytes, size / 2);
       ::kill(::getpid(), SIGKILL);
@@ -99,7 +110,7 @@ int open(const char* path, int flags, ...) {
     va_start(more, flags);
     mode = va_arg(more, mode_t);
     va_end(more);
-    if (happens(false) == What::fail) return full();
+    if (happens(false) == What::fail) return refused();
   }
   return next(path, flags, mode);
 }
@@ -121,7 +132,7 @@ int fsync(int descriptor) {
 
 int rename(const char* from, const char* to) noexcept {
   static const auto next = real<int (*)(const char*, const char*)>("rename");
-  if (happens(false) == What::fail) return full();
+  if (happens(false) == What::fail) return refused();
   return next(from, to);
 }
 
@@ -133,8 +144,30 @@ int unlink(const char* path) noexcept {
 
 int mkdir(const char* path, mode_t mode) noexcept {
   static const auto next = real<int (*)(const char*, mode_t)>("mkdir");
-  if (happens(false) == What::fail) return full();
+  if (happens(false) == What::fail) return refused();
   return next(path, mode);
+}
+
+int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  static const auto next = real<int (*)(clockid_t, timespec*)>("clock_gettime");
+  const int code = next(clock, now);
+  if (code == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec -= set_back();
+  return code;
+}
+
+time_t time(time_t* now) noexcept {
+  timespec exact{};
+  ::clock_gettime(CLOCK_REALTIME, &exact);
+  if (now != nullptr) *now = exact.tv_sec;
+  return exact.tv_sec;
+}
+
+int gettimeofday(timeval* __restrict now, void* __restrict) noexcept {
+  timespec exact{};
+  ::clock_gettime(CLOCK_REALTIME, &exact);
+  now->tv_sec = exact.tv_sec;
+  now->tv_usec = exact.tv_nsec / 1000;
+  return 0;
 }
 
 }  // extern "C"

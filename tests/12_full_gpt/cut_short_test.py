@@ -25,6 +25,8 @@ CUTS = int(os.environ.get("VERSE_CUTS", "0"))
 SHARE = 15  # events that are tried without it
 KILLS = int(os.environ.get("VERSE_KILLS", "6"))
 
+REFUSALS = {"full": "No space left on device", "read-only": "Read-only file system"}
+
 
 def contents(folder):
     """What a run has come to, without the seconds that it took."""
@@ -95,7 +97,7 @@ class CutShort(unittest.TestCase):
         self.assertGreater(self.events, 60)
 
     def test_cut_off_at_each_event(self):
-        for manner in ("kill", "half", "full"):
+        for manner in ("kill", "half", "full", "read-only"):
             first = int(os.environ.get("VERSE_FIRST", 1 + random.randrange(self.every)))
             tried = 0
             for event in range(first, self.events + 1, self.every):
@@ -103,11 +105,11 @@ class CutShort(unittest.TestCase):
                 tried += 1
                 with self.subTest(manner=manner, event=event, of=self.events):
                     done = self.train(out, VERSE_CUT=manner, VERSE_CUT_AT=str(event))
-                    if manner == "full":
-                        # A run without its picture is still a run; everything else says that there is no room.
+                    if manner in REFUSALS:
+                        # A run without its picture is still a run; everything else says why it cannot write.
                         if done.returncode != 0:
                             self.assertEqual(done.returncode, 2, done.stderr)
-                            self.assertIn("No space left on device", done.stderr.decode().splitlines()[-1])
+                            self.assertIn(REFUSALS[manner], done.stderr.decode().splitlines()[-1])
                     elif not (manner == "half" and done.returncode == 0):
                         self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
                     self.go_on(out)
@@ -115,6 +117,20 @@ class CutShort(unittest.TestCase):
                     self.assertFalse([name for name in os.listdir(out) if ".partial-" in name])
                 shutil.rmtree(out, ignore_errors=True)
             print(f"{manner}: {tried} of {self.events} events, from {first} on by steps of {self.every}", file=sys.stderr)
+
+    def test_a_clock_that_is_set_back(self):
+        out = os.path.join(self.folder, "earlier")
+        done = self.train(out, VERSE_CLOCK_BACK="1", VERSE_CUT="kill", VERSE_CUT_AT=str(self.events * 2 // 3))
+        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+        for name in os.listdir(out):  # as if written tomorrow, each file a day after the other
+            os.utime(os.path.join(out, name), 2 * (time.time() + 86400 * (1 + len(name)),))
+        done = subprocess.run([PROGRAM, "train", "--out", out, "--resume"], capture_output=True, timeout=600,
+                              env={**os.environ, "LD_PRELOAD": self.library, "VERSE_CLOCK_BACK": "1"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(contents(out), self.expected)
+        with open(os.path.join(out, "metrics.csv"), encoding="utf-8") as file:
+            seconds = [float(row.split(",")[2]) for row in file.read().splitlines()[1:]]
+        self.assertEqual(seconds, sorted(seconds), "the seconds of a run only grow")
 
     def test_killed_at_random(self):
         whole = os.path.join(self.folder, "long")
