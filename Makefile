@@ -209,7 +209,7 @@ test-interop: build
 # Builds with sanitizers, in the presets `sanitize` and `sanitize-threads`. LibTorch itself is not built with them; see tests/sanitized.
 SECONDS_EACH := 10
 sanitize = for preset in $(1); do mkdir -p build/$$preset && { [ -e build/$$preset/build.ninja ] || { echo "Configuring build/$$preset" >&2; \
-  cmake --preset $$preset $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >build/$$preset/configure.log 2>&1 || { cat build/$$preset/configure.log >&2; exit 1; }; }; done
+  cmake --preset $$preset $${LIBTORCH:+-DLIBTORCH=$$LIBTORCH} >build/$$preset/configure.log 2>&1 || { cat build/$$preset/configure.log >&2; exit 1; }; }; }; done
 # The chapters whose tests and known mistakes run under them: those that read the most, or those that CHAPTERS names.
 sanitized = $(foreach n,$(if $(findstring command,$(origin CHAPTERS)),$(CHAPTERS),0 1 10 12),$(call two,$(n)))
 .PHONY: fuzz test-sanitized
