@@ -7,9 +7,10 @@ The loss, if none is given, is the one that nanoGPT's README gives for its recip
   nanoGPT's          preset small, by AdamW
   all parts, AdamW   preset speedrun, whose matrices AdamW moves as it does everything else (--without muon)
   all parts, Muon    preset speedrun
-The search is the same for each, with a seed that counts nowhere else: lengths from the shortest on, five learning rates with each (half,
-once, twice, four and eight times the recipe's own; of the parts' groups all change together), and the first length at which one of them
-ends at the loss or below is the recipe's. A second search then halves the distance to the length before. Then each recipe is trained
+The search is the same for each, with a seed that counts nowhere else: lengths from the shortest on, and with each the learning rate that
+is better than twice and half of it, sought from the one that was best at the length before, and at first from the recipe's own (of the
+parts' groups all change together). The first length whose best rate ends at the loss or below is the recipe's. A second search then halves
+the distance to the length before. Then each recipe is trained
 with its length and its rate once for each seed, in turns, on one thread. Its seconds are those of its steps, from its metrics.csv. The
 search does not mind other work on the machine; the seconds of the second part do: it is begun again from FILE.json, where the search
 is kept. The loss is that of the whole validation part, which the search has seen: the table compares recipes, and is no test.
@@ -26,7 +27,6 @@ import recorded
 import training_compare
 
 SEARCH_SEED = 11
-FACTORS = [0.5, 1, 2, 4, 8]
 RECIPES = {  # what makes it, its own rate, the lengths to try
     "nanoGPT's": (["--preset", "small"], 1e-3, [300, 400, 500, 600, 800, 1000, 1400, 2000]),
     "all parts, AdamW": (["--preset", "speedrun", "--without", "muon"], 0.025, [160, 200, 240, 280, 320, 400, 500, 700]),
@@ -53,30 +53,38 @@ def search(options, recipe, tried):
     """The shortest length that was found to reach the loss, and its rate; tried keeps what has been run."""
     own, lengths = RECIPES[recipe][1:]
 
-    def best(steps):
-        def one(factor):
-            key = f"{recipe}|{steps}|{factor:g}"
-            if key not in tried:
-                tried[key] = train(options.program, options.text, recipe, own * factor, steps, SEARCH_SEED)[0]
-            return tried[key], own * factor
-        with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
-            found = min(pool.map(one, FACTORS))
-        print(f"{recipe}: {steps} steps: {found[0]:.4f} at best, with a learning rate of {found[1]:g}", flush=True)
-        keep(options, tried)
-        return found
+    def one(steps, factor):
+        key = f"{recipe}|{steps}|{factor:g}"
+        if key not in tried:
+            tried[key] = train(options.program, options.text, recipe, own * factor, steps, SEARCH_SEED)[0]
+        return tried[key]
 
+    def best(steps, factor):
+        """The loss that this length comes to, and the factor of the rate that brought it there."""
+        with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
+            while True:
+                near = [factor, 2 * factor, factor / 2]
+                losses = list(pool.map(lambda one_of: one(steps, one_of), near))
+                keep(options, tried)
+                if losses[0] == min(losses):
+                    break
+                factor = near[losses.index(min(losses))]
+        print(f"{recipe}: {steps} steps: {losses[0]:.4f} at best, with a learning rate of {own * factor:g}", flush=True)
+        return losses[0], factor
+
+    factor = 1
     short = 0
     for steps in lengths:
-        loss, rate = best(steps)
+        loss, factor = best(steps, factor)
         if loss <= options.loss:
             break
         short = steps
     else:
         raise SystemExit(f"{recipe}: {lengths[-1]} steps end above {options.loss}")
     middle = (short + steps) // 2 // 10 * 10
-    if short and short < middle < steps and (between := best(middle))[0] <= options.loss:
-        return middle, between[1]
-    return steps, rate
+    if short and short < middle < steps and (between := best(middle, factor))[0] <= options.loss:
+        return middle, own * between[1]
+    return steps, own * factor
 
 
 def keep(options, tried):
