@@ -161,12 +161,13 @@ TEST(RightAfter, TakesTheNearestLookAndWhatHadEnded) {
   // Another that was right enough after 200 steps, and ended.
   const Findings quick = {{"count steps", 200},
                           {"count answers", 1000},
-                          {"validation", 0.992},
+                          {"validation", 0.99},
                           {right_at_step(100), 0.4},
-                          {right_at_step(200), 0.992}};
+                          {right_at_step(200), 0.99}};
   EXPECT_EQ(mean({quick}, 500), 0.4);
-  EXPECT_EQ(mean({quick}, 4000), 0.992);
-  EXPECT_EQ(mean({slow, quick}, 4000), (0.9 + 0.992) / 2);
+  EXPECT_EQ(mean({quick}, 4000), 0.99) << "right enough, and ended";
+  EXPECT_EQ(mean({quick}, 750), -1) << "it had not ended by then";
+  EXPECT_EQ(mean({slow, quick}, 4000), (0.9 + 0.99) / 2);
   EXPECT_EQ(mean({slow, quick}, 500), -1) << "one of them has no look near by";
   EXPECT_FALSE(right_after({}, "count answers", 1000).has_value());
 
