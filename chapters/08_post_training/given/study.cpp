@@ -85,7 +85,9 @@ std::optional<double> right_after(const Findings& training, const std::string& c
 
 }  // namespace
 
-std::string right_at_step(std::int64_t step) { return fmt::format("{}{:04}", kLook, step); }
+std::string right_at_step(std::int64_t step) {
+  return fmt::format("{}{:04}", kLook, step);
+}
 
 std::optional<MeanInterval> right_after(const std::vector<Findings>& trainings, const std::string& counted,
                                         double amount) {

@@ -136,10 +136,10 @@ constexpr double kRightEnough = 0.99;
 std::string right_at_step(std::int64_t step);
 
 /// How often the trainings of an arm were right on the validation problems when each had read so many of what is
-/// counted: at the look that lies nearest, which may be 5 % away. One that had ended by then, being right enough, counts
-/// with what it ended with.
-/// @param trainings each with right_at_step() for its looks, "count steps", "validation", which is its last look's share,
-/// and what is counted in all its steps
+/// counted: at the look that lies nearest, which may be 5 % away. One that had ended by then, being right enough,
+/// counts with what it ended with.
+/// @param trainings each with right_at_step() for its looks, "count steps", "validation", which is its last look's
+/// share, and what is counted in all its steps
 /// @param counted "count answers", say
 /// @return the mean over the trainings with an interval within 0 and 1; nothing where one of them did not get there, or
 /// has no look near by, or where there is none
