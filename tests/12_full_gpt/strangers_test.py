@@ -492,7 +492,9 @@ class Strangers(unittest.TestCase):
             training.returncode = 0
         os.remove(text)
         # Twice where it is read and split, once as tokens; LibTorch itself and what is measured of a part take the rest.
-        self.assertLess(used.ru_maxrss * 1024, 4 * megabytes * 1e6 + 0.5e9, f"{used.ru_maxrss} kB")
+        # A sanitizer keeps 256 MiB of what was freed.
+        more = 2**28 if "VERSE_SANITIZED" in os.environ else 0
+        self.assertLess(used.ru_maxrss * 1024, 4 * megabytes * 1e6 + 0.5e9 + more, f"{used.ru_maxrss} kB")
 
     def test_many_prompts(self):
         prompts = int(os.environ.get("VERSE_PROMPTS", "4000"))
