@@ -66,7 +66,7 @@ help:
 	@echo "  make test-long         500 hostile command lines, every cut and 200 kills of a training, 20,000 steps, 2 GB of text"
 	@echo "  make test-aarch64      chapters 0 to 5 and 12's program for Linux on aarch64, under qemu (fetches 0.6 GB, once)"
 	@echo "  make test-plain-loops  the loops of common/vector_loops.h as other processors compile them"
-	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once)"
+	@echo "  make test-interop      runs and models against Hugging Face's programs (sets up a Python of its own, once; YOURS=1: with your code)"
 	@echo "  make test-gpu          what only a machine with an NVIDIA GPU can tell, in eight minutes (NANOGPT=DIR, PYTHON=PY: beside nanoGPT)"
 	@echo "  make gpu-kit           the same packed for a machine without a compiler: build/gpu-kit.tar"
 	@echo
@@ -203,8 +203,13 @@ stubs: verse-built
 test: build
 	@tests/run $(BUILD)
 
-test-interop: build
-	@tests/interop/run $(BUILD)
+# YOURS=1: the programs that a learner's files make, instead of the reference's.
+YOURS :=
+test-interop: $(if $(YOURS),configure,build)
+ifdef YOURS
+	@$(foreach n,9 10 12,$(call build_learner,$(n),chapter_$(call two,$(n))) && ) true
+endif
+	@tests/interop/run $(BUILD) $(if $(YOURS),chapter,solution)
 
 # Builds with sanitizers, in the presets `sanitize` and `sanitize-threads`. LibTorch itself is not built with them; see tests/sanitized.
 SECONDS_EACH := 10
