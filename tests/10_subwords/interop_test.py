@@ -4,7 +4,7 @@
 usage: interop_test.py PROGRAM [unittest arguments]
 
 Run by `make test-interop`, which has a Python with that package. PROGRAM is chapter 10's; the command line is that of `gpt`, which lies
-beside it. Closes with one line: N passed, N failed.
+beside it, or of a learner's chapter 12 where PROGRAM is a learner's. Closes with one line: N passed, N failed.
 """
 import concurrent.futures
 import json
@@ -246,7 +246,8 @@ def main():
     global PROGRAM
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    PROGRAM = os.path.join(os.path.dirname(os.path.abspath(sys.argv.pop(1))), "gpt")
+    folder, name = os.path.split(os.path.abspath(sys.argv.pop(1)))
+    PROGRAM = os.path.join(folder, "chapter_12" if name.startswith("chapter") else "gpt")  # a learner's, or the reference's
     result = unittest.main(verbosity=1, exit=False).result
     failed = len({str(test).split(" [")[0] for test, _ in result.failures + result.errors})  # a test's parts count as one
     print(f"{max(result.testsRun - failed - len(result.skipped), 0)} passed, {failed} failed")
