@@ -9,6 +9,24 @@
 #include <cstring>
 #include <new>
 
+// Where `new` is a sanitizer's, everything is guarded already, and nothing of this is there.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VERSE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define VERSE_SANITIZED 1
+#endif
+#endif
+
+#ifdef VERSE_SANITIZED
+
+namespace verse {
+GuardedMemory::GuardedMemory(std::size_t) {}
+GuardedMemory::~GuardedMemory() {}
+}  // namespace verse
+
+#else
+
 namespace verse {
 namespace {
 
@@ -86,18 +104,8 @@ bool take_one() {
   return false;
 }
 
-/// Whether `new` is the sanitizer's here, which guards everything by itself.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define VERSE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define VERSE_SANITIZED 1
-#endif
-#endif
-
 }  // namespace
 
-#ifndef VERSE_SANITIZED
 void* guarded_new(std::size_t size) {
   if (size <= kLargest && take_one()) {
     if (void* const piece = open_piece(size)) return piece;
@@ -117,12 +125,10 @@ void guarded_delete(void* memory) {
     std::free(memory);
   }
 }
-#endif
 
 }  // namespace verse
 
 // The program's own, for every library in it; those for arrays call them.
-#ifndef VERSE_SANITIZED
 void* operator new(std::size_t size) {
   return verse::guarded_new(size);
 }

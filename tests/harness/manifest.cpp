@@ -222,35 +222,56 @@ Prediction read_prediction(TableReader& table, const std::string& expected_id) {
 
 /// The byte of the first character beyond ASCII that stands neither within quotation marks nor in a comment, or right
 /// behind a backslash and the blanks after it. Where toml++ asks whether such a one is a blank, what it does is
-/// undefined.
+/// undefined. It also asks for each character of a number or a word, and takes a quotation mark in one for a part of it
+/// (1"é"): a string begins only where none of those has begun.
 std::optional<std::size_t> find_stray_character(std::string_view text) {
   const auto beyond = [&text](std::size_t at) {
     return at < text.size() && static_cast<unsigned char>(text[at]) >= 0x80;
   };
-  std::string_view closing;  // what ends the string that is open; a line end for a comment
-  for (std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size();) {
-    if (closing.empty()) {
-      if (beyond(at)) return at;
-      for (const std::string_view opening : {"\"\"\"", "'''", "\"", "'", "#"}) {
-        if (text.substr(at, opening.size()) != opening) continue;
-        closing = opening == "#" ? "\n" : opening;
-        at += opening.size() - 1;
-        break;
-      }
-      ++at;
-    } else if (text.substr(at, closing.size()) == closing) {
-      at += closing.size();
+  std::string_view closing;   // what ends the string that is open; a line end for a comment
+  bool in_word = false;       // a key, a number or a word has begun; a string that has ended counts as one
+  std::int64_t brackets = 0;  // that are open
+  bool key_may_end = true;    // no equals sign has been on this line
+  for (std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size(); ++at) {
+    const char character = text[at];
+    if (closing == "\n") {  // a comment
+      if (character != '\n') continue;
       closing = {};
-    } else if (text[at] == '\\' && closing[0] == '"') {
-      ++at;
-      const std::size_t after = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
-      if (beyond(after)) return after;
-      at = std::max(at + 1, after);
-    } else if (text[at] == '\n' && closing.size() == 1 && closing != "\n") {
-      closing = {};  // a string of one line that is not closed: toml++ refuses it
-    } else {
-      ++at;
     }
+    if (!closing.empty()) {
+      if (text.substr(at, closing.size()) == closing) {
+        at += closing.size() - 1;
+        closing = {};
+        in_word = true;
+      } else if (character == '\\' && closing[0] == '"') {
+        const std::size_t after = std::min(text.find_first_not_of(" \t\r\n", at + 1), text.size());
+        if (beyond(after)) return after;
+        at = std::max(at + 1, after - 1);
+      } else if (character == '\n' && closing.size() == 1) {
+        return std::nullopt;  // a string of one line that is not closed: toml++ reads no further
+      }
+      continue;
+    }
+    if (beyond(at)) return at;
+    if (character == '"' || character == '\'') {
+      if (in_word) continue;
+      const bool three = text.substr(at, 3) == std::string(3, character);
+      closing = text.substr(at, three ? 3 : 1);
+      at += closing.size() - 1;
+    } else if (character == '#') {
+      closing = "\n";
+    } else if (character == ']' || character == '}') {
+      in_word = false;
+      --brackets;
+    } else if ((character == '[' || character == '{') && !in_word) {
+      ++brackets;
+    } else if (character == '=' && (!in_word || (brackets <= 0 && key_may_end))) {
+      in_word = false;
+      key_may_end = false;
+    } else {
+      in_word = std::string_view(" \t\r\n,").find(character) == std::string_view::npos;
+    }
+    if (character == '\n') key_may_end = true;
   }
   return std::nullopt;
 }

@@ -48,6 +48,29 @@ TEST(Manifest, NamesTheCallsThatAreNewAndWhatTheReferenceDoesDifferently) {
   EXPECT_TRUE(chapter.exercises[1].calls.empty());
 }
 
+TEST(Manifest, CharactersBeyondAsciiStandInStringsAndComments) {
+  const auto told = [](const std::string& text) {
+    try {
+      parse_manifest(text, "chapters/03_attention", "m.toml");
+      return std::string();
+    } catch (const ManifestError& error) {
+      return std::string(error.what());
+    }
+  };
+  for (const std::string text :
+       {R"(x = "é")", R"(x="é")", R"(x = 'é')", R"(x = ["é", 'é' , {y = "é"}])", "x = 1 # é", "# \"é", R"("é" = 1)",
+        R"(x = "\"é")", "x = \"\"\"\né \"é\" é\"\"\"", "x = '''é'é'''", "x = [ # é\n\"é\" ]", R"(x.y = "é")"}) {
+    EXPECT_EQ(told(text).find("beyond ASCII"), std::string::npos) << text << ": " << told(text);
+  }
+  // In the middle of a number or a word, a quotation mark opens nothing.
+  for (const std::string text : {"é = 1", "x = é", R"(x = 1"é")", "x = n'é'", R"(x = 1="é")", R"(x = [1="é"])",
+                                 R"(x = [1["é"])", "x = [\n1=\"é\"]", R"(x = 1{"é"})", R"(x = "a"é)", R"(x = "a""é")",
+                                 R"(x = "a" é)", R"(x = "\é")", "x = \"\"\"a \\\n é\"\"\""}) {
+    EXPECT_NE(told(text).find("m.toml:"), std::string::npos) << text;
+    EXPECT_NE(told(text).find("beyond ASCII"), std::string::npos) << text << ": " << told(text);
+  }
+}
+
 // A manifest with one fault, made by replacing the first occurrence of a text, and what must be said of it.
 struct Fault {
   std::string name;
