@@ -7,6 +7,9 @@
 /// or
 ///                      say from there on that the disk is full, or that it may only be read
 /// VERSE_CUT_COUNT=FILE where the number of events is written at the end
+/// VERSE_SYNC_MS=N      every sync of a file takes so many milliseconds, as on a slow disk
+/// VERSE_TRACE=FILE     gets a line for each opening at a file's end ("append NAME") and each renaming ("rename NAME"),
+///                      in their order
 /// VERSE_CLOCK_BACK=1   whoever asks for the time of day hears an hour less than the time before
 
 #include <dlfcn.h>
@@ -62,6 +65,17 @@ Function real(const char* name) {
   return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
 }
 
+/// Writes down what was done to a file, where somebody wants to know.
+void trace(const char* what, const char* path) {
+  static const char* const place = std::getenv("VERSE_TRACE");
+  if (place == nullptr) return;
+  static const int file = real<int (*)(const char*, int, ...)>("open")(place, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  const char* const slash = std::strrchr(path, '/');
+  char line[300];
+  const int length = std::snprintf(line, sizeof line, "%s %s\n", what, slash == nullptr ? path : slash + 1);
+  real<ssize_t (*)(int, const void*, size_t)>("write")(file, line, static_cast<size_t>(length));
+}
+
 [[gnu::destructor]] void count() {
   const char* place = std::getenv("VERSE_CUT_COUNT");
   if (place == nullptr) return;
@@ -112,6 +126,7 @@ int open(const char* path, int flags, ...) {
     va_end(more);
     if (happens(false) == What::fail) return refused();
   }
+  if ((flags & O_APPEND) != 0) trace("append", path);
   return next(path, flags, mode);
 }
 
@@ -126,13 +141,17 @@ int open64(const char* path, int flags, ...) {
 // A sync says of a full disk no more than the write did; it can be the last thing that happens.
 int fsync(int descriptor) {
   static const auto next = real<int (*)(int)>("fsync");
-  if (is_file(descriptor)) happens(false);
+  if (is_file(descriptor)) {
+    happens(false);
+    if (const char* slow = std::getenv("VERSE_SYNC_MS")) ::usleep(1000 * static_cast<useconds_t>(std::atoi(slow)));
+  }
   return next(descriptor);
 }
 
 int rename(const char* from, const char* to) noexcept {
   static const auto next = real<int (*)(const char*, const char*)>("rename");
   if (happens(false) == What::fail) return refused();
+  trace("rename", to);
   return next(from, to);
 }
 

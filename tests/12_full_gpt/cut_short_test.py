@@ -118,6 +118,45 @@ class CutShort(unittest.TestCase):
                 shutil.rmtree(out, ignore_errors=True)
             print(f"{manner}: {tried} of {self.events} events, from {first} on by steps of {self.every}", file=sys.stderr)
 
+    def order_of_changes(self, **environment):
+        """Lines of metrics.csv and renamed states, in the order in which they came, on a slow disk."""
+        out, trace = os.path.join(self.folder, "slow"), os.path.join(self.folder, "trace")
+        done = self.train(out, VERSE_SYNC_MS="50", VERSE_TRACE=trace, **environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(contents(out), self.expected)
+        shutil.rmtree(out)
+        with open(trace, encoding="utf-8") as file:
+            words = file.read().splitlines()
+        os.remove(trace)
+        return "".join({"append metrics.csv": "m", "rename state.safetensors": "s"}.get(word, "") for word in words)
+
+    def test_steps_go_on_while_it_saves(self):
+        # The state at the beginning, and then four evaluations.
+        self.assertEqual(self.order_of_changes(), "s" + 4 * "ms")
+        # A line of metrics.csv is there before the state of the evaluation before it is.
+        self.assertEqual(self.order_of_changes(VERSE_SAVE_BESIDE="1"), "s" + "m" + 3 * "ms" + "s")
+
+    def test_cut_off_while_it_saves_beside_its_steps(self):
+        # As on a GPU, where the files are written while training goes on.
+        out = os.path.join(self.folder, "beside")
+        done = self.train(out, VERSE_SAVE_BESIDE="1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(contents(out), self.expected)
+        shutil.rmtree(out)
+        for manner in ("kill", "full"):
+            for event in range(1 + random.randrange(2 * self.every), self.events + 1, 2 * self.every):
+                with self.subTest(manner=manner, event=event, of=self.events):
+                    done = self.train(out, VERSE_SAVE_BESIDE="1", VERSE_CUT=manner, VERSE_CUT_AT=str(event))
+                    if manner == "kill":
+                        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+                    elif done.returncode != 0:
+                        self.assertEqual(done.returncode, 2, done.stderr)
+                        self.assertIn(REFUSALS[manner], done.stderr.decode().splitlines()[-1])
+                    self.go_on(out)
+                    self.assertEqual(contents(out), self.expected)
+                    self.assertFalse([name for name in os.listdir(out) if ".partial-" in name])
+                shutil.rmtree(out, ignore_errors=True)
+
     def test_a_clock_that_is_set_back(self):
         out = os.path.join(self.folder, "earlier")
         done = self.train(out, VERSE_CLOCK_BACK="1", VERSE_CUT="kill", VERSE_CUT_AT=str(self.events * 2 // 3))

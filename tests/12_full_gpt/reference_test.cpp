@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <vector>
 
 #include "10_subwords/given/character_codec.h"
@@ -318,6 +320,49 @@ TEST(RunFolder, CutsItsRecordBackToTheState) {
   ASSERT_EQ(run.metrics().size(), 2U);
   EXPECT_EQ(load_metrics(folder / "run" / "metrics.csv").size(), 2U);
   EXPECT_EQ(run.metrics().back().step, 10);
+}
+
+/// A run whose state has one tensor.
+RunState small_state(std::int64_t step) {
+  RunState state;
+  state.identity.recipe = recipe_named("small");
+  state.progress.step = step;
+  state.tensors = {{"random", torch::full({4}, step)}};
+  return state;
+}
+
+TEST(RunFolder, WritesWhatThereWasWhenSavingBegan) {
+  const TemporaryFolder folder;
+  RunFolder run = RunFolder::create(folder / "run");
+  const auto weights = torch::ones({3, 2}).t();  // as GPT-2's layout has it, a view of the model's own memory
+  run.begin_saving(small_state(10), ModelFiles{"{}", "{}", {{"weights", weights}}, {}});
+  weights.fill_(7);
+  run.begin_saving(small_state(20));
+  run.settle();
+  EXPECT_TRUE(
+      torch::equal(load_tensors(folder / "run" / "model.safetensors").tensors.at(0).second, torch::ones({2, 3})));
+  const auto state = load_tensors(folder / "run" / "state.safetensors");
+  EXPECT_TRUE(torch::equal(state.tensors.at(0).second, torch::full({4}, 20))) << "what was begun last ends last";
+  EXPECT_NO_THROW(run.settle()) << "nothing is left to wait for";
+}
+
+TEST(RunFolder, TellsWhatWentWrongWhileTrainingWentOn) {
+  const TemporaryFolder folder;
+  RunFolder run = RunFolder::create(folder / "run");
+  std::filesystem::create_directories(folder / "run" / "state.safetensors" / "in the way");
+  run.begin_saving(small_state(10));
+  EXPECT_THROW(run.settle(), std::runtime_error);
+  EXPECT_NO_THROW(run.settle()) << "said once";
+  run.begin_saving(small_state(20));
+  EXPECT_THROW(run.begin_saving(small_state(30)), std::runtime_error) << "what is to follow does not hide it";
+  run.begin_saving(small_state(40));
+  const auto step_after_step = [&run] {
+    for (int step = 0; step < 10'000; ++step) {
+      run.notice_trouble();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  };
+  EXPECT_THROW(step_after_step(), std::runtime_error);
 }
 
 TEST(ContinueText, HandsOnWhatItReturns) {

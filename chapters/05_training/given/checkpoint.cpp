@@ -296,15 +296,13 @@ void load_gpt2_tensors(GPTImpl& model, const std::vector<std::pair<std::string, 
   }
 }
 
-void save_with_companions(const std::filesystem::path& folder, const std::string& config,
-                          const std::string& tokenizer_file,
-                          const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
-                          std::map<std::string, std::string> metadata) {
-  metadata[kCompanions] = text_digest(config + tokenizer_file);
+void save_files(const std::filesystem::path& folder, const ModelFiles& files) {
+  auto metadata = files.metadata;
+  metadata[kCompanions] = text_digest(files.config + files.tokenizer_file);
   make_folder(folder);
-  write_file_atomically(folder / "config.json", config, Links::replace);
-  write_file_atomically(folder / "tokenizer.json", tokenizer_file, Links::replace);
-  save_tensors_as(torch::kFloat32, folder / "model.safetensors", tensors, metadata);
+  write_file_atomically(folder / "config.json", files.config, Links::replace);
+  write_file_atomically(folder / "tokenizer.json", files.tokenizer_file, Links::replace);
+  save_tensors_as(torch::kFloat32, folder / "model.safetensors", files.tensors, metadata);
 }
 
 void check_companions(const std::map<std::string, std::string>& metadata, const std::filesystem::path& folder,
@@ -320,13 +318,16 @@ void save_model(const std::filesystem::path& folder, GPTImpl& model, const Token
   save_model(folder, model, tokenizer_text(tokenizer));
 }
 
+ModelFiles files_of(GPTImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes) {
+  ModelFiles files{json_text(config_json(model.options), 2) + "\n", tokenizer_file, gpt2_tensors(model), notes};
+  files.metadata["format"] = "pt";
+  return files;
+}
+
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes) {
-  const auto tensors = gpt2_tensors(model);
-  const auto config_text = json_text(config_json(model.options), 2) + "\n";
-  std::map<std::string, std::string> metadata = notes;
-  metadata["format"] = "pt";
-  save_with_companions(folder, config_text, tokenizer_file, tensors, std::move(metadata));
+  save_files(folder, files_of(model, tokenizer_file, notes));
 }
 
 TrainedModel load_model(const std::filesystem::path& folder, bool fused) try {

@@ -15,15 +15,19 @@
 
 namespace verse {
 
-/// Writes a run folder, each file by rename and the weights last, in float32. Their metadata keep a digest of both
-/// files that tell how they are to be read, so that a configuration from elsewhere, or a tokenizer with one character
-/// altered, is noticed.
-/// @param config what config.json is to say @param tokenizer_file what tokenizer.json is to say
+/// What a model's folder is to say.
+struct ModelFiles {
+  std::string config;                                          ///< config.json
+  std::string tokenizer_file;                                  ///< tokenizer.json
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< model.safetensors, which has them in float32
+  std::map<std::string, std::string> metadata;                 ///< what else model.safetensors tells
+};
+
+/// Writes a model's folder, each file by rename and the weights last. Their metadata keep a digest of both files that
+/// tell how they are to be read, so that a configuration from elsewhere, or a tokenizer with one character altered, is
+/// noticed.
 /// @throws UsageError where there is no room
-void save_with_companions(const std::filesystem::path& folder, const std::string& config,
-                          const std::string& tokenizer_file,
-                          const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
-                          std::map<std::string, std::string> metadata);
+void save_files(const std::filesystem::path& folder, const ModelFiles& files);
 
 /// Whether weights may be without that digest: somebody else's are.
 enum class Companions { required, optional };
@@ -60,11 +64,16 @@ void check_gpt2_shapes(const GPTOptions& options, const std::vector<std::pair<st
 /// one in it, runs/demo". Empty where nothing is known.
 std::string folder_hint(const std::filesystem::path& folder);
 
+/// What a GPT's folder says. The tensors can be the model's own memory, which changes when it learns.
+/// @param tokenizer_file the text of tokenizer.json, see tokenizer_text()
+/// @param notes kept with the tensors, in their file's metadata
+ModelFiles files_of(GPTImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes = {});
+
 /// Writes `model.safetensors`, `config.json` and `tokenizer.json` into a folder, each by rename, the model last.
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const Tokenizer& tokenizer);
 
-/// The same beside a tokenizer.json of another kind. @param tokenizer_file its text, see tokenizer_text()
-/// @param notes kept with the tensors, in their file's metadata
+/// The same beside a tokenizer.json of another kind. Parameters as files_of() has them.
 void save_model(const std::filesystem::path& folder, GPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes = {});
 

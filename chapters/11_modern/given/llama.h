@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "04_blocks/given/language_model.h"
+#include "05_training/given/checkpoint.h"
 #include "11_modern/given/small_matrix.h"
 #include "11_modern/parts.h"
 #include "common/base/json.h"
@@ -147,8 +148,12 @@ class LlamaGPTImpl : public LanguageModelImpl {
 };
 TORCH_MODULE(LlamaGPT);
 
-/// Writes a LlamaGPT as Hugging Face does, in float32: `model.safetensors`, `config.json` and `tokenizer.json`, each by
-/// rename, the model last. @param notes kept with the tensors, in their file's metadata
+/// What a LlamaGPT's folder says, as Hugging Face has it. Parameters as of chapter 5's files_of().
+ModelFiles files_of(LlamaGPTImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes = {});
+
+/// Writes that folder, in float32: `model.safetensors`, `config.json` and `tokenizer.json`, each by rename, the model
+/// last.
 void save_llama(const std::filesystem::path& folder, LlamaGPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes = {});
 

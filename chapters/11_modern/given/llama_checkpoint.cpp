@@ -14,21 +14,32 @@ namespace {
 
 constexpr std::size_t kLongestTensorName = 100;  ///< characters, in a message
 
+ModelFiles llama_files(const LlamaOptions& options, NamedTensors tensors, const std::string& tokenizer_file,
+                       const std::map<std::string, std::string>& notes) {
+  ModelFiles files{json_text(llama_config(options), 2) + "\n", tokenizer_file, std::move(tensors), notes};
+  files.metadata["format"] = "pt";
+  return files;
+}
+
 }  // namespace
+
+ModelFiles files_of(LlamaGPTImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes) {
+  NamedTensors tensors;
+  for (const auto& parameter : model.named_parameters()) {
+    tensors.emplace_back(parameter.key(), parameter.value().detach());
+  }
+  return llama_files(model.options, std::move(tensors), tokenizer_file, notes);
+}
 
 void save_llama(const std::filesystem::path& folder, LlamaGPTImpl& model, const std::string& tokenizer_file,
                 const std::map<std::string, std::string>& notes) {
-  NamedTensors tensors;
-  for (const auto& parameter : model.named_parameters()) tensors.emplace_back(parameter.key(), parameter.value());
-  save_llama(folder, model.options, tensors, tokenizer_file, notes);
+  save_files(folder, files_of(model, tokenizer_file, notes));
 }
 
 void save_llama(const std::filesystem::path& folder, const LlamaOptions& options, const NamedTensors& tensors,
                 const std::string& tokenizer_file, const std::map<std::string, std::string>& notes) {
-  const std::string config = json_text(llama_config(options), 2) + "\n";
-  std::map<std::string, std::string> metadata = notes;
-  metadata["format"] = "pt";
-  save_with_companions(folder, config, tokenizer_file, tensors, std::move(metadata));
+  save_files(folder, llama_files(options, tensors, tokenizer_file, notes));
 }
 
 LlamaGPT load_llama(const std::filesystem::path& folder, bool fused) {

@@ -134,27 +134,26 @@ const std::string& name_of(Part part) {
       ->second;
 }
 
-void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file,
-                 const std::map<std::string, std::string>& notes) {
-  NamedTensors tensors;
+ModelFiles files_of(ModernGPTImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes) {
+  ModelFiles files{json_text(config_of(model), 2) + "\n", tokenizer_file, {}, notes};
   for (const auto& parameter : model.named_parameters()) {
-    tensors.emplace_back(parameter.key(), parameter.value().detach().to(torch::kCPU, torch::kFloat32).contiguous());
+    files.tensors.emplace_back(parameter.key(), parameter.value().detach());
   }
-  const std::string config = json_text(config_of(model), 2) + "\n";
-  save_with_companions(folder, config, tokenizer_file, tensors, notes);
+  return files;
+}
+
+ModelFiles files_of_any(LanguageModelImpl& model, const std::string& tokenizer_file,
+                        const std::map<std::string, std::string>& notes) {
+  if (auto* modern = dynamic_cast<ModernGPTImpl*>(&model)) return files_of(*modern, tokenizer_file, notes);
+  if (auto* llama = dynamic_cast<LlamaGPTImpl*>(&model)) return files_of(*llama, tokenizer_file, notes);
+  if (auto* gpt = dynamic_cast<GPTImpl*>(&model)) return files_of(*gpt, tokenizer_file, notes);
+  throw std::invalid_argument("no format for this kind of model");
 }
 
 void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file,
                     const std::map<std::string, std::string>& notes) {
-  if (auto* modern = dynamic_cast<ModernGPTImpl*>(&model)) {
-    save_modern(folder, *modern, tokenizer_file, notes);
-  } else if (auto* llama = dynamic_cast<LlamaGPTImpl*>(&model)) {
-    save_llama(folder, *llama, tokenizer_file, notes);
-  } else if (auto* gpt = dynamic_cast<GPTImpl*>(&model)) {
-    save_model(folder, *gpt, tokenizer_file, notes);
-  } else {
-    throw std::invalid_argument("no format for this kind of model");
-  }
+  save_files(folder, files_of_any(model, tokenizer_file, notes));
 }
 
 LanguageModel load_any_gpt(const std::filesystem::path& folder, bool fused) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "04_blocks/blocks.h"
+#include "05_training/given/checkpoint.h"
 #include "05_training/training.h"
 #include "11_modern/modern.h"
 
@@ -135,12 +136,18 @@ std::unique_ptr<Optimizer> modern_optimizer(ModernGPTImpl& model, const AdamWOpt
 /// @param falling share of the steps in which it falls
 double falling_learning_rate(std::int64_t step, const Schedule& schedule, double falling);
 
-/// Writes a ModernGPT as `model.safetensors`, `config.json` (another model_type than GPT-2's) and `tokenizer.json`.
-/// @param tokenizer_file the text of tokenizer.json @param notes kept with the tensors, in their file's metadata
-void save_modern(const std::filesystem::path& folder, ModernGPTImpl& model, const std::string& tokenizer_file,
-                 const std::map<std::string, std::string>& notes = {});
+/// What a ModernGPT's folder says (config.json has another model_type than GPT-2's). Parameters as of chapter 5's.
+ModelFiles files_of(ModernGPTImpl& model, const std::string& tokenizer_file,
+                    const std::map<std::string, std::string>& notes = {});
 
-/// Writes a GPT, a ModernGPT or a LlamaGPT in its own format. @throws std::invalid_argument for a model of another kind
+/// What the folder of a GPT, a ModernGPT or a LlamaGPT says, each in its own format. The tensors can be the model's own
+/// memory, which changes when it learns.
+/// @throws std::invalid_argument for a model of another kind
+ModelFiles files_of_any(LanguageModelImpl& model, const std::string& tokenizer_file,
+                        const std::map<std::string, std::string>& notes = {});
+
+/// Writes `model.safetensors`, `config.json` and `tokenizer.json` of such a model. @throws as files_of_any() and
+/// save_files()
 void save_any_model(const std::filesystem::path& folder, LanguageModelImpl& model, const std::string& tokenizer_file,
                     const std::map<std::string, std::string>& notes = {});
 

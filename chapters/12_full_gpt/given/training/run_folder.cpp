@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstring>
@@ -12,7 +13,6 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "05_training/given/checkpoint.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -43,6 +43,13 @@ void remove_left_overs(const std::filesystem::path& folder) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }
+}
+
+void sync_file(const std::filesystem::path& place) {
+  const int file = ::open(place.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return;
+  ::fsync(file);
+  ::close(file);
 }
 
 /// Infinity has no place in JSON; it stands for "none yet".
@@ -99,6 +106,14 @@ RunState read_description(const JsonEntry& json) {
   if (json.has("loss_scale")) state.progress.loss_scale.scale = json.at("loss_scale").number();
   if (json.has("good_steps")) state.progress.loss_scale.good_steps = json.at("good_steps").whole(0);
   return state;
+}
+
+/// The state comes last: it knows of all the others.
+void write_state(const std::filesystem::path& folder, const NamedTensors& tensors, const std::string& description,
+                 const std::optional<ModelFiles>& best) {
+  if (best) save_files(folder, *best);
+  sync_file(folder / kMetricsFile);
+  save_tensors(folder / kStateFile, tensors, {{kEntry, description}});
 }
 
 }  // namespace
@@ -219,14 +234,37 @@ void RunFolder::append(const Metrics& metrics) {
   metrics_.push_back(metrics);
 }
 
-void RunFolder::save_state(const RunState& state) {
-  const auto place = path_ / kMetricsFile;
-  const int file = ::open(place.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (file >= 0) {
-    ::fsync(file);
-    ::close(file);
+void RunFolder::save_state(const RunState& state, const std::optional<ModelFiles>& best) {
+  settle();
+  write_state(path_, state.tensors, json_text(describe(state, metrics_text_)), best);
+}
+
+//! [begin-saving]
+void RunFolder::begin_saving(RunState state, std::optional<ModelFiles> best) {
+  settle();
+
+  // Training changes its tensors from here on, so the thread gets copies: the state's are copies already.
+  for (auto& [name, tensor] : state.tensors) tensor = tensor.to(torch::kCPU);
+  if (best) {
+    for (auto& [name, tensor] : best->tensors) {
+      tensor = tensor.to(tensor.options().device(torch::kCPU), /*non_blocking=*/false, /*copy=*/true,
+                         torch::MemoryFormat::Contiguous);
+    }
   }
-  save_tensors(path_ / kStateFile, state.tensors, {{kEntry, json_text(describe(state, metrics_text_))}});
+
+  saving_ = std::async(std::launch::async, [folder = path_, tensors = std::move(state.tensors), best = std::move(best),
+                                            description = json_text(describe(state, metrics_text_))] {
+    write_state(folder, tensors, description, best);
+  });
+}
+
+void RunFolder::settle() {
+  if (saving_.valid()) saving_.get();  // throws what the thread has thrown
+}
+//! [begin-saving]
+
+void RunFolder::notice_trouble() {
+  if (saving_.valid() && saving_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) settle();
 }
 
 }  // namespace verse

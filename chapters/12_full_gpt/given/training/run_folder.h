@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <future>
 #include <limits>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "05_training/given/checkpoint.h"
 #include "12_full_gpt/given/training/recipes.h"
 #include "12_full_gpt/loss_scaling.h"
 #include "common/base/files.h"
@@ -84,8 +86,21 @@ class RunFolder {
   /// @throws UsageError for what is missing, cut short or altered.
   RunState load_state();
 
-  /// Makes the state on disk this one; metrics.csv is on disk before.
-  void save_state(const RunState& state);
+  /// Writes the best model, where one is given, and then makes the state on disk this one; metrics.csv is on disk
+  /// before. What was begun before is finished first. @throws UsageError where there is no room
+  void save_state(const RunState& state, const std::optional<ModelFiles>& best = {});
+
+  /// The same by a thread of its own, while training goes on. The model's tensors are copied before this returns, and
+  /// the state's are brought into the processor's memory; they have to be copies already, as collect_training_state()
+  /// makes them.
+  /// @throws what went wrong with what was begun before
+  void begin_saving(RunState state, std::optional<ModelFiles> best = {});
+
+  /// Waits until what was begun is on disk. @throws what went wrong with it: UsageError where there is no room
+  void settle();
+
+  /// What went wrong with what was begun, as soon as that is known; it waits for nothing. @throws as settle()
+  void notice_trouble();
 
   /// Adds a line to metrics.csv.
   void append(const Metrics& metrics);
@@ -102,6 +117,7 @@ class RunFolder {
   std::unique_ptr<FolderLock> lock_;
   std::string metrics_text_;  ///< as it stands in the file
   std::vector<Metrics> metrics_;
+  std::future<void> saving_;  ///< goes first: its end waits for the thread, and only then is the lock given back
 };
 
 }  // namespace verse

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
@@ -55,7 +56,8 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
       device_(device.device),
       bfloat16_(uses_bfloat16(recipe(), device)),
       float16_(uses_float16(recipe(), device)),
-      random_(recipe().seed) {
+      random_(recipe().seed),
+      saves_beside_(device_.is_cuda() || std::getenv("VERSE_SAVE_BESIDE") != nullptr) {  // the latter for tests
   if (device_.is_mps()) {
     throw UsageError("--device mps: training sums in float64, which an Apple GPU has not; take --device cpu");
   }
@@ -123,7 +125,7 @@ void Training::take_weights(LanguageModelImpl& model) {
 
 void Training::begin(const std::filesystem::path& path) {
   if (team_.leads()) folder_ = std::make_unique<RunFolder>(RunFolder::create(path));
-  save_state();
+  save();
   share_state(team_, *model_, *optimizer_, random_, progress_);
 }
 
@@ -148,8 +150,9 @@ void Training::run() {
   const bool stops = asked_to_stop_ && progress_.step < recipe().schedule.steps && !reached_goal();
   if (stops) {
     progress_.seconds += seconds_since(step_began_);
-    save_state();
+    save();
   }
+  if (folder_) folder_->settle();
   team_.part();
   if (bar_) bar_->finish();
   bar_.reset();
@@ -222,6 +225,7 @@ double Training::steering_loss() {
 bool Training::after_step(const StepReport& report) {
   progress_.step = report.step + 1;
   row_loss_ += report.loss;
+  if (folder_) folder_->notice_trouble();
   const bool evaluates = progress_.step % recipe().evaluate_every == 0 || progress_.step == recipe().schedule.steps;
   if (evaluates || progress_.step % kRowEvery == 0) {
     Metrics row = close_row(report);
@@ -278,11 +282,8 @@ void Training::evaluate_and_save(Metrics row) {
   if (best) {
     progress_.best_loss = loss;
     progress_.best_step = progress_.step;
-    if (team_.leads()) {
-      save_any_model(folder_->path(), *model_, tokenizer_file_, model_notes(identity_, progress_.step));
-    }
   }
-  save_state();
+  save(best, saves_beside_);
   if (team_.leads()) {
     report(row, best);
     bar_->go_on();
@@ -290,7 +291,7 @@ void Training::evaluate_and_save(Metrics row) {
   step_began_ = Clock::now();
 }
 
-void Training::save_state() {
+void Training::save(bool best, bool beside) {
   auto* const sharded = dynamic_cast<ShardedOptimizer*>(optimizer_.get());
   NamedTensors tensors;
   if (team_.leads()) tensors = collect_training_state(*model_, *optimizer_, random_);
@@ -298,7 +299,13 @@ void Training::save_state() {
   if (!team_.leads()) return;
   RunState state{identity_, progress_, std::move(tensors)};
   if (row_loss_.defined()) state.progress.row_loss = row_loss_.item<double>();
-  folder_->save_state(state);
+  std::optional<ModelFiles> files;
+  if (best) files = files_of_any(*model_, tokenizer_file_, model_notes(identity_, progress_.step));
+  if (beside) {
+    folder_->begin_saving(std::move(state), std::move(files));
+  } else {
+    folder_->save_state(state, files);
+  }
 }
 
 void Training::stop() {

@@ -86,8 +86,10 @@ class Training {
   /// Measures the validation loss, keeps the model if it is the best so far, and saves the state last of all.
   void evaluate_and_save(Metrics row = {});
 
-  /// Rank 0 does; all of a team call it, as they may keep parts of what is to be saved.
-  void save_state();
+  /// Saves the state, and before it the model where it is the best so far. Rank 0 does; all of a team call it, as they
+  /// may keep parts of what is to be saved.
+  /// @param beside whether the files may be written while training goes on
+  void save(bool best = false, bool beside = false);
 
   /// One line an evaluation, and one more where training has entered a new stage.
   void report(const Metrics& row, bool best);
@@ -114,6 +116,9 @@ class Training {
   std::unique_ptr<RunFolder> folder_;  ///< rank 0's alone, as is the bar
   std::unique_ptr<Progress> bar_;
   RunProgress progress_;
+  /// A GPU need not wait until files are written. A processor would have to do both, and its memory would hold what is
+  /// saved beside what a step needs; there, a save is waited for.
+  bool saves_beside_;
   bool asked_to_stop_ = false;  ///< somebody of the team was; all of them know
   std::optional<LossStage> stage_;
   torch::Tensor row_loss_;  ///< sum of the batch losses since the last line of metrics.csv, on the device
