@@ -295,6 +295,17 @@ TEST(Grammar, WaysThatDoubleFromRuleToRuleAreRefused) {
   for (int i = 0; i < 30; ++i) rules += fmt::format("a{0} ::= a{1} \"x\" | a{1} \"y\"\n", i, i + 1);
   const auto grammar = TextGrammar::parse(rules + "a30 ::= \"z\"", "g");
   EXPECT_THROW(GrammarState{grammar}, UsageError);
+  // Ways that are not too many by themselves, each of them deep.
+  const auto doubled = [](int times, int deep) {
+    std::string text = "root ::= c0\n";
+    for (int i = 0; i < deep; ++i) text += fmt::format("c{} ::= c{} \"x\"\n", i, i + 1);
+    text += fmt::format("c{} ::= a0\n", deep);
+    for (int i = 0; i < times; ++i) text += fmt::format("a{0} ::= a{1} \"x\" | a{1} \"y\"\n", i, i + 1);
+    return TextGrammar::parse(text + fmt::format("a{} ::= \"z\"", times), "g");
+  };
+  EXPECT_NO_THROW(GrammarState{doubled(14, 10)});
+  EXPECT_NO_THROW(GrammarState{doubled(0, 1500)});
+  EXPECT_THROW(GrammarState{doubled(14, 400)}, UsageError);
   // Many that lead to the same are one.
   rules = "root ::= ";
   for (int i = 0; i < 5000; ++i) rules += fmt::format("\"{}\" | ", i);

@@ -15,6 +15,7 @@ namespace {
 
 // A grammar may be a stranger's: what it takes to read and to follow it has bounds.
 constexpr std::size_t kMostBytes = 1'000'000, kMostRules = 2000, kMostWays = 100'000;
+constexpr std::size_t kMostSymbols = 10'000'000;  // looked at for all of these ways together
 constexpr int kDeepest = 100;
 
 }  // namespace
@@ -303,12 +304,16 @@ GrammarState::GrammarState(std::shared_ptr<const TextGrammar> grammar) : grammar
 /// Opens the rules at the stacks' tops until a byte stands at each.
 std::vector<GrammarState::Stack> GrammarState::opened(std::vector<Stack> stacks) const {
   std::vector<Stack> to;
+  std::size_t symbols = 0;
   for (std::size_t ways = 0; !stacks.empty(); ++ways) {
-    if (ways == kMostWays)
-      throw UsageError(fmt::format("{}: its rules can be opened in more than {} ways at one place of a text",
-                                   grammar_->place(), kMostWays));
     Stack stack = std::move(stacks.back());
     stacks.pop_back();
+    for (const Place& place : stack) symbols += 1 + place.sequence->size() - place.next;
+    if (ways == kMostWays || symbols > kMostSymbols)
+      throw UsageError(
+          fmt::format("{}: its rules can be opened in too many ways at one place of a text: more than {}, "
+                      "or with more than {} symbols to come",
+                      grammar_->place(), kMostWays, kMostSymbols));
     // What is done is left, so that a repetition does not make the stack deeper.
     while (!stack.empty() && stack.back().next == stack.back().sequence->size()) stack.pop_back();
     if (missing(stack) >= TextGrammar::kImpossible) continue;

@@ -68,7 +68,8 @@ class GrammarState {
   explicit GrammarState(std::shared_ptr<const TextGrammar> grammar);
 
   /// Goes on by one byte. @return whether the grammar allows it here; where it does not, nothing changes
-  /// @throws UsageError where the rules that may come next can be opened in more than 100,000 ways
+  /// @throws UsageError where the rules that may come next can be opened in more than 100,000 ways, or have more than
+  /// 10 million symbols to come in all of them together
   bool take(char byte);
 
   /// The fewest bytes with which the text is complete; 0 where it is.
