@@ -25,18 +25,9 @@ bool is_obeyed(char32_t character) {
 void each_piece(std::string_view text,
                 const std::function<void(std::string_view bytes, bool whole, char32_t character)>& visit) {
   while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    const std::string_view bytes = text.substr(0, length);
-    if (length == 1) {
-      visit(bytes, true, first);
-    } else if (is_utf8(bytes)) {
-      visit(bytes, true, decode_utf8(bytes)[0]);
-    } else {
-      visit(text.substr(0, 1), false, first);
-      text.remove_prefix(1);
-      continue;
-    }
+    const auto character = first_character(text);
+    const std::string_view bytes = character ? character->bytes : text.substr(0, 1);
+    visit(bytes, character.has_value(), character ? character->value : static_cast<unsigned char>(text[0]));
     text.remove_prefix(bytes.size());
   }
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <functional>
 #include <stdexcept>
+#include <utility>
 
 #include "common/base/characters.h"
 #include "common/base/error.h"
@@ -37,6 +38,22 @@ bool is_scalar_value(char32_t character) {
   return character <= 0x10ffff && !surrogate;
 }
 
+/// The character that begins a text, and its bytes. Empty bytes where none begins there.
+std::pair<char32_t, std::string_view> read_character(std::string_view text) {
+  const FirstByte first = read_first_byte(static_cast<unsigned char>(text[0]));
+  const auto length = static_cast<std::size_t>(first.length);
+  if (length == 0 || length > text.size()) return {};
+  // Six bits from each byte that goes on.
+  char32_t character = first.bits;
+  for (std::size_t i = 1; i < length; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xc0) != 0x80) return {};
+    character = (character << 6) | (byte & 0x3fU);
+  }
+  if (character < first.least || !is_scalar_value(character)) return {};
+  return {character, text.substr(0, length)};
+}
+
 [[noreturn]] void refuse(std::string_view text, std::size_t position) {
   throw UsageError(fmt::format("the text is not UTF-8: no character begins at byte {} of {}, which is 0x{:02x}",
                                position + 1, text.size(), static_cast<unsigned char>(text[position])));
@@ -59,22 +76,12 @@ bool is_visible(char32_t character) {
 void each_character(std::string_view text, const std::function<void(std::u32string_view)>& visit) {
   constexpr std::size_t kPiece = 1 << 16;
   std::u32string piece;
-  piece.reserve(kPiece);
+  piece.reserve(std::min(kPiece, text.size()));
   for (std::size_t position = 0; position < text.size();) {
-    const FirstByte first = read_first_byte(static_cast<unsigned char>(text[position]));
-    if (first.length == 0) refuse(text, position);
-
-    // Six bits from each byte that goes on.
-    char32_t character = first.bits;
-    for (int i = 1; i < first.length; ++i) {
-      if (position + i >= text.size()) refuse(text, position);
-      const auto byte = static_cast<unsigned char>(text[position + i]);
-      if ((byte & 0xc0) != 0x80) refuse(text, position);
-      character = (character << 6) | (byte & 0x3fU);
-    }
-    if (character < first.least || !is_scalar_value(character)) refuse(text, position);
+    const auto [character, bytes] = read_character(text.substr(position));
+    if (bytes.empty()) refuse(text, position);
     piece.push_back(character);
-    position += static_cast<std::size_t>(first.length);
+    position += bytes.size();
     if (piece.size() < kPiece && position < text.size()) continue;
     visit(piece);
     piece.clear();
@@ -114,12 +121,19 @@ std::string encode_utf8(std::u32string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
-  try {
-    decode_utf8(text);
-    return true;
-  } catch (const UsageError&) {
-    return false;
+  while (!text.empty()) {
+    const auto character = first_character(text);
+    if (!character) return false;
+    text.remove_prefix(character->bytes.size());
   }
+  return true;
+}
+
+std::optional<FirstCharacter> first_character(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const auto [value, bytes] = read_character(text);
+  if (bytes.empty()) return std::nullopt;
+  return FirstCharacter{value, bytes};
 }
 
 namespace {

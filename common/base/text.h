@@ -20,6 +20,15 @@ std::string encode_utf8(char32_t character);
 /// Whether bytes are UTF-8 from the first to the last.
 bool is_utf8(std::string_view text);
 
+/// The character with which a text begins.
+struct FirstCharacter {
+  char32_t value;
+  std::string_view bytes;  ///< of the text
+};
+
+/// What a text begins with; none where it is empty, or begins with bytes that are not UTF-8.
+std::optional<FirstCharacter> first_character(std::string_view text);
+
 /// How many characters (code points) a text has. Bytes that no character begins with count as part of the one before.
 std::size_t count_characters(std::string_view text);
 

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -40,6 +42,20 @@ TEST(Shown, ATerminalHasNothingToObey) {
   for (const char32_t character : decode_utf8(escape_markup(every))) {
     EXPECT_TRUE(character == U'\n' || character == U'\r' || character == U'\t' || character >= 0x20);
   }
+}
+
+TEST(Shown, CharactersBeyondAsciiCostAboutAsMuchAsOthers) {
+  const auto seconds = [](const std::string& text) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(harmless(text), text);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  std::string beyond;
+  for (int i = 0; i < 100'000; ++i) beyond += "é";
+  const std::string plain(100'000, 'e');
+  double least = 1e9;
+  for (int round = 0; round < 5; ++round) least = std::min(least, seconds(beyond) / seconds(plain));
+  EXPECT_LT(least, 20);
 }
 
 TEST(Shown, AMessageIsOneLineOfLimitedLength) {
