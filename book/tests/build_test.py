@@ -373,6 +373,14 @@ def main():
         done = subprocess.run([compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                                str(BOOK / "sample/sample.cpp")], capture_output=True, text=True)
         verdict("the sample of “For authors” compiles", done.returncode == 0, done.stderr)
+    sys.path.insert(0, str(BOOK / "tools"))
+    import record  # pylint: disable=import-outside-toplevel
+
+    def curve(*losses):
+        return {"curves": {"training": {"points": [[step, loss] for step, loss in enumerate(losses)]}}}
+    verdict("a training may blow up by another last number", record.differences(curve(4.1, 154.2, "nan"), curve(4.1, 23.6, "nan"), 1e-6) == [], "")
+    verdict("it has to blow up at the same place", record.differences(curve(4.1, 154.2, "nan"), curve(4.1, 154.2, 7.0), 1e-6) != [], "")
+    verdict("other numbers have to be the recorded ones", record.differences(curve(4.1, 3.0), curve(4.1, 3.1), 1e-6) != [], "")
     with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for result in pool.map(broken, BREAKS):
             verdict(*result)
