@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <functional>
 #include <stdexcept>
-#include <utility>
 
 #include "common/base/characters.h"
 #include "common/base/error.h"
@@ -38,22 +37,6 @@ bool is_scalar_value(char32_t character) {
   return character <= 0x10ffff && !surrogate;
 }
 
-/// The character that begins a text, and its bytes. Empty bytes where none begins there.
-std::pair<char32_t, std::string_view> read_character(std::string_view text) {
-  const FirstByte first = read_first_byte(static_cast<unsigned char>(text[0]));
-  const auto length = static_cast<std::size_t>(first.length);
-  if (length == 0 || length > text.size()) return {};
-  // Six bits from each byte that goes on.
-  char32_t character = first.bits;
-  for (std::size_t i = 1; i < length; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xc0) != 0x80) return {};
-    character = (character << 6) | (byte & 0x3fU);
-  }
-  if (character < first.least || !is_scalar_value(character)) return {};
-  return {character, text.substr(0, length)};
-}
-
 [[noreturn]] void refuse(std::string_view text, std::size_t position) {
   throw UsageError(fmt::format("the text is not UTF-8: no character begins at byte {} of {}, which is 0x{:02x}",
                                position + 1, text.size(), static_cast<unsigned char>(text[position])));
@@ -78,10 +61,10 @@ void each_character(std::string_view text, const std::function<void(std::u32stri
   std::u32string piece;
   piece.reserve(std::min(kPiece, text.size()));
   for (std::size_t position = 0; position < text.size();) {
-    const auto [character, bytes] = read_character(text.substr(position));
-    if (bytes.empty()) refuse(text, position);
-    piece.push_back(character);
-    position += bytes.size();
+    const auto character = first_character(text.substr(position));
+    if (!character) refuse(text, position);
+    piece.push_back(character->value);
+    position += character->bytes.size();
     if (piece.size() < kPiece && position < text.size()) continue;
     visit(piece);
     piece.clear();
@@ -131,9 +114,18 @@ bool is_utf8(std::string_view text) {
 
 std::optional<FirstCharacter> first_character(std::string_view text) {
   if (text.empty()) return std::nullopt;
-  const auto [value, bytes] = read_character(text);
-  if (bytes.empty()) return std::nullopt;
-  return FirstCharacter{value, bytes};
+  const FirstByte first = read_first_byte(static_cast<unsigned char>(text[0]));
+  const auto length = static_cast<std::size_t>(first.length);
+  if (length == 0 || length > text.size()) return std::nullopt;
+  // Six bits from each byte that goes on.
+  char32_t value = first.bits;
+  for (std::size_t i = 1; i < length; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xc0) != 0x80) return std::nullopt;
+    value = (value << 6) | (byte & 0x3fU);
+  }
+  if (value < first.least || !is_scalar_value(value)) return std::nullopt;
+  return FirstCharacter{value, text.substr(0, length)};
 }
 
 namespace {
