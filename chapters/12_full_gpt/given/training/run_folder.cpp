@@ -243,19 +243,18 @@ void RunFolder::save_state(const RunState& state, const std::optional<ModelFiles
 void RunFolder::begin_saving(RunState state, std::optional<ModelFiles> best) {
   settle();
 
-  // Training changes its tensors from here on, so the thread gets copies: the state's are copies already.
+  // Training changes its tensors from here on, so the thread gets copies.
+  // The state's are copies already.
   for (auto& [name, tensor] : state.tensors) tensor = tensor.to(torch::kCPU);
   if (best) {
     for (auto& [name, tensor] : best->tensors) {
-      tensor = tensor.to(tensor.options().device(torch::kCPU), /*non_blocking=*/false, /*copy=*/true,
-                         torch::MemoryFormat::Contiguous);
+      tensor = tensor.clone(torch::MemoryFormat::Contiguous).to(torch::kCPU);
     }
   }
 
-  saving_ = std::async(std::launch::async, [folder = path_, tensors = std::move(state.tensors), best = std::move(best),
-                                            description = json_text(describe(state, metrics_text_))] {
-    write_state(folder, tensors, description, best);
-  });
+  const std::string description = json_text(describe(state, metrics_text_));
+  saving_ = std::async(std::launch::async, write_state, path_,  //
+                       std::move(state.tensors), description, std::move(best));
 }
 
 void RunFolder::settle() {
