@@ -32,7 +32,7 @@ struct Outcome {
   ShardedOptimizer::State optimizer;
 };
 
-GPT small_model() {
+GPT model_of_few() {
   GPTOptions options;
   options.vocabulary_size = 11;
   options.context = 8;
@@ -47,7 +47,7 @@ const std::vector<torch::Tensor>& first_weights() {
   static const std::vector<torch::Tensor> weights = [] {
     torch::manual_seed(5);
     std::vector<torch::Tensor> copies;
-    for (const auto& parameter : small_model()->parameters())
+    for (const auto& parameter : model_of_few()->parameters())
       copies.push_back(parameter.detach().to(torch::kFloat64).clone());
     return copies;
   }();
@@ -56,7 +56,7 @@ const std::vector<torch::Tensor>& first_weights() {
 
 /// Twenty steps of AdamW in float64.
 Outcome train_steps(Team& team, std::int64_t rows, std::int64_t parts, const TeamOptions& options) {
-  GPT model = small_model();
+  GPT model = model_of_few();
   model->to(torch::kFloat64);
   {
     const torch::NoGradGuard no_gradients;
@@ -174,7 +174,7 @@ TEST(SeveralRanks, ShareOutEvenlyAndToFewerThanThereAre) {
 
 TEST(SeveralRanks, EvaluateAsOne) {
   torch::set_num_threads(1);
-  GPT model = small_model();
+  GPT model = model_of_few();
   model->to(torch::kFloat64);
   for (const std::int64_t length : {2, 9, 10, 90, 300}) {
     const auto tokens = shared_text().slice(0, 0, length);

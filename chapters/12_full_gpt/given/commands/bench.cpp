@@ -107,6 +107,7 @@ struct Form {
   bool fused_loss = true;
   bool fused_adamw = true;
   bool keeps_memory = true;  ///< what a step frees stays with the process
+  bool own_texts = false;    ///< each thread works on texts of its own
   bool bfloat16 = false;
   bool recorded = false;
   bool by_hand = false;
@@ -147,6 +148,7 @@ Rung make_rung(const std::string& name, const Recipe& recipe, const Form& form, 
   settings.context = recipe.model.context;
   settings.gradient_clip = recipe.gradient_clip;
   settings.accumulate = recipe.accumulate;
+  settings.own_texts = form.own_texts;
   settings.bfloat16 = form.bfloat16;
   settings.recorded = form.recorded;
   settings.by_hand = form.by_hand;
@@ -199,7 +201,11 @@ std::vector<std::pair<std::string, Form>> ladder_forms(torch::Device device, boo
     form.keeps_memory = true;
     forms.emplace_back("+ freed memory kept", form);
     form.fast_model = true;
-    forms.emplace_back("+ attention and GELU of our own", form);
+    forms.emplace_back("+ attention, GELU, linear of ours", form);
+    if (torch::get_num_threads() > 1) {
+      form.own_texts = true;
+      forms.emplace_back("+ each thread its own texts", form);
+    }
   }
   if (bfloat16) {
     form.bfloat16 = true;
@@ -347,6 +353,7 @@ int bench_command(int argc, char** argv) {
     }
   } else {
     Form form;
+    form.own_texts = device.is_cpu();
     form.bfloat16 = bfloat16;
     form.recorded = device.is_cuda() && recipe.recorded;
     form.by_hand = form.recorded && bfloat16 && !recipe.deterministic;

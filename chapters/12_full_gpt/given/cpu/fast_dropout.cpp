@@ -55,6 +55,7 @@ void drop_one_by_one(const float* x, float* y, std::int64_t count, std::int64_t 
 
 /// What PartOfBatch says, on this thread: the first row, and how many there are.
 thread_local std::pair<std::int64_t, std::int64_t> rows_here{0, 1};
+thread_local std::optional<torch::Generator> draws_here;  ///< and where its seeds come from
 
 /// The place of a part's first number in the whole batch. A tensor may be a row a text or a row a position, so what
 /// counts is how many numbers a text has.
@@ -126,6 +127,7 @@ class AttendDropping : public torch::autograd::Function<AttendDropping> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& parts,
                                std::int64_t head_count, const Drops& drops) {
+    const at::AutoDispatchBelowADInplaceOrView without_autograd;  // which has nothing to note in here
     const Cut cut(parts, head_count);
     const auto hidden =
         torch::zeros({cut.time, cut.time}, parts.options())
@@ -150,6 +152,7 @@ class AttendDropping : public torch::autograd::Function<AttendDropping> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
+    const at::AutoDispatchBelowADInplaceOrView without_autograd;
     const auto saved = context->get_saved_variables();
     const auto &parts = saved[0], &hidden = saved[1], &kept_apart = saved[2], &kept_weights = saved[3];
     const Cut cut(parts, context->saved_data["heads"].toInt());
@@ -183,15 +186,18 @@ class AttendDropping : public torch::autograd::Function<AttendDropping> {
 }  // namespace
 
 Drops Drops::drawn(double share) {
-  const auto seed = torch::randint(std::numeric_limits<std::int64_t>::max(), {1}, torch::kInt64).item<std::int64_t>();
+  const auto seed =
+      torch::randint(std::numeric_limits<std::int64_t>::max(), {1}, draws_here, torch::kInt64).item<std::int64_t>();
   return {share, static_cast<std::uint64_t>(seed), rows_here.first, rows_here.second};
 }
 
-PartOfBatch::PartOfBatch(std::int64_t first, std::int64_t count)
-    : before_(std::exchange(rows_here, std::pair(first, count))) {}
+PartOfBatch::PartOfBatch(std::int64_t first, std::int64_t count, std::optional<torch::Generator> draws)
+    : before_(std::exchange(rows_here, std::pair(first, count))),
+      draws_before_(std::exchange(draws_here, std::move(draws))) {}
 
 PartOfBatch::~PartOfBatch() {
   rows_here = before_;
+  draws_here = draws_before_;
 }
 
 torch::Tensor drop(const torch::Tensor& x, const Drops& drops, std::int64_t first) {

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace verse {
@@ -19,7 +20,8 @@ struct Drops {
   /// Each text then loses what it would lose in the whole batch, whoever works on it.
   std::int64_t first_row = 0, rows = 1;
 
-  /// With a seed from LibTorch's generator, so that torch::manual_seed() settles it and a saved state brings it back.
+  /// With a seed from LibTorch's generator, or from PartOfBatch's, so that torch::manual_seed() settles it and a saved
+  /// state brings it back.
   static Drops drawn(double share);
 };
 
@@ -27,13 +29,15 @@ struct Drops {
 /// batch.
 class PartOfBatch {
  public:
-  PartOfBatch(std::int64_t first, std::int64_t count);
+  /// @param draws where Drops::drawn() takes its seeds from; LibTorch's own generator where it is none
+  PartOfBatch(std::int64_t first, std::int64_t count, std::optional<torch::Generator> draws = {});
   ~PartOfBatch();
   PartOfBatch(const PartOfBatch&) = delete;
   PartOfBatch& operator=(const PartOfBatch&) = delete;
 
  private:
   std::pair<std::int64_t, std::int64_t> before_;
+  std::optional<torch::Generator> draws_before_;
 };
 
 /// Some of the numbers made 0 and the others larger, by 1 / (1 - share). No gradients.

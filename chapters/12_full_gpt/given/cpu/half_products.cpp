@@ -1,5 +1,7 @@
 #include "12_full_gpt/given/cpu/half_products.h"
 
+#include <ATen/autocast_mode.h>
+
 #include <utility>
 
 namespace verse {
@@ -18,12 +20,14 @@ class HalfLinear : public torch::autograd::Function<HalfLinear> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight, const torch::Tensor& bias) {
+    const at::AutoDispatchBelowADInplaceOrView without_autograd;
     const auto x_half = halved(x), weight_half = halved(weight);
     context->save_for_backward({x_half, weight_half});
     return torch::mm(x_half, weight_half.t()).to(torch::kFloat32).add_(bias);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
+    const at::AutoDispatchBelowADInplaceOrView without_autograd;
     const auto saved = context->get_saved_variables();
     const auto &x_half = saved[0], &weight_half = saved[1], &gradient = gradients[0];
     const auto half = halved(gradient);
@@ -32,6 +36,27 @@ class HalfLinear : public torch::autograd::Function<HalfLinear> {
   }
 };
 //! [half-products]
+
+//! [row-linear]
+/// A linear layer as one operation. LibTorch's own is three, each of which autograd has to note and to go back through:
+/// the weight turned, the product, and what turns the weight's gradient again.
+class RowLinear : public torch::autograd::Function<RowLinear> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& weight, const torch::Tensor& bias) {
+    const at::AutoDispatchBelowADInplaceOrView without_autograd;
+    context->save_for_backward({x, weight});
+    return torch::addmm(bias, x, weight.t());
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const at::AutoDispatchBelowADInplaceOrView without_autograd;
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1], &gradient = gradients[0];
+    return {torch::mm(gradient, weight), torch::mm(gradient.t(), x), gradient.sum(0)};
+  }
+};
+//! [row-linear]
 
 }  // namespace
 
@@ -51,9 +76,11 @@ HalfProducts::~HalfProducts() {
 }
 
 torch::Tensor project(Projection& projection, const torch::Tensor& x) {
-  auto* const linear = half_here ? dynamic_cast<LinearProjection*>(&projection) : nullptr;
-  return linear == nullptr || !linear->bias.defined() ? projection.forward(x)
-                                                      : HalfLinear::apply(x, linear->weight, linear->bias);
+  auto* const linear = dynamic_cast<LinearProjection*>(&projection);
+  const bool plain = x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
+  if (linear == nullptr || !linear->bias.defined() || !plain) return projection.forward(x);
+  if (half_here) return HalfLinear::apply(x, linear->weight, linear->bias);
+  return x.dim() == 2 ? RowLinear::apply(x, linear->weight, linear->bias) : projection.forward(x);
 }
 
 }  // namespace verse

@@ -37,7 +37,7 @@ torch::Tensor FastGPTImpl::attend(CausalSelfAttentionImpl& attention, const torc
 //! [fast-forward]
 torch::Tensor FastGPTImpl::forward_embedded(const torch::Tensor& embedded, const torch::Tensor& positions,
                                             const ForwardExtras& extras) {
-  if (!options.fused || options.exact_gelu || extras.cache != nullptr || extras.weights != nullptr) {
+  if (!draws_by_place() || extras.cache != nullptr || extras.weights != nullptr) {
     return GPTImpl::forward_embedded(embedded, positions, extras);
   }
   auto x = embedded;
@@ -68,6 +68,7 @@ void keep_freed_memory() {
   constexpr int kAGigabyte = 1 << 30;
   ::mallopt(M_MMAP_THRESHOLD, kAGigabyte);  // smaller pieces come from the heap, which is not given back ...
   ::mallopt(M_TRIM_THRESHOLD, kAGigabyte);  // ... until that much of its end is free
+  ::mallopt(M_TOP_PAD, kAGigabyte / 8);     // nor are the heaps that threads of their own have
   //! [keep-memory]
 #endif
 }

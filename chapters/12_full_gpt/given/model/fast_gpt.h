@@ -18,6 +18,9 @@ class FastGPTImpl : public GPTImpl {
   torch::Tensor forward_embedded(const torch::Tensor& x, const torch::Tensor& positions,
                                  const ForwardExtras& extras = {}) override;
 
+  /// Whether all that it drops is dropped by Drops, a number's place and a seed, and not by torch::dropout().
+  bool draws_by_place() const { return options.fused && !options.exact_gelu; }
+
  private:
   /// Attention over positions in rows. @param x [batch time, width] @param time positions of a text
   /// @param mask as AttentionExtras has it, or undefined @return [batch time, width]

@@ -1,13 +1,16 @@
 #include "12_full_gpt/given/training/training_step.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "12_full_gpt/given/cpu/fast_dropout.h"
 #include "12_full_gpt/given/cpu/half_products.h"
+#include "12_full_gpt/given/cpu/own_texts.h"
 #include "12_full_gpt/given/gpu/autocast.h"
 #include "12_full_gpt/given/gpu/cuda_kernels.h"
 #include "12_full_gpt/given/gpu/flat_adamw.h"
@@ -191,7 +194,12 @@ void TrainingStep::work() {
   }
   for (auto parameter : optimizer_.parameters()) parameter.mutable_grad().reset();
   const std::vector<torch::Tensor> parts = starts_.chunk(settings_.accumulate);
-  if (team_.alone()) {
+  if (const int threads = threads_with_own_texts(parts); threads > 1) {
+    const auto loss_of = [this](const torch::Tensor& starts) {
+      return scaled_loss(windows_at(tokens_, starts, settings_.context));
+    };
+    loss_.copy_(gradients_by_threads(optimizer_.parameters(), parts, threads, loss_of));
+  } else if (team_.alone()) {
     std::vector<Batch> batches;
     for (const auto& starts : parts) batches.push_back(windows_at(tokens_, starts, settings_.context));
     const auto loss_of = [this](const Batch& batch) { return scaled_loss(batch); };
@@ -214,6 +222,15 @@ void TrainingStep::work() {
   }
 }
 //! [work]
+
+/// How many threads work on texts of their own; 1 where they share each operation instead.
+int TrainingStep::threads_with_own_texts(const std::vector<torch::Tensor>& parts) const {
+  if (!settings_.own_texts || !tokens_.is_cpu() || !team_.alone() || settings_.float16) return 1;
+  const int threads = torch::get_num_threads();
+  const auto fewer = [&](const torch::Tensor& part) { return part.size(0) < threads; };
+  const bool enough = std::none_of(parts.begin(), parts.end(), fewer);
+  return enough && !at::in_parallel_region() && knows_own_texts(*model_) ? threads : 1;
+}
 
 /// A batch's loss, on a processor with products as asked for; for float16, times the scale, so that small gradients do
 /// not become 0 on their way.

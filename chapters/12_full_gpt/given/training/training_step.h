@@ -58,6 +58,7 @@ struct StepSettings {
   std::int64_t accumulate = 1;  ///< parts that a batch is cut into, to be gone through one after the other
   bool recorded = false;        ///< one recording played back, where the device can; else step by step
   TeamOptions team;             ///< how gradients are averaged, where several processes train
+  bool own_texts = true;        ///< on a processor, each thread works on texts of its own, where the model allows it
   bool by_hand = false;         ///< on a GPU in bfloat16: by HandStep, where it knows the model; else by autograd
 };
 
@@ -97,6 +98,7 @@ class TrainingStep {
  private:
   void work();
   void record();
+  int threads_with_own_texts(const std::vector<torch::Tensor>& parts) const;
   torch::Tensor scaled_loss(const Batch& batch);
   torch::Tensor take_part(const std::vector<torch::Tensor>& parts);
   void try_by_hand();

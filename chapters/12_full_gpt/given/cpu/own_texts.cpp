@@ -1,0 +1,110 @@
+#include "12_full_gpt/given/cpu/own_texts.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "11_modern/given/modern_gpt.h"
+#include "12_full_gpt/given/cpu/fast_dropout.h"
+#include "12_full_gpt/given/model/fast_gpt.h"
+#include "common/share_out.h"
+
+#if defined(__x86_64__)
+/// MKL's, which LibTorch brings on x86 without its headers: on how many threads the calling one's products run, 0 for
+/// as many as usual. @return what held before
+extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
+#endif
+
+namespace verse {
+
+namespace {
+
+/// For as long as it lives, the products of this thread are its own. MKL would find out by itself that other threads
+/// have work of their own, but only after it has chosen the way of a product that is shared.
+class OwnProducts {
+ public:
+  OwnProducts() : before_(set(1)) {}
+  ~OwnProducts() { set(before_); }
+  OwnProducts(const OwnProducts&) = delete;
+  OwnProducts& operator=(const OwnProducts&) = delete;
+
+ private:
+  static int set(int threads) {
+#if defined(__x86_64__)
+    if (MKL_Set_Num_Threads_Local != nullptr) return MKL_Set_Num_Threads_Local(threads);
+#endif
+    return threads;
+  }
+  const int before_;
+};
+
+/// What a thread has found out about its texts.
+struct Found {
+  torch::Tensor loss;                    ///< their share of the mean
+  std::vector<torch::Tensor> gradients;  ///< one a parameter, undefined where it had no part in the loss
+};
+
+/// Adds to a sum that may not have begun. The first of it is left as it is, for others may have the same tensor.
+void add_to(torch::Tensor& sum, const torch::Tensor& x) {
+  if (x.defined()) sum = sum.defined() ? sum + x : x;
+}
+
+void add_to(Found& sum, const Found& x) {
+  add_to(sum.loss, x.loss);
+  sum.gradients.resize(x.gradients.size());
+  for (std::size_t i = 0; i < x.gradients.size(); ++i) add_to(sum.gradients[i], x.gradients[i]);
+}
+
+}  // namespace
+
+bool knows_own_texts(const LanguageModelImpl& model) {
+  if (const auto* const fast = dynamic_cast<const FastGPTImpl*>(&model); fast != nullptr && fast->draws_by_place()) {
+    return true;
+  }
+  if (const auto* const gpt = dynamic_cast<const GPTImpl*>(&model)) return gpt->options.dropout == 0;
+  const auto* const modern = dynamic_cast<const ModernGPTImpl*>(&model);
+  return modern != nullptr && modern->options.dropout == 0;
+}
+
+//! [own-texts]
+torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
+                                   const std::vector<torch::Tensor>& starts, int threads,
+                                   const std::function<torch::Tensor(const torch::Tensor& starts)>& loss_of) {
+  std::int64_t texts = 0;
+  for (const auto& part : starts) texts += part.size(0);
+  auto generator = at::detail::getDefaultCPUGenerator();
+  std::vector<Found> found(static_cast<std::size_t>(threads));
+  std::vector<torch::Generator> draws;
+  for (int thread = 0; thread < threads; ++thread) draws.push_back(generator.clone());
+
+  const auto work = [&](int thread) {
+    const auto number = static_cast<std::size_t>(thread);
+    for (const auto& part : starts) {
+      const std::int64_t first = part.size(0) * thread / threads, end = part.size(0) * (thread + 1) / threads;
+      const PartOfBatch here(first, end - first, draws[number]);
+      const double share = static_cast<double>(end - first) / static_cast<double>(texts);
+      const auto loss = loss_of(part.narrow(0, first, end - first)) * share;
+      const auto gradients = torch::autograd::grad({loss}, parameters, {}, {}, false, /*allow_unused=*/true);
+      add_to(found[number], {loss.detach(), gradients});
+    }
+  };
+  share_out(0, threads, 1, [&](std::int64_t first, std::int64_t last) {
+    const torch::AutoGradMode with_gradients(true);
+    const OwnProducts products;
+    for (auto thread = static_cast<int>(first); thread < last; ++thread) work(thread);
+  });
+
+  generator.set_state(draws[0].get_state());
+  const torch::NoGradGuard no_gradients;
+  Found all;
+  for (const Found& one : found) add_to(all, one);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    auto parameter = parameters[i];
+    parameter.mutable_grad() = all.gradients[i].defined() ? all.gradients[i].contiguous() : torch::Tensor();
+  }
+  return all.loss;
+}
+//! [own-texts]
+
+}  // namespace verse

@@ -1,0 +1,34 @@
+#pragma once
+
+/// @file
+/// Chapter 12: a step on a processor in which each thread works on texts of its own.
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <vector>
+
+#include "04_blocks/blocks.h"
+
+namespace verse {
+
+/// Whether threads may work on a model's texts at the same time: it has to draw its random numbers by Drops::drawn(),
+/// or none at all. Those that are drawn from a generator which all threads share would come in any order.
+bool knows_own_texts(const LanguageModelImpl& model);
+
+/// The gradients of a batch's mean loss, and that loss. Each of LibTorch's threads takes some of the texts all the way,
+/// from the lookup to the gradients; then the gradients are added up, always in the same order. So the threads wait for
+/// one another once in a step, where they would wait after each operation if they shared that.
+///
+/// What is dropped is what would be dropped if one thread did everything, and LibTorch's generator goes on from where
+/// it would be then.
+///
+/// @param parameters get new gradients @param starts of each part of the batch, [texts]: see StepSettings::accumulate
+/// @param threads at most as many as the smallest part has texts
+/// @param loss_of the mean loss of the windows that begin there, a scalar; called on several threads at once
+/// @return the mean over all parts, a scalar
+torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
+                                   const std::vector<torch::Tensor>& starts, int threads,
+                                   const std::function<torch::Tensor(const torch::Tensor& starts)>& loss_of);
+
+}  // namespace verse
