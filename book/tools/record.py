@@ -30,7 +30,7 @@ from results import FOLDER, ROOT, RUNS, number
 
 MOST_SECONDS = 30  # what CI runs again
 TIMES = ("ms", "seconds", "times as fast", "characters a second", "operations a second", "MB")  # units of what differs from run to run
-TIMED = re.compile(r"(?:ms|seconds|.*_ms|.*per_second|of_product|speed)$")  # and columns
+TIMED = re.compile(r"(?:ms|seconds|.*_ms|.*per_second|of_product|speed|pages)$")  # and columns
 WORKPLACE = "build/results"  # where recorded runs keep their folders; a reader's lie in runs/
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -198,6 +198,13 @@ TEST_F(OwnTexts, OfFewerTextsThanThreadsAreShared) {
   EXPECT_EQ(one.losses, other.losses);
 }
 
+TEST(LargestTensor, IsTheMLPsInsideOrTheLogits) {
+  GPTOptions shape = few_options();  // 8 positions, 16 wide, 11 characters
+  EXPECT_EQ(largest_tensor(shape, 3), 4.0 * 3 * 8 * 64);
+  shape.vocabulary_size = 100;
+  EXPECT_EQ(largest_tensor(shape, 3), 4.0 * 3 * 8 * 100);
+}
+
 /// The linear layer as one operation: LibTorch's, bit for bit, with its gradients.
 TEST(RowLinear, IsLibTorchs) {
   torch::manual_seed(2);

@@ -22,6 +22,7 @@
 #include "05_training/training.h"
 #include "11_modern/given/modern_gpt.h"
 #include "12_full_gpt/full_gpt.h"
+#include "12_full_gpt/given/cpu/own_texts.h"
 #include "12_full_gpt/given/cpu/small_rows.h"
 #include "12_full_gpt/given/cpu/together.h"
 #include "12_full_gpt/given/gpu/settings.h"
@@ -328,6 +329,7 @@ int bench_command(int argc, char** argv) {
   if (request.ladder && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
 
   if (device.is_cuda()) settle_gpu(recipe.model.dropout, recipe.deterministic);
+  if (device.is_cpu()) settle_heaps(recipe.model, recipe.batch_size);
   const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);
   const auto forms = ladder_forms(device, bfloat16);
   if (request.form) {

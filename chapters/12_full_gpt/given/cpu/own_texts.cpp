@@ -2,6 +2,11 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#if __has_include(<malloc.h>)
+#include <malloc.h>
+#endif
+
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -106,5 +111,19 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
   return all.loss;
 }
 //! [own-texts]
+
+double largest_tensor(const GPTOptions& shape, std::int64_t texts) {
+  constexpr std::int64_t kTimesWider = 4;  // the MLP's inside
+  const std::int64_t numbers = texts * shape.context * std::max(kTimesWider * shape.width, shape.vocabulary_size);
+  return 4.0 * static_cast<double>(numbers);
+}
+
+void settle_heaps(const GPTOptions& shape, std::int64_t texts) {
+#ifdef M_ARENA_MAX
+  constexpr double kSmall = 1 << 24;
+  const std::int64_t threads = torch::get_num_threads();
+  if (largest_tensor(shape, (texts + threads - 1) / threads) > kSmall) ::mallopt(M_ARENA_MAX, 1);
+#endif
+}
 
 }  // namespace verse

@@ -31,4 +31,13 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
                                    const std::vector<torch::Tensor>& starts, int threads,
                                    const std::function<torch::Tensor(const torch::Tensor& starts)>& loss_of);
 
+/// How many bytes the largest tensor of a step has, where each thread has so many texts.
+double largest_tensor(const GPTOptions& shape, std::int64_t texts);
+
+/// One heap for all threads, where a step has large tensors. Else threads have heaps of their own, and need not wait
+/// for one another to get memory; but those have no room for more than 64 MB in one piece, and ask the system for each
+/// larger one anew. To be called before threads ask for memory.
+/// @param texts that are worked on at the same time, by all threads together
+void settle_heaps(const GPTOptions& shape, std::int64_t texts);
+
 }  // namespace verse

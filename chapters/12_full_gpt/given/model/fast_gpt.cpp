@@ -66,9 +66,9 @@ void keep_freed_memory() {
 #ifdef M_MMAP_THRESHOLD
   //! [keep-memory]
   constexpr int kAGigabyte = 1 << 30;
-  ::mallopt(M_MMAP_THRESHOLD, kAGigabyte);  // smaller pieces come from the heap, which is not given back ...
-  ::mallopt(M_TRIM_THRESHOLD, kAGigabyte);  // ... until that much of its end is free
-  ::mallopt(M_TOP_PAD, kAGigabyte / 8);     // nor are the heaps that threads of their own have
+  ::mallopt(M_MMAP_THRESHOLD, kAGigabyte);  // smaller pieces come from a heap, which is not given back ...
+  ::mallopt(M_TRIM_THRESHOLD, -1);          // ... however much of it is free
+  ::mallopt(M_TOP_PAD, kAGigabyte / 8);     // nor are those that other threads have
   //! [keep-memory]
 #endif
 }

@@ -13,6 +13,7 @@
 #include "05_training/given/checkpoint.h"
 #include "10_subwords/given/character_codec.h"
 #include "11_modern/given/modern_gpt.h"
+#include "12_full_gpt/given/cpu/own_texts.h"
 #include "12_full_gpt/given/gpu/autocast.h"
 #include "12_full_gpt/given/gpu/memory_need.h"
 #include "12_full_gpt/given/gpu/settings.h"
@@ -88,6 +89,8 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
     landmarks_->floor = corpus_.floor;
   }
 
+  const std::int64_t parts = recipe().accumulate;
+  if (device_.is_cpu()) settle_heaps(recipe().model, (recipe().batch_size + parts - 1) / parts);
   need_memory_for(recipe(), device_, {team_.size(), team_options_.shard_optimizer});
   if (recipe().llama) {
     LlamaGPT llama(*recipe().llama);
