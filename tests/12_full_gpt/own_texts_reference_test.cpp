@@ -185,11 +185,34 @@ TEST_F(OwnTexts, AreForModelsThatDrawByPlaceOrNotAtAll) {
   spelled_out.fused = false;
   exact.exact_gelu = true;
   EXPECT_TRUE(knows_own_texts(*fast_of(few_options(0.3))));
+  GPT in_float64 = fast_of(few_options(0.3));
+  in_float64->to(torch::kFloat64);
+  EXPECT_FALSE(knows_own_texts(*in_float64)) << "drop() is for float32";
   EXPECT_FALSE(knows_own_texts(*fast_of(spelled_out)));
   EXPECT_FALSE(knows_own_texts(*fast_of(exact)));
   EXPECT_FALSE(knows_own_texts(*GPT(few_options(0.3))));
   EXPECT_TRUE(knows_own_texts(*GPT(few_options())));
   EXPECT_FALSE(knows_own_texts(*ModernGPT(few_options(0.3))));
+}
+
+TEST_F(OwnTexts, AreForPartsThatCanBeDividedEvenly) {
+  const auto threads_for = [](std::vector<std::int64_t> texts, std::int64_t threads, std::int64_t width = 16) {
+    GPTOptions options = few_options();
+    options.width = width;
+    std::vector<torch::Tensor> starts;
+    for (const std::int64_t count : texts) starts.push_back(torch::zeros({count}, torch::kInt64));
+    return threads_for_own_texts(*fast_of(options), starts, threads);
+  };
+  EXPECT_EQ(threads_for({12}, 12), 12);
+  EXPECT_EQ(threads_for({12}, 13), 1) << "one would have nothing to do";
+  EXPECT_EQ(threads_for({12}, 8), 8) << "two texts at most, where one and a half would be even";
+  EXPECT_EQ(threads_for({12}, 11), 1) << "two texts at most, where little more than one would be even";
+  EXPECT_EQ(threads_for({12, 3}, 2), 2);
+  EXPECT_EQ(threads_for({12, 1}, 2), 1) << "in the last part, one would have nothing to do";
+  EXPECT_EQ(threads_for({4096}, 2048), 2048);
+  EXPECT_EQ(threads_for({4096}, 2048, 128), 1) << "gradients of more than a gigabyte";
+  const auto clear = GPT(few_options(0.3));
+  EXPECT_EQ(threads_for_own_texts(*clear, {torch::zeros({8}, torch::kInt64)}, 2), 1) << "it draws otherwise";
 }
 
 TEST_F(OwnTexts, OfFewerTextsThanThreadsAreShared) {

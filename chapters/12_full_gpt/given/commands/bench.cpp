@@ -329,7 +329,7 @@ int bench_command(int argc, char** argv) {
   if (request.ladder && recipe.modern) throw UsageError("--ladder is for the presets whose model is chapter 4's");
 
   if (device.is_cuda()) settle_gpu(recipe.model.dropout, recipe.deterministic);
-  if (device.is_cpu()) settle_heaps(recipe.model, recipe.batch_size);
+  if (device.is_cpu()) settle_heaps(recipe.model, (recipe.batch_size + recipe.accumulate - 1) / recipe.accumulate);
   const auto tokens = torch::randint(recipe.model.vocabulary_size, {kTokens}, torch::kInt64).to(device);
   const auto forms = ladder_forms(device, bfloat16);
   if (request.form) {

@@ -38,8 +38,8 @@ class HalfLinear : public torch::autograd::Function<HalfLinear> {
 //! [half-products]
 
 //! [row-linear]
-/// A linear layer as one operation. LibTorch's own is three, each of which autograd has to note and to go back through:
-/// the weight turned, the product, and what turns the weight's gradient again.
+/// A linear layer as one operation. LibTorch's own is two, the weight turned and the product, and autograd has to note
+/// each of them and to go back through it.
 class RowLinear : public torch::autograd::Function<RowLinear> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,

@@ -27,7 +27,8 @@ class HalfProducts {
 
 /// projection.forward(x). While a HalfProducts says so and it is a LinearProjection, this product and the two on the
 /// way back are of numbers rounded to bfloat16: they are added up in float32, and each result is rounded once more.
-/// What comes in, what comes out, and the bias with its gradient are float32.
+/// What comes in, what comes out, and the bias with its gradient are float32. In float32 too, such a projection is one
+/// operation for autograd on a processor.
 /// @param x [rows, inputs] @return [rows, outputs]
 torch::Tensor project(Projection& projection, const torch::Tensor& x);
 

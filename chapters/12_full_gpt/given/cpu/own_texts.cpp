@@ -50,22 +50,23 @@ struct Found {
   std::vector<torch::Tensor> gradients;  ///< one a parameter, undefined where it had no part in the loss
 };
 
-/// Adds to a sum that may not have begun. The first of it is left as it is, for others may have the same tensor.
+/// Adds to a sum that may not have begun. What is added is left as it is, for others may have the same tensor.
 void add_to(torch::Tensor& sum, const torch::Tensor& x) {
   if (x.defined()) sum = sum.defined() ? sum + x : x;
 }
 
-void add_to(Found& sum, const Found& x) {
-  add_to(sum.loss, x.loss);
-  sum.gradients.resize(x.gradients.size());
-  for (std::size_t i = 0; i < x.gradients.size(); ++i) add_to(sum.gradients[i], x.gradients[i]);
+/// The sum of what all threads have found of one parameter, which they forget then.
+torch::Tensor take_gradient(std::vector<Found>& found, std::size_t parameter) {
+  torch::Tensor sum;
+  for (Found& one : found) add_to(sum, std::exchange(one.gradients[parameter], torch::Tensor()));
+  return sum.defined() ? sum.contiguous() : sum;
 }
 
 }  // namespace
 
 bool knows_own_texts(const LanguageModelImpl& model) {
-  if (const auto* const fast = dynamic_cast<const FastGPTImpl*>(&model); fast != nullptr && fast->draws_by_place()) {
-    return true;
+  if (const auto* const fast = dynamic_cast<const FastGPTImpl*>(&model)) {
+    if (fast->draws_by_place() && drops_fast(fast->token_embedding)) return true;
   }
   if (const auto* const gpt = dynamic_cast<const GPTImpl*>(&model)) return gpt->options.dropout == 0;
   const auto* const modern = dynamic_cast<const ModernGPTImpl*>(&model);
@@ -79,7 +80,7 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
   std::int64_t texts = 0;
   for (const auto& part : starts) texts += part.size(0);
   auto generator = at::detail::getDefaultCPUGenerator();
-  std::vector<Found> found(static_cast<std::size_t>(threads));
+  std::vector<Found> found(static_cast<std::size_t>(threads), {{}, std::vector<torch::Tensor>(parameters.size())});
   std::vector<torch::Generator> draws;
   for (int thread = 0; thread < threads; ++thread) draws.push_back(generator.clone());
 
@@ -91,7 +92,8 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
       const double share = static_cast<double>(end - first) / static_cast<double>(texts);
       const auto loss = loss_of(part.narrow(0, first, end - first)) * share;
       const auto gradients = torch::autograd::grad({loss}, parameters, {}, {}, false, /*allow_unused=*/true);
-      add_to(found[number], {loss.detach(), gradients});
+      add_to(found[number].loss, loss.detach());
+      for (std::size_t i = 0; i < gradients.size(); ++i) add_to(found[number].gradients[i], gradients[i]);
     }
   };
   share_out(0, threads, 1, [&](std::int64_t first, std::int64_t last) {
@@ -102,15 +104,29 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
 
   generator.set_state(draws[0].get_state());
   const torch::NoGradGuard no_gradients;
-  Found all;
-  for (const Found& one : found) add_to(all, one);
+  torch::Tensor loss;
+  for (const Found& one : found) add_to(loss, one.loss);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     auto parameter = parameters[i];
-    parameter.mutable_grad() = all.gradients[i].defined() ? all.gradients[i].contiguous() : torch::Tensor();
+    parameter.mutable_grad() = take_gradient(found, i);
   }
-  return all.loss;
+  return loss;
 }
 //! [own-texts]
+
+std::int64_t threads_for_own_texts(const LanguageModelImpl& model, const std::vector<torch::Tensor>& starts,
+                                   std::int64_t threads) {
+  constexpr double kMostGradients = 1e9, kMostUneven = 1.5;
+  const auto fits = [&](const torch::Tensor& part) {
+    const std::int64_t texts = part.size(0), most = (texts + threads - 1) / threads;
+    return texts >= threads && static_cast<double>(most * threads) <= kMostUneven * static_cast<double>(texts);
+  };
+  std::int64_t bytes = 0;
+  for (const auto& parameter : model.parameters()) bytes += 4 * parameter.numel();
+  const bool small = static_cast<double>(threads * bytes) <= kMostGradients;
+  const bool good = small && std::all_of(starts.begin(), starts.end(), fits) && knows_own_texts(model);
+  return good ? threads : 1;
+}
 
 double largest_tensor(const GPTOptions& shape, std::int64_t texts) {
   constexpr std::int64_t kTimesWider = 4;  // the MLP's inside
@@ -118,7 +134,7 @@ double largest_tensor(const GPTOptions& shape, std::int64_t texts) {
   return 4.0 * static_cast<double>(numbers);
 }
 
-void settle_heaps(const GPTOptions& shape, std::int64_t texts) {
+void settle_heaps([[maybe_unused]] const GPTOptions& shape, [[maybe_unused]] std::int64_t texts) {
 #ifdef M_ARENA_MAX
   constexpr double kSmall = 1 << 24;
   const std::int64_t threads = torch::get_num_threads();

@@ -16,15 +16,22 @@ namespace verse {
 /// or none at all. Those that are drawn from a generator which all threads share would come in any order.
 bool knows_own_texts(const LanguageModelImpl& model);
 
+/// How many of so many threads work on texts of their own: all of them, or 1, and then they share each operation. All
+/// of them where the model knows how, each has at least one text and none half as many again as its share, and their
+/// gradients, of which each has all, take a gigabyte at most.
+/// @param starts of each part of the batch, [texts]
+std::int64_t threads_for_own_texts(const LanguageModelImpl& model, const std::vector<torch::Tensor>& starts,
+                                   std::int64_t threads);
+
 /// The gradients of a batch's mean loss, and that loss. Each of LibTorch's threads takes some of the texts all the way,
 /// from the lookup to the gradients; then the gradients are added up, always in the same order. So the threads wait for
-/// one another once in a step, where they would wait after each operation if they shared that.
+/// one another once, where they would wait after each operation if they shared that.
 ///
 /// What is dropped is what would be dropped if one thread did everything, and LibTorch's generator goes on from where
 /// it would be then.
 ///
 /// @param parameters get new gradients @param starts of each part of the batch, [texts]: see StepSettings::accumulate
-/// @param threads at most as many as the smallest part has texts
+/// @param threads at most as many as the smallest part has texts: see threads_for_own_texts()
 /// @param loss_of the mean loss of the windows that begin there, a scalar; called on several threads at once
 /// @return the mean over all parts, a scalar
 torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,

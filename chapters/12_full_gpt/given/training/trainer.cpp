@@ -63,6 +63,8 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
     throw UsageError("--device mps: training sums in float64, which an Apple GPU has not; take --device cpu");
   }
   if (device_.is_cuda()) settle_gpu(recipe().model.dropout, recipe().deterministic);
+  const std::int64_t parts = recipe().accumulate;
+  if (device_.is_cpu()) settle_heaps(recipe().model, (recipe().batch_size + parts - 1) / parts);
   // A run that begins from another one reads text as that one does.
   if (!identity_.tokenizer_file) {
     const auto tokenizer = tokenizer_of(corpus_.text);
@@ -89,8 +91,6 @@ Training::Training(RunIdentity identity, Corpus corpus, const DeviceChoice& devi
     landmarks_->floor = corpus_.floor;
   }
 
-  const std::int64_t parts = recipe().accumulate;
-  if (device_.is_cpu()) settle_heaps(recipe().model, (recipe().batch_size + parts - 1) / parts);
   need_memory_for(recipe(), device_, {team_.size(), team_options_.shard_optimizer});
   if (recipe().llama) {
     LlamaGPT llama(*recipe().llama);

@@ -226,10 +226,8 @@ void TrainingStep::work() {
 /// How many threads work on texts of their own; 1 where they share each operation instead.
 int TrainingStep::threads_with_own_texts(const std::vector<torch::Tensor>& parts) const {
   if (!settings_.own_texts || !tokens_.is_cpu() || !team_.alone() || settings_.float16) return 1;
-  const int threads = torch::get_num_threads();
-  const auto fewer = [&](const torch::Tensor& part) { return part.size(0) < threads; };
-  const bool enough = std::none_of(parts.begin(), parts.end(), fewer);
-  return enough && !at::in_parallel_region() && knows_own_texts(*model_) ? threads : 1;
+  if (at::in_parallel_region()) return 1;
+  return static_cast<int>(threads_for_own_texts(*model_, parts, torch::get_num_threads()));
 }
 
 /// A batch's loss, on a processor with products as asked for; for float16, times the scale, so that small gradients do
