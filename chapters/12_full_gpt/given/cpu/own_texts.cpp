@@ -44,15 +44,32 @@ class OwnProducts {
   const int before_;
 };
 
+/// Adds to a sum that may not have begun. What is added is left as it is, for others may have the same tensor.
+void add_to(torch::Tensor& sum, const torch::Tensor& x) {
+  if (x.defined()) sum = sum.defined() ? sum + x : x;
+}
+
 /// What a thread has found out about its texts.
 struct Found {
   torch::Tensor loss;                    ///< their share of the mean
   std::vector<torch::Tensor> gradients;  ///< one a parameter, undefined where it had no part in the loss
+
+  void add(const torch::Tensor& more_loss, const std::vector<torch::Tensor>& more) {
+    add_to(loss, more_loss);
+    gradients.resize(more.size());
+    for (std::size_t i = 0; i < more.size(); ++i) add_to(gradients[i], more[i]);
+  }
 };
 
-/// Adds to a sum that may not have begun. What is added is left as it is, for others may have the same tensor.
-void add_to(torch::Tensor& sum, const torch::Tensor& x) {
-  if (x.defined()) sum = sum.defined() ? sum + x : x;
+/// Which texts of a part are a thread's: the first, and how many.
+std::pair<std::int64_t, std::int64_t> texts_of(std::int64_t thread, std::int64_t threads, std::int64_t texts) {
+  const std::int64_t first = texts * thread / threads;
+  return {first, texts * (thread + 1) / threads - first};
+}
+
+std::vector<torch::Tensor> gradients_of(const torch::Tensor& loss, const std::vector<torch::Tensor>& parameters) {
+  return torch::autograd::grad({loss}, parameters, /*grad_outputs=*/{}, /*retain_graph=*/{}, /*create_graph=*/false,
+                               /*allow_unused=*/true);
 }
 
 /// The sum of what all threads have found of one parameter, which they forget then.
@@ -73,33 +90,32 @@ bool knows_own_texts(const LanguageModelImpl& model) {
   return modern != nullptr && modern->options.dropout == 0;
 }
 
-//! [own-texts]
 torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
-                                   const std::vector<torch::Tensor>& starts, int threads,
+                                   const std::vector<torch::Tensor>& starts, std::int64_t threads,
                                    const std::function<torch::Tensor(const torch::Tensor& starts)>& loss_of) {
   std::int64_t texts = 0;
   for (const auto& part : starts) texts += part.size(0);
-  auto generator = at::detail::getDefaultCPUGenerator();
-  std::vector<Found> found(static_cast<std::size_t>(threads), {{}, std::vector<torch::Tensor>(parameters.size())});
-  std::vector<torch::Generator> draws;
-  for (int thread = 0; thread < threads; ++thread) draws.push_back(generator.clone());
 
-  const auto work = [&](int thread) {
+  //! [own-texts]
+  auto generator = at::detail::getDefaultCPUGenerator();
+  std::vector<Found> found(static_cast<std::size_t>(threads));
+  std::vector<torch::Generator> draws;
+  while (draws.size() < found.size()) draws.push_back(generator.clone());
+
+  const auto work = [&](std::int64_t thread, const torch::Tensor& part) {
     const auto number = static_cast<std::size_t>(thread);
-    for (const auto& part : starts) {
-      const std::int64_t first = part.size(0) * thread / threads, end = part.size(0) * (thread + 1) / threads;
-      const PartOfBatch here(first, end - first, draws[number]);
-      const double share = static_cast<double>(end - first) / static_cast<double>(texts);
-      const auto loss = loss_of(part.narrow(0, first, end - first)) * share;
-      const auto gradients = torch::autograd::grad({loss}, parameters, {}, {}, false, /*allow_unused=*/true);
-      add_to(found[number].loss, loss.detach());
-      for (std::size_t i = 0; i < gradients.size(); ++i) add_to(found[number].gradients[i], gradients[i]);
-    }
+    const auto [first, count] = texts_of(thread, threads, part.size(0));
+    const PartOfBatch here(first, count, draws[number]);
+    const double share = static_cast<double>(count) / static_cast<double>(texts);
+    const auto loss = loss_of(part.narrow(0, first, count)) * share;
+    found[number].add(loss.detach(), gradients_of(loss, parameters));
   };
   share_out(0, threads, 1, [&](std::int64_t first, std::int64_t last) {
     const torch::AutoGradMode with_gradients(true);
     const OwnProducts products;
-    for (auto thread = static_cast<int>(first); thread < last; ++thread) work(thread);
+    for (std::int64_t thread = first; thread < last; ++thread) {
+      for (const auto& part : starts) work(thread, part);
+    }
   });
 
   generator.set_state(draws[0].get_state());
@@ -107,12 +123,12 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
   torch::Tensor loss;
   for (const Found& one : found) add_to(loss, one.loss);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    auto parameter = parameters[i];
+    torch::Tensor parameter = parameters[i];
     parameter.mutable_grad() = take_gradient(found, i);
   }
   return loss;
+  //! [own-texts]
 }
-//! [own-texts]
 
 std::int64_t threads_for_own_texts(const LanguageModelImpl& model, const std::vector<torch::Tensor>& starts,
                                    std::int64_t threads) {

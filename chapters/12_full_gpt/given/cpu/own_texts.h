@@ -35,7 +35,7 @@ std::int64_t threads_for_own_texts(const LanguageModelImpl& model, const std::ve
 /// @param loss_of the mean loss of the windows that begin there, a scalar; called on several threads at once
 /// @return the mean over all parts, a scalar
 torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
-                                   const std::vector<torch::Tensor>& starts, int threads,
+                                   const std::vector<torch::Tensor>& starts, std::int64_t threads,
                                    const std::function<torch::Tensor(const torch::Tensor& starts)>& loss_of);
 
 /// How many bytes the largest tensor of a step has, where each thread has so many texts.

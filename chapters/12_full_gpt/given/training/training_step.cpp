@@ -194,7 +194,7 @@ void TrainingStep::work() {
   }
   for (auto parameter : optimizer_.parameters()) parameter.mutable_grad().reset();
   const std::vector<torch::Tensor> parts = starts_.chunk(settings_.accumulate);
-  if (const int threads = threads_with_own_texts(parts); threads > 1) {
+  if (const auto threads = threads_with_own_texts(parts); threads > 1) {
     const auto loss_of = [this](const torch::Tensor& starts) {
       return scaled_loss(windows_at(tokens_, starts, settings_.context));
     };
@@ -224,10 +224,10 @@ void TrainingStep::work() {
 //! [work]
 
 /// How many threads work on texts of their own; 1 where they share each operation instead.
-int TrainingStep::threads_with_own_texts(const std::vector<torch::Tensor>& parts) const {
+std::int64_t TrainingStep::threads_with_own_texts(const std::vector<torch::Tensor>& parts) const {
   if (!settings_.own_texts || !tokens_.is_cpu() || !team_.alone() || settings_.float16) return 1;
   if (at::in_parallel_region()) return 1;
-  return static_cast<int>(threads_for_own_texts(*model_, parts, torch::get_num_threads()));
+  return threads_for_own_texts(*model_, parts, torch::get_num_threads());
 }
 
 /// A batch's loss, on a processor with products as asked for; for float16, times the scale, so that small gradients do

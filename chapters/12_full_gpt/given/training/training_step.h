@@ -98,7 +98,7 @@ class TrainingStep {
  private:
   void work();
   void record();
-  int threads_with_own_texts(const std::vector<torch::Tensor>& parts) const;
+  std::int64_t threads_with_own_texts(const std::vector<torch::Tensor>& parts) const;
   torch::Tensor scaled_loss(const Batch& batch);
   torch::Tensor take_part(const std::vector<torch::Tensor>& parts);
   void try_by_hand();
