@@ -5,6 +5,7 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -12,13 +13,14 @@
 
 namespace verse {
 
-/// Whether threads may work on a model's texts at the same time: it has to draw its random numbers by Drops::drawn(),
-/// or none at all. Those that are drawn from a generator which all threads share would come in any order.
+/// Whether threads may work on a model's texts at the same time: it has to be chapter 4's, chapter 11's or the fast
+/// one of this chapter, and draw its random numbers by Drops::drawn(), or none at all. Those that are drawn from a
+/// generator which all threads share would come in any order.
 bool knows_own_texts(const LanguageModelImpl& model);
 
 /// How many of so many threads work on texts of their own: all of them, or 1, and then they share each operation. All
-/// of them where the model knows how, each has at least one text and none half as many again as its share, and their
-/// gradients, of which each has all, take a gigabyte at most.
+/// of them where the model knows how, each has at least one text and none more than half as many again as its even
+/// share, and the gradients, of which each thread has all, take a gigabyte at most in sum.
 /// @param starts of each part of the batch, [texts]
 std::int64_t threads_for_own_texts(const LanguageModelImpl& model, const std::vector<torch::Tensor>& starts,
                                    std::int64_t threads);
@@ -38,7 +40,7 @@ torch::Tensor gradients_by_threads(const std::vector<torch::Tensor>& parameters,
                                    const std::vector<torch::Tensor>& starts, std::int64_t threads,
                                    const std::function<torch::Tensor(const torch::Tensor& starts)>& loss_of);
 
-/// How many bytes the largest tensor of a step has, where each thread has so many texts.
+/// How many bytes the largest tensor of a step has, in float32, where each thread has so many texts.
 double largest_tensor(const GPTOptions& shape, std::int64_t texts);
 
 /// One heap for all threads, where a step has large tensors. Else threads have heaps of their own, and need not wait
